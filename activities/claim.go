@@ -1,0 +1,107 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// Claim gives GPUs of this node to an attempt: all of them or none. It reads
+// the GPUs afresh, checks that nobody uses them, picks a port, and writes the
+// ledger. The same attempt asking again gets the same claim.
+func (n *Node) Claim(ctx context.Context, req ClaimRequest) (ClaimResult, error) {
+	_, t, leave := n.enter(ctx, req.Identity)
+	defer leave()
+	t.order.Lock()
+	defer t.order.Unlock()
+
+	req.Identity.Namespace = n.opts.Namespace
+	if c, ok := n.claimOf(req.Identity); ok {
+		return ClaimResult{Claim: c}, nil
+	}
+	if why := n.ports.Ledger.State().Cordon; why != "" {
+		return ClaimResult{}, carry(aim.Failf(aim.ClassRefused, "node %s is cordoned: %s", n.opts.ID, why))
+	}
+	if err := n.checkClean(ctx, req.GPUs); err != nil {
+		return ClaimResult{}, carry(err)
+	}
+	claim, err := n.writeClaim(req)
+	if err != nil {
+		return ClaimResult{}, carry(err)
+	}
+	n.announce()
+	return ClaimResult{Claim: claim}, nil
+}
+
+// claimOf finds the claim of exactly this attempt.
+func (n *Node) claimOf(id aim.Identity) (aim.Claim, bool) {
+	for _, c := range n.ports.Ledger.Claims() {
+		if c.Same(id) {
+			return c, true
+		}
+	}
+	return aim.Claim{}, false
+}
+
+// writeClaim picks a port and writes the claim. Another claim may take the port
+// in between; then the next one is tried.
+func (n *Node) writeClaim(req ClaimRequest) (aim.Claim, error) {
+	claim := aim.Claim{
+		Identity: req.Identity, GPUs: slices.Clone(req.GPUs), Since: time.Now().UTC(),
+		CPUs: req.Resources.CPUs, HostBytes: req.Resources.HostBytes,
+	}
+	var taken []int
+	for {
+		port, err := n.freePort(taken)
+		if err != nil {
+			return aim.Claim{}, err
+		}
+		claim.Port = port
+		written, err := n.ports.Ledger.Claim(claim)
+		if err == nil || !n.portClaimed(port) {
+			return written, err
+		}
+		taken = append(taken, port)
+	}
+}
+
+func (n *Node) portClaimed(port int) bool {
+	return slices.ContainsFunc(n.ports.Ledger.Claims(), func(c aim.Claim) bool { return c.Port == port })
+}
+
+// freePort finds a port of the node's range that no claim has and nobody
+// listens on.
+func (n *Node) freePort(skip []int) (int, error) {
+	for port := n.opts.PortFirst; port <= n.opts.PortLast; port++ {
+		if slices.Contains(skip, port) || n.portClaimed(port) {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort(n.opts.Address, strconv.Itoa(port)))
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		return port, nil
+	}
+	return 0, aim.Failf(aim.ClassRefused, "no free port in %d-%d on node %s", n.opts.PortFirst, n.opts.PortLast, n.opts.ID).
+		WithHint("widen the range with --ports")
+}
+
+// Release ends the attempt's claim. The GPUs are free for others from here on.
+func (n *Node) Release(ctx context.Context, req ReleaseRequest) (StepResult, error) {
+	_, t, leave := n.enter(ctx, req.Identity)
+	defer leave()
+	t.order.Lock()
+	defer t.order.Unlock()
+	if err := n.ports.Ledger.Release(req.Identity); err != nil {
+		return StepResult{}, fmt.Errorf("release the claim of %s: %w", req.ReplicaName(), err)
+	}
+	n.forget(req.Identity)
+	n.announce()
+	return StepResult{}, nil
+}

@@ -1,0 +1,113 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// checkClean looks at the GPUs as they are now. Servers of ours that no claim
+// explains are stopped first; anything else in the way is a refusal that says
+// who or what.
+func (n *Node) checkClean(ctx context.Context, ids []string) error {
+	if err := n.reapLeftovers(ctx, ids); err != nil {
+		return err
+	}
+	d, err := n.Rescan(ctx)
+	if err != nil {
+		return err
+	}
+	strangers, err := n.strangers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if why := obstacle(id, d, n.ports.Ledger, strangers); why != "" {
+			return aim.Failf(aim.ClassRefused, "%s on node %s: %s", id, n.opts.ID, why)
+		}
+	}
+	return nil
+}
+
+// obstacle says why a GPU cannot be given out, or "".
+func obstacle(id string, d aim.Detection, ledger Ledger, strangers []Stranger) string {
+	i := slices.IndexFunc(d.GPUs, func(g aim.GPU) bool { return g.ID == id })
+	if i < 0 {
+		return "there is no such GPU now"
+	}
+	g := d.GPUs[i]
+	if why, ok := ledger.State().Quarantine[id]; ok {
+		return "quarantined: " + why
+	}
+	for _, c := range ledger.Claims() {
+		if c.Holds(id) {
+			return "claimed by " + c.ReplicaName()
+		}
+	}
+	for _, s := range strangers {
+		if s.All || slices.Contains(s.Renders, g.Render()) {
+			return "given to " + s.Who
+		}
+	}
+	if ok, why := g.Usable(); !ok {
+		return why
+	}
+	return ""
+}
+
+func (n *Node) strangers(ctx context.Context) ([]Stranger, error) {
+	if n.ports.Strangers == nil {
+		return nil, nil
+	}
+	return n.ports.Strangers(ctx)
+}
+
+// reapLeftovers stops running servers of ours that hold one of the GPUs
+// without a claim.
+func (n *Node) reapLeftovers(ctx context.Context, ids []string) error {
+	servers, err := n.servers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range servers {
+		_, claimed := n.claimOf(s.Identity)
+		if !s.Running || claimed || !slices.ContainsFunc(s.GPUs, func(g string) bool { return slices.Contains(ids, g) }) {
+			continue
+		}
+		n.opts.Log.Warn("stopping a server that has no claim", "replica", s.ReplicaName(), "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
+		if err := n.stopServer(ctx, s.Identity, n.opts.Grace); err != nil {
+			return fmt.Errorf("stop leftover server %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// servers lists what all runtimes know.
+func (n *Node) servers(ctx context.Context) ([]aim.Server, error) {
+	var all []aim.Server
+	for _, r := range n.ports.Runtimes {
+		servers, err := r.List(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the servers of runtime %s: %w", r.Name(), err)
+		}
+		all = append(all, servers...)
+	}
+	return all, nil
+}
+
+// find returns the attempt's server and its runtime.
+func (n *Node) find(ctx context.Context, id aim.Identity) (aim.Server, Runtime, error) {
+	for _, r := range n.ports.Runtimes {
+		s, ok, err := r.Find(ctx, id)
+		if err != nil {
+			return aim.Server{}, nil, fmt.Errorf("look for server %s in runtime %s: %w", id.Server(), r.Name(), err)
+		}
+		if ok {
+			return s, r, nil
+		}
+	}
+	return aim.Server{}, nil, nil
+}

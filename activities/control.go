@@ -1,0 +1,79 @@
+package activities
+
+import (
+	"context"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/aim-engine/aim"
+)
+
+// Catalogue turns a spec into a ladder of recipes.
+type Catalogue interface {
+	Ladder(spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder, error)
+}
+
+// Control carries out the activities that run beside the scheduler.
+type Control struct {
+	Catalogue Catalogue
+	Placer    *Placer
+	// Leading serves the waiting order until ctx ends. One control process at a
+	// time is asked to.
+	Leading func(ctx context.Context) error
+}
+
+// Register adds the short activities to a worker on ControlQueue.
+func (c *Control) Register(r interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}) {
+	for name, fn := range map[string]any{SelectRecipes: c.SelectRecipes, Place: c.Place, Lead: c.Lead} {
+		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+}
+
+// RegisterPlacing adds AwaitTurn to a worker on PlaceQueue.
+func (c *Control) RegisterPlacing(r interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}) {
+	r.RegisterActivityWithOptions(c.AwaitTurn, activity.RegisterOptions{Name: AwaitTurn})
+}
+
+// SelectRecipes checks the spec and chooses its ladder, over the catalogue and
+// the fleet as it is now.
+func (c *Control) SelectRecipes(_ context.Context, req SelectRequest) (SelectResult, error) {
+	if err := req.Spec.Validate(); err != nil {
+		return SelectResult{}, carry(err)
+	}
+	ladder, err := c.Catalogue.Ladder(req.Spec, c.Placer.Fleet())
+	return SelectResult{Ladder: ladder}, carry(err)
+}
+
+// Place answers at once: here, wait, or never.
+func (c *Control) Place(_ context.Context, req PlaceRequest) (PlaceResult, error) {
+	return PlaceResult{Decision: c.Placer.Place(req.Request)}, nil
+}
+
+// AwaitTurn answers when it is the request's turn. Its heartbeat tells why it
+// still waits.
+func (c *Control) AwaitTurn(ctx context.Context, req PlaceRequest) (PlaceResult, error) {
+	p := newPulse(ctx)
+	defer p.stop()
+	d, err := c.Placer.Await(ctx, req.Request, func(why string) { p.report(aim.Progress{Step: "wait", Note: why}) })
+	return PlaceResult{Decision: d}, err
+}
+
+// Lead makes this process the leader for as long as the activity lasts.
+func (c *Control) Lead(ctx context.Context) error {
+	p := newPulse(ctx)
+	defer p.stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-activity.GetWorkerStopChannel(ctx):
+			cancel() // the worker stops: let another lead
+		case <-ctx.Done():
+		}
+	}()
+	return c.Leading(ctx)
+}

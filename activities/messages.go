@@ -1,0 +1,122 @@
+package activities
+
+import (
+	"github.com/aim-engine/aim"
+)
+
+// One request and one result struct per activity; fields are only added.
+
+// SelectRequest asks for the ladder of a deployment.
+type SelectRequest struct {
+	Spec aim.DeploymentSpec `json:"spec"`
+}
+
+// SelectResult is the ladder, chosen once and pinned in the history.
+type SelectResult struct {
+	Ladder aim.Ladder `json:"ladder"`
+}
+
+// PlaceRequest asks where one attempt of a replica should go.
+type PlaceRequest struct {
+	aim.Request
+}
+
+// PlaceResult is the scheduler's answer.
+type PlaceResult struct {
+	aim.Decision
+}
+
+// ClaimRequest asks a node for GPUs.
+type ClaimRequest struct {
+	aim.Identity
+	GPUs      []string      `json:"gpus"`
+	VRAMBytes uint64        `json:"vram_bytes,omitempty"` // least memory of each
+	Resources aim.Resources `json:"resources"`
+}
+
+// ClaimResult is the claim as the node wrote it down.
+type ClaimResult struct {
+	Claim aim.Claim `json:"claim"`
+}
+
+// PullRequest asks for an image.
+type PullRequest struct {
+	aim.Identity
+	Image string `json:"image"`
+}
+
+// FetchRequest asks for weights.
+type FetchRequest struct {
+	aim.Identity
+	Model    string            `json:"model"`
+	Revision string            `json:"revision,omitempty"`
+	Secrets  map[string]string `json:"secrets,omitempty"` // references; HF_TOKEN opens gated models
+}
+
+// StepResult is the result of a step that has nothing to say but how much it
+// moved.
+type StepResult struct {
+	Bytes int64  `json:"bytes,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+// StartRequest asks for the server of a claimed attempt.
+type StartRequest struct {
+	aim.Identity
+	Rung    aim.Rung          `json:"rung"`
+	Secrets map[string]string `json:"secrets,omitempty"`
+}
+
+// StartResult is where the server will answer.
+type StartResult struct {
+	URL       string `json:"url"`
+	Runtime   string `json:"runtime"`
+	Server    string `json:"server"`
+	Simulated bool   `json:"simulated,omitempty"`
+}
+
+// ReadyRequest asks the node to wait until the server really answers.
+type ReadyRequest struct {
+	aim.Identity
+	Rung aim.Rung `json:"rung"`
+}
+
+// ReadyResult is the proven endpoint.
+type ReadyResult struct {
+	Endpoint aim.Endpoint       `json:"endpoint"`
+	Measured map[string]float64 `json:"measured,omitempty"` // bytes and tokens the server's log named
+}
+
+// WatchRequest asks the node to watch a ready server.
+type WatchRequest struct {
+	aim.Identity
+}
+
+// StopRequest asks the node to end a server.
+type StopRequest struct {
+	aim.Identity
+	Grace aim.Duration `json:"grace,omitempty"`
+	Why   string       `json:"why,omitempty"`
+}
+
+// StopResult says how a server ended.
+type StopResult struct {
+	Quarantined map[string]string `json:"quarantined,omitempty"` // GPU -> why its memory was not seen free
+}
+
+// ReleaseRequest ends a claim.
+type ReleaseRequest struct {
+	aim.Identity
+}
+
+// SetNodeRequest changes the node's own state. Nil and "" leave a setting.
+type SetNodeRequest struct {
+	Cordon       *string           `json:"cordon,omitempty"` // why; "" opens the node again
+	Labels       map[string]string `json:"labels,omitempty"` // "" removes a label
+	Unquarantine []string          `json:"unquarantine,omitempty"`
+}
+
+// SetNodeResult is the state after the change.
+type SetNodeResult struct {
+	State aim.NodeState `json:"state"`
+}

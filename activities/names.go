@@ -1,0 +1,30 @@
+package activities
+
+// Activity types, as they stand in histories and in the Temporal UI.
+const (
+	SelectRecipes = "SelectRecipes"
+	Place         = "Place"
+	AwaitTurn     = "AwaitTurn"
+	Lead          = "Lead"
+
+	Claim      = "Claim"
+	PullImage  = "PullImage"
+	FetchModel = "FetchModel"
+	Start      = "Start"
+	AwaitReady = "AwaitReady"
+	Watch      = "Watch"
+	Stop       = "Stop"
+	Release    = "Release"
+	SetNode    = "SetNode"
+)
+
+// Task queues.
+const (
+	// ControlQueue carries workflows and the short activities of control.
+	ControlQueue = "aim"
+	// PlaceQueue carries AwaitTurn; the leading control process alone polls it.
+	PlaceQueue = "aim/place"
+)
+
+// NodeQueue carries the activities of one node.
+func NodeQueue(node string) string { return "node/" + node }

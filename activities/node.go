@@ -1,0 +1,119 @@
+package activities
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/aim-engine/aim"
+)
+
+// NodePorts are the outside things a node works with.
+type NodePorts struct {
+	GPUs     GPUReader
+	Runtimes []Runtime // the first that answers starts new servers; all are searched for old ones
+	Backends map[string]Backend
+	Hub      func(token string) (Hub, error) // token may be ""
+	Ledger   Ledger
+	Owners   Owners
+	// Strangers lists containers that are not ours and hold render nodes.
+	Strangers func(ctx context.Context) ([]Stranger, error)
+	// Machine reads CPUs, memory and disk.
+	Machine func() Machine
+	// Client talks to the servers' HTTP.
+	Client *http.Client
+}
+
+// Owners asks Temporal whose a claim is.
+type Owners interface {
+	// Owner answers for the replica of this identity. An error means that
+	// nobody could be asked, and changes nothing.
+	Owner(ctx context.Context, id aim.Identity) (Ownership, error)
+}
+
+// Ownership is Temporal's word about a claim.
+type Ownership struct {
+	Owned bool
+	Why   string // why not
+}
+
+// Stranger is a container that is not ours.
+type Stranger struct {
+	Who     string
+	Renders []string // "dri/renderD128"
+	All     bool     // privileged, or given all of /dev/dri
+}
+
+// Machine is what a node has besides GPUs, in bytes.
+type Machine struct {
+	CPUs                int
+	HostBytes, HostFree uint64
+	DiskFree            uint64
+	BootID              string
+}
+
+// NodeOptions are the node's settings.
+type NodeOptions struct {
+	ID, Host, Address, Version, Namespace string
+	Epoch                                 uint64
+	Labels                                map[string]string
+	PortFirst, PortLast                   int
+	Level                                 aim.Level
+	Registries                            []string
+	WeightRoots                           []string
+	Secrets                               []string // allowed secret references; a trailing * matches the rest
+	HubToken                              string   // reference of the token for gated models
+	SimulateRoot                          string
+	Grace                                 time.Duration // for a server to end by itself
+	Silence                               time.Duration // before asking whose a claim is
+	Stall                                 time.Duration // without progress before readiness is given up
+	Log                                   *slog.Logger
+}
+
+// Node carries out the activities of one machine and is the one writer of its
+// inventory.
+type Node struct {
+	ports   NodePorts
+	opts    NodeOptions
+	started time.Time
+	life    context.Context // of the agent: guards live and end with it
+	changed chan struct{}   // the inventory differs from what was published
+
+	mu        sync.Mutex
+	detection aim.Detection
+	tenants   map[tenantKey]*tenant
+}
+
+// NewNode makes a node whose guards live until ctx ends.
+func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
+	return &Node{
+		ports: ports, opts: opts, started: time.Now(), life: ctx,
+		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{},
+	}
+}
+
+// Register adds the node's activities to a worker.
+func (n *Node) Register(r interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}) {
+	for name, fn := range map[string]any{
+		Claim: n.Claim, PullImage: n.PullImage, FetchModel: n.FetchModel, Start: n.Start,
+		AwaitReady: n.AwaitReady, Watch: n.Watch, Stop: n.Stop, Release: n.Release, SetNode: n.SetNode,
+	} {
+		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+}
+
+// Changed fires when the inventory should be published again.
+func (n *Node) Changed() <-chan struct{} { return n.changed }
+
+func (n *Node) announce() {
+	select {
+	case n.changed <- struct{}{}:
+	default: // one is pending already
+	}
+}

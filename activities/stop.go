@@ -1,0 +1,142 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// freeWithin is how long the memory of a stopped server may take to be seen
+// free before the GPU is quarantined. The driver frees at once; a process that
+// hangs in it does not.
+const freeWithin = 30 * time.Second
+
+// Stop ends the attempt's server and whatever this node does for it, and sees
+// its GPUs' memory free. A GPU that stays in use is quarantined with the reason.
+func (n *Node) Stop(ctx context.Context, req StopRequest) (StopResult, error) {
+	p := newPulse(ctx)
+	defer p.stop()
+	return n.stop(ctx, req)
+}
+
+func (n *Node) stop(ctx context.Context, req StopRequest) (StopResult, error) {
+	t := n.tenant(req.Identity)
+	t.end()
+	t.order.Lock()
+	defer t.order.Unlock()
+	claim, claimed := n.claimOf(req.Identity)
+	if claimed {
+		if err := n.ports.Ledger.Stopping(req.Identity); err != nil {
+			return StopResult{}, err
+		}
+	}
+	n.announce()
+	grace := time.Duration(req.Grace)
+	if grace <= 0 {
+		grace = n.opts.Grace
+	}
+	if err := n.stopServer(ctx, req.Identity, grace); err != nil {
+		return StopResult{}, err
+	}
+	if !claimed {
+		return StopResult{}, nil
+	}
+	return n.seeFree(ctx, claim)
+}
+
+// stopServer ends the server in whichever runtime has it.
+func (n *Node) stopServer(ctx context.Context, id aim.Identity, grace time.Duration) error {
+	for _, r := range n.ports.Runtimes {
+		if _, ok, err := r.Find(ctx, id); err != nil || !ok {
+			if err != nil {
+				return fmt.Errorf("look for server %s in runtime %s: %w", id.Server(), r.Name(), err)
+			}
+			continue
+		}
+		if err := r.Stop(ctx, id, grace); err != nil {
+			return fmt.Errorf("stop server %s in runtime %s: %w", id.Server(), r.Name(), err)
+		}
+		if err := r.Remove(ctx, id); err != nil {
+			return fmt.Errorf("remove server %s in runtime %s: %w", id.Server(), r.Name(), err)
+		}
+	}
+	return nil
+}
+
+// seeFree waits until nobody uses the claimed GPUs, and quarantines those that
+// stay in use.
+func (n *Node) seeFree(ctx context.Context, claim aim.Claim) (StopResult, error) {
+	deadline := time.Now().Add(freeWithin)
+	for wait := 10 * time.Millisecond; ; wait = min(wait*2, time.Second) {
+		d, err := n.Rescan(ctx)
+		if err != nil {
+			return StopResult{}, err
+		}
+		busy := stillBusy(d, claim.GPUs)
+		if len(busy) == 0 {
+			return StopResult{}, nil
+		}
+		if time.Now().After(deadline) {
+			return n.quarantine(busy)
+		}
+		select {
+		case <-ctx.Done():
+			return StopResult{}, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+func stillBusy(d aim.Detection, ids []string) map[string]string {
+	busy := map[string]string{}
+	for _, g := range d.GPUs {
+		if g.Busy != nil && slices.Contains(ids, g.ID) {
+			busy[g.ID] = "after its server was stopped it is still used by " + g.Busy.Who
+		}
+	}
+	return busy
+}
+
+func (n *Node) quarantine(gpus map[string]string) (StopResult, error) {
+	state := n.ports.Ledger.State()
+	if state.Quarantine == nil {
+		state.Quarantine = map[string]string{}
+	}
+	for id, why := range gpus {
+		n.opts.Log.Warn("quarantining a GPU", "gpu", id, "why", why)
+		state.Quarantine[id] = why
+	}
+	if err := n.ports.Ledger.SetState(state); err != nil {
+		return StopResult{}, err
+	}
+	n.announce()
+	return StopResult{Quarantined: gpus}, nil
+}
+
+// SetNode changes the node's own state: cordon, labels, quarantine.
+func (n *Node) SetNode(_ context.Context, req SetNodeRequest) (SetNodeResult, error) {
+	s := n.ports.Ledger.State()
+	if req.Cordon != nil {
+		s.Cordon = *req.Cordon
+	}
+	for name, value := range req.Labels {
+		if s.Labels == nil {
+			s.Labels = map[string]string{}
+		}
+		s.Labels[name] = value
+		if value == "" {
+			delete(s.Labels, name)
+		}
+	}
+	for _, id := range req.Unquarantine {
+		delete(s.Quarantine, id)
+	}
+	if err := n.ports.Ledger.SetState(s); err != nil {
+		return SetNodeResult{}, err
+	}
+	n.announce()
+	return SetNodeResult{State: s}, nil
+}

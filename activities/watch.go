@@ -1,0 +1,139 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/aim-engine/aim"
+)
+
+// How a ready server is watched. Three failed questions in a row, two seconds
+// apart, are no accident; a single one may be a long prefill.
+const (
+	healthEvery = 2 * time.Second
+	healthFails = 3
+	healthLimit = 10 * time.Second // for one answer
+)
+
+// guard watches one ready server for as long as the agent and the server live,
+// whether an activity is attached or not, and keeps its endpoint truthful. It
+// ends with the reason why the server is not well any more.
+type guard struct {
+	cancel  context.CancelFunc
+	done    chan struct{}
+	failure *aim.Failure // set before done is closed; nil when the guard was called off
+}
+
+// guard makes sure that the server has one.
+func (n *Node) guard(t *tenant, server aim.Server, r Runtime) *guard {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.guard != nil {
+		return t.guard
+	}
+	ctx, cancel := context.WithCancel(n.life)
+	g := &guard{cancel: cancel, done: make(chan struct{})}
+	t.guard = g
+	go func() {
+		defer close(g.done)
+		defer cancel()
+		if f := n.untilUnwell(ctx, t, server, r); ctx.Err() == nil {
+			g.failure = f
+			n.setHealth(t, server, f.Error())
+		}
+	}()
+	return g
+}
+
+// untilUnwell returns when the server has ended or does not answer any more.
+func (n *Node) untilUnwell(ctx context.Context, t *tenant, server aim.Server, r Runtime) *aim.Failure {
+	ended := make(chan error, 1)
+	go func() { ended <- n.untilEnded(ctx, server, r) }()
+	tick := time.NewTicker(healthEvery)
+	defer tick.Stop()
+	for fails := 0; fails < healthFails; {
+		select {
+		case err := <-ended:
+			return exitOf(err)
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := n.healthOnce(ctx, server); err != nil {
+			fails++
+			n.setHealth(t, server, err.Error())
+			continue
+		}
+		fails = 0
+		n.setHealth(t, server, "")
+	}
+	return aim.Failf(aim.ClassUnhealthy, "server %s runs but has not answered %d health checks in a row", server.Name, healthFails)
+}
+
+// exitOf turns the end of a server that was ready into its failure. A log that
+// shows no cause leaves the bare fact.
+func exitOf(err error) *aim.Failure {
+	f := aim.FailureOf(err)
+	if f.Class == aim.ClassStart || f.Class == aim.ClassInternal {
+		f.Class = aim.ClassExited
+	}
+	return f
+}
+
+func (n *Node) healthOnce(ctx context.Context, server aim.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	return n.ports.Backends[server.Backend].Health(ctx, n.ports.Client, n.url(server.Port))
+}
+
+func (n *Node) setHealth(t *tenant, server aim.Server, reason string) {
+	e := n.endpointOf(server)
+	e.Healthy, e.Reason = reason == "", reason
+	if t.setEndpoint(e) {
+		n.announce()
+	}
+}
+
+// Watch stays with a ready server until it is not well any more. An agent that
+// stops hands the watch to the next one. Its owner is asked about now and then:
+// a replica whose deployment has ended is told so.
+func (n *Node) Watch(ctx context.Context, req WatchRequest) error {
+	stopping := activity.GetWorkerStopChannel(ctx)
+	ctx, t, leave := n.enter(ctx, req.Identity)
+	defer leave()
+	server, r, err := n.find(ctx, req.Identity)
+	if err != nil {
+		return err
+	}
+	if r == nil {
+		return carry(aim.Failf(aim.ClassExited, "server %s is not on node %s any more", req.Server(), n.opts.ID))
+	}
+	if !server.Running && server.Exit != nil {
+		return carry(exitOf(n.rootCause(server, r, *server.Exit)))
+	}
+	p := newPulse(ctx)
+	defer p.stop()
+	g := n.guard(t, server, r)
+	ask := time.NewTicker(n.opts.Silence)
+	defer ask.Stop()
+	for {
+		select {
+		case <-g.done:
+			if g.failure == nil {
+				return carry(aim.Failf(aim.ClassCancelled, "stopped on node %s", n.opts.ID))
+			}
+			return carry(g.failure)
+		case <-stopping:
+			return errors.New("the agent is stopping; the next one goes on watching")
+		case <-ctx.Done():
+			return carry(aim.Failf(aim.ClassCancelled, "the watch was called off"))
+		case <-ask.C:
+			if o, err := n.ports.Owners.Owner(ctx, req.Identity); err == nil && !o.Owned {
+				return carry(aim.Failf(aim.ClassOrphaned, "%s", o.Why))
+			}
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package aim
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Class names what went wrong, in one word. It decides what happens next and
+// is part of the status contract. The words for server failures follow the
+// messages that vLLM prints (see internal/backend/vllm).
+type Class string
+
+// The classes, by family.
+const (
+	// Input validation: the wish itself cannot be met.
+	ClassInput    Class = "input"     // a field has a bad value
+	ClassNoRecipe Class = "no_recipe" // nothing known runs this model on this hardware
+	ClassConflict Class = "conflict"  // the name is taken by another model, or is stopping
+
+	// Resource: not enough hardware, now or ever.
+	ClassCapacity Class = "capacity"  // no node has the GPUs
+	ClassRefused  Class = "refused"   // the node did not admit a claim
+	ClassGPUBusy  Class = "gpu_busy"  // somebody else holds memory of the GPU
+	ClassGPUFault Class = "gpu_fault" // the GPU or its driver failed
+	ClassDisk     Class = "disk"      // no space left for image or weights
+	ClassNodeLost Class = "node_lost" // the node does not answer
+
+	// Configuration: the recipe and this server version do not agree.
+	ClassOption     Class = "option"      // the server refused an option
+	ClassKVNone     Class = "kv_none"     // no memory left for the KV cache
+	ClassKVShort    Class = "kv_short"    // the KV cache cannot hold one request of the asked length
+	ClassLength     Class = "len_too_big" // longer context than the model allows
+	ClassTPHeads    Class = "tp_heads"    // attention heads do not divide by the GPU count
+	ClassTPBlock    Class = "tp_block"    // quantization blocks do not divide by the GPU count
+	ClassQuant      Class = "quant"       // quantization unknown, or not possible on this hardware
+	ClassAttention  Class = "attn"        // no attention kernel for this model
+	ClassArch       Class = "arch"        // the server does not know this architecture
+	ClassRemoteCode Class = "remote_code" // the model wants to run code of its own
+	ClassParser     Class = "parser"      // unknown tool or reasoning parser
+	ClassOOM        Class = "oom"         // GPU memory ran out
+
+	// Image and start: the server could not be brought up.
+	ClassImage   Class = "image"    // the image cannot be pulled
+	ClassAuth    Class = "auth"     // registry or model hub refuses the credentials
+	ClassMissing Class = "missing"  // image, model or revision does not exist
+	ClassWeights Class = "weights"  // the weights cannot be fetched or do not verify
+	ClassPort    Class = "port"     // the port is taken
+	ClassRuntime Class = "runtime"  // Docker or the process runtime cannot start anything
+	ClassStart   Class = "start"    // the server exited while starting, for no known reason
+	ClassHostOOM Class = "host_oom" // host memory or shared memory ran out
+
+	// Health: it started, but does not serve.
+	ClassTimeout   Class = "timeout"   // no progress towards readiness
+	ClassWrongName Class = "wrong"     // it serves another model than asked for
+	ClassExited    Class = "exited"    // the server ended while it should run
+	ClassUnhealthy Class = "unhealthy" // the server runs but does not answer
+	ClassOrphaned  Class = "orphaned"  // the workflow that owned it has ended
+	ClassCancelled Class = "cancelled" // stopped on request
+	ClassInternal  Class = "internal"  // a fault of AIM Engine itself
+)
+
+// Next says what a class leads to.
+type Next string
+
+// What may happen after a failure.
+const (
+	NextSame  Next = "same rung"   // try the same rung again, on any node
+	NextRung  Next = "next rung"   // retrying cannot mend it: change something
+	NextOther Next = "other node"  // the node is at fault: same rung elsewhere
+	NextWait  Next = "wait"        // ask placement again and wait for its turn
+	NextStop  Next = "tell a user" // only a person can mend it
+)
+
+// Family groups classes for people: the five categories every error shown to a
+// user names.
+type Family string
+
+// The families.
+const (
+	FamilyInput    Family = "input"
+	FamilyResource Family = "resource"
+	FamilyConfig   Family = "configuration"
+	FamilyStart    Family = "start"
+	FamilyHealth   Family = "health"
+)
+
+// ClassRule is what is known of a class.
+type ClassRule struct {
+	Family   Family
+	Sentence string // what happened, for a user
+	Next     Next   // what happens next
+	Tries    int    // how often NextSame and NextOther may repeat on one rung
+}
+
+// classRules is the one table of classes. Two tries of the same rung: the
+// second separates an accident from a fact; a third has never helped.
+var classRules = map[Class]ClassRule{
+	ClassInput:    {FamilyInput, "the request has a bad value", NextStop, 0},
+	ClassNoRecipe: {FamilyInput, "no recipe runs this model on this hardware", NextStop, 0},
+	ClassConflict: {FamilyInput, "the name is in use", NextStop, 0},
+
+	ClassCapacity: {FamilyResource, "no node has the GPUs", NextRung, 0},
+	ClassRefused:  {FamilyResource, "the node did not admit the claim", NextWait, 0},
+	ClassGPUBusy:  {FamilyResource, "GPU memory is held by somebody else", NextOther, 2},
+	ClassGPUFault: {FamilyResource, "a GPU or its driver failed", NextOther, 2},
+	ClassDisk:     {FamilyResource, "the disk is full", NextOther, 1},
+	ClassNodeLost: {FamilyResource, "the node does not answer", NextOther, 5},
+
+	ClassOption:     {FamilyConfig, "the server refused an option", NextRung, 0},
+	ClassKVNone:     {FamilyConfig, "no memory was left for the KV cache", NextRung, 0},
+	ClassKVShort:    {FamilyConfig, "the KV cache cannot hold one request of the asked length", NextRung, 0},
+	ClassLength:     {FamilyConfig, "the asked context is longer than the model allows", NextRung, 0},
+	ClassTPHeads:    {FamilyConfig, "the attention heads do not divide by the number of GPUs", NextRung, 0},
+	ClassTPBlock:    {FamilyConfig, "the quantization blocks do not divide by the number of GPUs", NextRung, 0},
+	ClassQuant:      {FamilyConfig, "the quantization does not work on this hardware", NextRung, 0},
+	ClassAttention:  {FamilyConfig, "no attention kernel fits this model", NextRung, 0},
+	ClassArch:       {FamilyConfig, "this server version does not know the model's architecture", NextRung, 0},
+	ClassRemoteCode: {FamilyConfig, "the model wants to run code of its own", NextStop, 0},
+	ClassParser:     {FamilyConfig, "the tool or reasoning parser is not known", NextRung, 0},
+	ClassOOM:        {FamilyConfig, "GPU memory ran out", NextRung, 0},
+
+	ClassImage:   {FamilyStart, "the image cannot be pulled", NextOther, 2},
+	ClassAuth:    {FamilyStart, "the credentials were refused", NextStop, 0},
+	ClassMissing: {FamilyStart, "the image or model does not exist", NextRung, 0},
+	ClassWeights: {FamilyStart, "the weights cannot be fetched", NextOther, 2},
+	ClassPort:    {FamilyStart, "the port is taken", NextSame, 3},
+	ClassRuntime: {FamilyStart, "the runtime cannot start servers", NextOther, 2},
+	ClassStart:   {FamilyStart, "the server ended while it was starting", NextSame, 1},
+	ClassHostOOM: {FamilyStart, "the host ran out of memory", NextOther, 1},
+
+	ClassTimeout:   {FamilyHealth, "the server made no progress", NextSame, 1},
+	ClassWrongName: {FamilyHealth, "the server serves another model", NextRung, 0},
+	ClassExited:    {FamilyHealth, "the server ended", NextSame, 3},
+	ClassUnhealthy: {FamilyHealth, "the server stopped answering", NextSame, 3},
+	ClassOrphaned:  {FamilyHealth, "the owner has ended", NextStop, 0},
+	ClassCancelled: {FamilyHealth, "it was stopped on request", NextStop, 0},
+	ClassInternal:  {FamilyHealth, "AIM Engine itself failed", NextSame, 2},
+}
+
+// Rule returns what is known of the class; an unknown one is treated as internal.
+func (c Class) Rule() ClassRule {
+	if r, ok := classRules[c]; ok {
+		return r
+	}
+	return classRules[ClassInternal]
+}
+
+// Classes lists every class, for tests and docs.
+func Classes() []Class {
+	var all []Class
+	for c := range classRules {
+		all = append(all, c)
+	}
+	return all
+}
+
+// Failure is an error with a class. Why is the first root cause in words; Hint
+// is the next thing to do or type, if there is one.
+type Failure struct {
+	Class Class  `json:"class"`
+	Why   string `json:"why"`
+	Hint  string `json:"hint,omitempty"`
+
+	// Numbers that the server named, where it did; 0 otherwise.
+	NeededBytes    uint64 `json:"needed_bytes,omitempty"`
+	AvailableBytes uint64 `json:"available_bytes,omitempty"`
+	LongestLength  int    `json:"longest_length,omitempty"` // tokens that would fit
+
+	// LogLines are the first root-cause lines of the server's log.
+	LogLines []string `json:"log_lines,omitempty"`
+}
+
+// Error names the family, the class's sentence and the cause.
+func (f *Failure) Error() string {
+	if f.Why == "" {
+		return f.Class.Rule().Sentence
+	}
+	return f.Why
+}
+
+// Text is the whole story in one line: family, class, cause and hint.
+func (f *Failure) Text() string {
+	s := fmt.Sprintf("%s error (%s): %s", f.Class.Rule().Family, f.Class, f.Error())
+	if f.Hint != "" {
+		s += "; " + f.Hint
+	}
+	return s
+}
+
+// Failf makes a Failure.
+func Failf(class Class, format string, args ...any) *Failure {
+	return &Failure{Class: class, Why: fmt.Sprintf(format, args...)}
+}
+
+// WithHint adds what to do next.
+func (f *Failure) WithHint(format string, args ...any) *Failure {
+	f.Hint = fmt.Sprintf(format, args...)
+	return f
+}
+
+// FailureOf finds the Failure in an error chain; another error becomes one of
+// class ClassInternal. nil stays nil.
+func FailureOf(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	var f *Failure
+	if errors.As(err, &f) {
+		return f
+	}
+	return Failf(ClassInternal, "%v", err)
+}
+
+func inputError(format string, args ...any) *Failure { return Failf(ClassInput, format, args...) }

@@ -1,0 +1,133 @@
+package aim
+
+// Node is a machine as it describes itself: the inventory snapshot. Only the
+// node writes it; everybody else reads it.
+type Node struct {
+	ID        string            `json:"id"`       // DNS label
+	Address   string            `json:"address"`  // where its endpoints listen
+	Host      string            `json:"hostname"` // for people
+	Labels    map[string]string `json:"labels,omitempty"`
+	Version   string            `json:"version"`
+	Simulated bool              `json:"simulated,omitempty"` // its GPUs are not real
+	BootID    string            `json:"boot_id"`
+	Namespace string            `json:"namespace_id,omitempty"` // id of the Temporal namespace it works for
+	Runtimes  []string          `json:"runtimes"`               // docker, process; first is preferred
+
+	Epoch    uint64 `json:"epoch"`    // grows with each start of the agent
+	Revision uint64 `json:"revision"` // grows with each change of content
+
+	Detection
+	Claims    []Claim    `json:"claims"`    // by GPU
+	Endpoints []Endpoint `json:"endpoints"` // by deployment, ordinal
+
+	Cordon     string   `json:"cordon,omitempty"` // why no new replica may come here; "" = open
+	CPUs       int      `json:"cpus"`
+	HostBytes  uint64   `json:"host_memory_bytes"`
+	HostFree   uint64   `json:"host_memory_free_bytes"`
+	DiskFree   uint64   `json:"disk_free_bytes"` // of the file system that holds weights
+	Images     []string `json:"images,omitempty"`
+	Models     []string `json:"models,omitempty"` // weights that are complete on this node
+	ClaimCPUs  int      `json:"claimed_cpus,omitempty"`
+	ClaimBytes uint64   `json:"claimed_host_memory_bytes,omitempty"`
+}
+
+// Liveness is what control has made of a node's beats.
+type Liveness string
+
+// Alive, then silent (beats missed), then either away (its endpoints still
+// answer) or lost (they do not).
+const (
+	Alive  Liveness = "alive"
+	Silent Liveness = "silent"
+	Away   Liveness = "away"
+	Lost   Liveness = "lost"
+)
+
+// FleetNode is a node with control's verdict about it.
+type FleetNode struct {
+	Node
+	Liveness Liveness `json:"liveness"`
+	AgeMS    int64    `json:"age_ms"` // since the last beat, at the time of the snapshot
+}
+
+// Fleet is all nodes as seen at one moment, by id. It is never changed.
+type Fleet struct {
+	Nodes []FleetNode `json:"nodes"`
+}
+
+// Find returns the node with this id.
+func (f Fleet) Find(id string) (FleetNode, bool) {
+	for _, n := range f.Nodes {
+		if n.ID == id {
+			return n, true
+		}
+	}
+	return FleetNode{}, false
+}
+
+// GPUState is what one GPU is doing, for tables and metrics.
+type GPUState string
+
+// The states of a GPU. Every GPU is in exactly one.
+const (
+	GPUFree        GPUState = "free"
+	GPUClaimed     GPUState = "claimed"
+	GPUBusy        GPUState = "busy" // used by a stranger
+	GPUUnhealthy   GPUState = "unhealthy"
+	GPUQuarantined GPUState = "quarantined"
+	GPUUnknown     GPUState = "unknown" // on a node that does not answer, or not readable
+)
+
+// Holder returns the claim that holds the GPU, if any.
+func (n Node) Holder(gpuID string) (Claim, bool) {
+	for _, c := range n.Claims {
+		if c.Holds(gpuID) {
+			return c, true
+		}
+	}
+	return Claim{}, false
+}
+
+// StateOf tells the state of one of the node's GPUs, and why it is not free.
+func (n FleetNode) StateOf(g GPU) (GPUState, string) {
+	if n.Liveness != Alive && n.Liveness != "" {
+		return GPUUnknown, "node is " + string(n.Liveness)
+	}
+	if g.Health == HealthQuarantined {
+		return GPUQuarantined, g.HealthReason
+	}
+	if g.Health != HealthOK {
+		return GPUUnhealthy, g.HealthReason
+	}
+	if c, ok := n.Holder(g.ID); ok {
+		return GPUClaimed, c.ReplicaName()
+	}
+	if g.Busy != nil {
+		return GPUBusy, g.Busy.Who
+	}
+	if ok, why := g.Usable(); !ok {
+		return GPUUnknown, why
+	}
+	return GPUFree, ""
+}
+
+// NodeState is what a node has been told, or has decided, about itself. It is
+// kept on its disk.
+type NodeState struct {
+	Cordon     string            `json:"cordon,omitempty"` // why; "" = open
+	Labels     map[string]string `json:"labels,omitempty"`
+	Quarantine map[string]string `json:"quarantine,omitempty"` // GPU id -> why
+}
+
+// GPUUser is a process that holds memory or queues on a GPU.
+type GPUUser struct {
+	PID   int    `json:"pid"`
+	Name  string `json:"name,omitempty"`
+	Bytes uint64 `json:"bytes"` // VRAM it holds on this GPU; 0 when only queues are open
+}
+
+// LogOptions chooses a part of a server's log.
+type LogOptions struct {
+	Follow bool `json:"follow,omitempty"`
+	Tail   int  `json:"tail,omitempty"` // last lines only; 0 = all
+}

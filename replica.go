@@ -1,0 +1,167 @@
+package aim
+
+import (
+	"fmt"
+	"time"
+)
+
+// Phase of a replica or a deployment.
+//
+//	Pending → Placing → Pulling → Fetching → Starting → Proving → Ready ⇄ Degraded
+//	   any phase → Stopping → Stopped;  no rung left → Failed
+type Phase string
+
+// The phases, in the order of a replica's life.
+const (
+	Pending  Phase = "Pending"
+	Placing  Phase = "Placing"
+	Pulling  Phase = "Pulling"
+	Fetching Phase = "Fetching"
+	Starting Phase = "Starting"
+	Proving  Phase = "Proving"
+	Ready    Phase = "Ready"
+	Degraded Phase = "Degraded"
+	Stopping Phase = "Stopping"
+	Stopped  Phase = "Stopped"
+	Failed   Phase = "Failed"
+)
+
+// Phases lists the phases in the order of a replica's life.
+func Phases() []Phase {
+	return []Phase{Pending, Placing, Pulling, Fetching, Starting, Proving, Ready, Degraded, Stopping, Stopped, Failed}
+}
+
+// Final tells whether nothing more happens after this phase.
+func (p Phase) Final() bool { return p == Stopped || p == Failed }
+
+// Identity says whose a claim, a server or an endpoint is. Claims and servers
+// are adopted only when UID and Token are equal.
+type Identity struct {
+	Deployment string `json:"deployment"`
+	UID        string `json:"uid"` // first run id of the Deployment workflow
+	Ordinal    int    `json:"ordinal"`
+	Rank       int    `json:"rank,omitempty"` // of a replica that spans nodes
+	Attempt    int    `json:"attempt"`        // 1 for the first; grows with every new placement
+	Token      string `json:"token"`          // random, one per attempt
+	Namespace  string `json:"namespace_id,omitempty"`
+}
+
+// ReplicaName is what people call the replica: "qwen3-32b/0".
+func (id Identity) ReplicaName() string { return fmt.Sprintf("%s/%d", id.Deployment, id.Ordinal) }
+
+// Server is the name of the attempt's container or server folder:
+// aim-<deployment>-<ordinal>-<uid8>-<attempt>, with "-r<rank>" after it for
+// ranks beyond the first.
+func (id Identity) Server() string {
+	uid := id.UID
+	if len(uid) > 8 {
+		uid = uid[:8]
+	}
+	name := fmt.Sprintf("aim-%s-%d-%s-%d", id.Deployment, id.Ordinal, uid, id.Attempt)
+	if id.Rank > 0 {
+		name += fmt.Sprintf("-r%d", id.Rank)
+	}
+	return name
+}
+
+// Same tells whether both name the same attempt of the same replica.
+func (id Identity) Same(o Identity) bool {
+	return id.UID == o.UID && id.Token == o.Token && id.Ordinal == o.Ordinal && id.Rank == o.Rank
+}
+
+// Owner is the part of an identity that a Replica workflow keeps in its memo,
+// so that a node can ask whose a claim is without a worker's help.
+type Owner struct {
+	UID     string `json:"uid"`
+	Attempt int    `json:"attempt"`
+	Token   string `json:"token"`
+}
+
+// Claim is a node's own record that GPUs belong to a replica.
+type Claim struct {
+	Identity
+	GPUs      []string  `json:"gpus"` // ids, in the order of the ranks of tensor parallelism
+	Port      int       `json:"port"` // of the endpoint
+	CPUs      int       `json:"cpus,omitempty"`
+	HostBytes uint64    `json:"host_memory_bytes,omitempty"`
+	Since     time.Time `json:"since"`
+	Stopping  bool      `json:"stopping,omitempty"` // its server is being stopped; GPUs not yet seen free
+	Unowned   string    `json:"unowned,omitempty"`  // why nobody is known to own it
+}
+
+// Holds tells whether the claim holds the GPU.
+func (c Claim) Holds(gpuID string) bool {
+	for _, id := range c.GPUs {
+		if id == gpuID {
+			return true
+		}
+	}
+	return false
+}
+
+// Endpoint is where a replica answers, and what it serves.
+type Endpoint struct {
+	Identity
+	URL     string `json:"url"`   // http://address:port
+	Model   string `json:"model"` // name to use in requests
+	Backend string `json:"backend"`
+	Healthy bool   `json:"healthy"`
+	Reason  string `json:"reason,omitempty"`
+}
+
+// Try is one attempt that did not end in a ready replica, or lost it again.
+type Try struct {
+	Attempt int      `json:"attempt"`
+	Rung    int      `json:"rung"` // 1 is the top of the ladder
+	Recipe  string   `json:"recipe"`
+	Node    string   `json:"node,omitempty"`
+	Class   Class    `json:"class"`
+	Why     string   `json:"why"`
+	Lines   []string `json:"lines,omitempty"` // first root-cause lines of the log
+	Next    string   `json:"next,omitempty"`  // what was done about it
+	At      string   `json:"at,omitempty"`    // RFC 3339, by the workflow's clock
+}
+
+// ReplicaStatus is what a Replica workflow reports to its Deployment.
+type ReplicaStatus struct {
+	Ordinal   int      `json:"ordinal"`
+	Attempt   int      `json:"attempt"`
+	Phase     Phase    `json:"phase"`
+	Reason    string   `json:"reason,omitempty"` // why it is in this phase, or waits
+	Node      string   `json:"node,omitempty"`
+	GPUs      []string `json:"gpus,omitempty"`
+	Endpoint  string   `json:"endpoint,omitempty"`
+	Serves    string   `json:"serves,omitempty"` // model name to use in requests
+	Recipe    string   `json:"recipe,omitempty"`
+	Rung      int      `json:"rung,omitempty"`
+	Rungs     int      `json:"rungs,omitempty"`
+	Image     string   `json:"image,omitempty"`
+	Loses     string   `json:"loses,omitempty"` // what the user gives up on this rung
+	Placed    string   `json:"placed,omitempty"`
+	Tries     []Try    `json:"tries"`
+	Revision  int      `json:"revision"`
+	Simulated bool     `json:"simulated,omitempty"`
+	Steps     []Step   `json:"steps,omitempty"` // of the current attempt, in order
+}
+
+// Step is one durable step of the current attempt.
+type Step struct {
+	Name    string `json:"name"`
+	Started string `json:"started"`           // RFC 3339
+	Millis  int64  `json:"millis,omitempty"`  // 0 while it runs
+	Outcome string `json:"outcome,omitempty"` // "done", or a failure class
+}
+
+// Status is the answer of the Deployment's status query.
+type Status struct {
+	Name     string          `json:"name"`
+	UID      string          `json:"uid"`
+	Revision int             `json:"revision"` // grows with every accepted Apply
+	Model    string          `json:"model"`
+	Phase    Phase           `json:"phase"`
+	Reason   string          `json:"reason"`
+	Wanted   int             `json:"wanted"` // replicas
+	Spec     DeploymentSpec  `json:"spec"`
+	Replicas []ReplicaStatus `json:"replicas"`
+	Rejected []Rejection     `json:"rejected,omitempty"`
+}

@@ -1,0 +1,123 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/temporal"
+)
+
+// stepBuckets reach from an answer in memory to a model that loads for hours,
+// in seconds.
+var stepBuckets = []float64{.005, .02, .1, .5, 2, 10, 60, 300, 1800, 7200}
+
+// monitor is a process's metrics and health, served over HTTP.
+type monitor struct {
+	registry *prometheus.Registry
+	steps    *prometheus.HistogramVec
+	ready    chan struct{} // closed when the process takes work
+}
+
+func newMonitor() *monitor {
+	m := &monitor{
+		registry: prometheus.NewRegistry(),
+		ready:    make(chan struct{}),
+		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "aim_step_duration_seconds", Help: "Duration of activities by type and failure class; class \"\" is success.",
+			Buckets: stepBuckets,
+		}, []string{"step", "class"}),
+	}
+	m.registry.MustRegister(m.steps, collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// serve answers /metrics, /healthz and /readyz until ctx ends. "" serves nothing.
+func (m *monitor) serve(ctx context.Context, address string, log *slog.Logger) error {
+	if address == "" {
+		<-ctx.Done()
+		return nil
+	}
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("serve metrics on %s: %w; choose another with --metrics", address, err)
+	}
+	log.Info("serving metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	server := &http.Server{Handler: m.handler(), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+func (m *monitor) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case <-m.ready:
+			fmt.Fprintln(w, "ok")
+		default:
+			http.Error(w, "starting", http.StatusServiceUnavailable)
+		}
+	})
+	return mux
+}
+
+// Interceptor times every activity.
+func (m *monitor) interceptor() interceptor.WorkerInterceptor { return &timing{monitor: m} }
+
+type timing struct {
+	interceptor.WorkerInterceptorBase
+	monitor *monitor
+}
+
+// InterceptActivity implements interceptor.WorkerInterceptor.
+func (t *timing) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &timedActivity{ActivityInboundInterceptorBase: interceptor.ActivityInboundInterceptorBase{Next: next}, monitor: t.monitor}
+}
+
+type timedActivity struct {
+	interceptor.ActivityInboundInterceptorBase
+	monitor *monitor
+}
+
+// ExecuteActivity implements interceptor.ActivityInboundInterceptor.
+func (t *timedActivity) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActivityInput) (any, error) {
+	started := time.Now()
+	out, err := t.Next.ExecuteActivity(ctx, in)
+	t.monitor.steps.WithLabelValues(stepName(ctx), classOf(err)).Observe(time.Since(started).Seconds())
+	return out, err
+}
+
+func classOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) && app.Type() != "" {
+		return app.Type()
+	}
+	if errors.Is(err, context.Canceled) {
+		return "cancelled"
+	}
+	return "internal"
+}
+
+// stepName is the activity's type.
+func stepName(ctx context.Context) string { return activity.GetInfo(ctx).ActivityType.Name }

@@ -1,0 +1,108 @@
+package worker
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
+
+	"github.com/aim-engine/aim/workflows"
+)
+
+// dialWithin is how long a process waits for Temporal at its start before it
+// gives up with a clear error.
+const dialWithin = 15 * time.Second
+
+// Dial connects to Temporal. The error names the address and what to do.
+func Dial(ctx context.Context, c Connection, identity string, metrics client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
+	options := client.Options{
+		HostPort: c.Address, Namespace: c.Namespace, Identity: identity,
+		MetricsHandler: metrics, Logger: log.NewStructuredLogger(logger),
+	}
+	if c.APIKey != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
+	}
+	var err error
+	if options.ConnectionOptions.TLS, err = c.tls(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
+	defer cancel()
+	t, err := client.DialContext(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("cannot reach Temporal at %s (%w); start it with `aim up`, or set TEMPORAL_ADDRESS", c.Address, err)
+	}
+	return t, nil
+}
+
+func (c Connection) tls() (*tls.Config, error) {
+	if c.TLSCert == "" && c.TLSCA == "" {
+		return nil, nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("read Temporal's client certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{cert}
+	}
+	if c.TLSCA != "" {
+		pem, err := os.ReadFile(c.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("read Temporal's CA: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("no certificate in %s", c.TLSCA)
+		}
+	}
+	return config, nil
+}
+
+// namespaceID is the id of the namespace, which tells two servers apart that
+// use the same name.
+func namespaceID(ctx context.Context, t client.Client, name string) (string, error) {
+	r, err := t.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
+	var missing *serviceerror.NamespaceNotFound
+	if errors.As(err, &missing) {
+		return "", fmt.Errorf("Temporal has no namespace %q; create it with `temporal operator namespace create %s`", name, name)
+	}
+	if err != nil {
+		return "", fmt.Errorf("look up Temporal namespace %q: %w", name, err)
+	}
+	return r.NamespaceInfo.Id, nil
+}
+
+// checkAttributes refuses to go on where search attributes are missing: every
+// workflow task would fail. The error is the command that adds them.
+func checkAttributes(ctx context.Context, t client.Client, namespace string) error {
+	have, err := t.GetSearchAttributes(ctx)
+	if err != nil {
+		return fmt.Errorf("list Temporal's search attributes: %w", err)
+	}
+	want := workflows.SearchAttributes()
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if _, ok := have.Keys[name]; !ok {
+			missing = append(missing, fmt.Sprintf("--name %s --type %s", name, want[name]))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("Temporal namespace %q lacks search attributes; add them with: temporal operator search-attribute create --namespace %s %s",
+		namespace, namespace, strings.Join(missing, " "))
+}

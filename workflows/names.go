@@ -1,0 +1,63 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/aim-engine/aim/activities"
+)
+
+// Workflow types.
+const (
+	TypeDeployment = "Deployment"
+	TypeReplica    = "Replica"
+	TypeScheduler  = "Scheduler"
+)
+
+// Queue carries all workflows.
+const Queue = activities.ControlQueue
+
+// Messages of a Deployment. Apply takes a DeploymentSpec and answers Applied;
+// Scale, Restart and Stop take the request of the same name and answer Applied.
+const (
+	UpdateApply   = "Apply"
+	UpdateScale   = "Scale"
+	UpdateRestart = "Restart"
+	UpdateStop    = "Stop"
+	QueryStatus   = "status"
+	signalReport  = "report"
+)
+
+// signalCommand is how a Deployment steers a Replica.
+const signalCommand = "command"
+
+// SchedulerID is the id of the singleton workflow that elects the leader.
+const SchedulerID = "scheduler"
+
+// DeploymentID is the workflow id of a deployment: its name.
+func DeploymentID(name string) string { return name }
+
+// ReplicaID is the workflow id of a replica.
+func ReplicaID(name string, ordinal int) string { return fmt.Sprintf("%s/r%d", name, ordinal) }
+
+// MemoOwner is the memo key under which a Replica keeps its aim.Owner.
+const MemoOwner = "owner"
+
+// Search attributes, all typed; control refuses to start without them.
+var (
+	AttrModel      = temporal.NewSearchAttributeKeyKeyword("AimModel")
+	AttrDeployment = temporal.NewSearchAttributeKeyKeyword("AimDeployment")
+	AttrPhase      = temporal.NewSearchAttributeKeyKeyword("AimPhase")
+	AttrNode       = temporal.NewSearchAttributeKeyKeyword("AimNode")
+	AttrRecipe     = temporal.NewSearchAttributeKeyKeyword("AimRecipe")
+	AttrGPUs       = temporal.NewSearchAttributeKeyKeywordList("AimGPUs")
+)
+
+// SearchAttributes lists the names and types to register with the namespace.
+func SearchAttributes() map[string]string {
+	return map[string]string{
+		"AimModel": "Keyword", "AimDeployment": "Keyword", "AimPhase": "Keyword",
+		"AimNode": "Keyword", "AimRecipe": "Keyword", "AimGPUs": "KeywordList",
+	}
+}
