@@ -18,7 +18,7 @@ func carry(err error) error {
 	if !errors.As(err, &f) || f.Class == aim.ClassInternal {
 		return err
 	}
-	options := temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{f}}
+	options := temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*f}}
 	if f.Class == aim.ClassRefused || f.Class == aim.ClassCancelled || f.Class == aim.ClassCapacity {
 		options.Category = temporal.ApplicationErrorCategoryBenign // an answer, not an alarm
 	}

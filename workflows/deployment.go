@@ -61,7 +61,7 @@ func firstWish(ctx workflow.Context, spec aim.DeploymentSpec) deploymentState {
 	if spec.Name == "" {
 		spec.Name = info.WorkflowExecution.ID
 	}
-	s := deploymentState{Spec: spec, UID: info.FirstRunID, Revision: 1, Generation: 1, Phase: aim.Pending}
+	s := deploymentState{Spec: spec, UID: firstRun(ctx), Revision: 1, Generation: 1, Phase: aim.Pending}
 	if spec.Timeout > 0 {
 		s.Deadline = workflow.Now(ctx).Add(time.Duration(spec.Timeout))
 	}

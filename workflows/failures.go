@@ -49,5 +49,5 @@ func failureOfTimeout(t *temporal.TimeoutError, node string) *aim.Failure {
 // failed makes the error with which a workflow closes.
 func failed(f *aim.Failure) error {
 	return temporal.NewApplicationErrorWithOptions(f.Text(), string(f.Class),
-		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{f}})
+		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*f}})
 }

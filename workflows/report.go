@@ -69,7 +69,7 @@ func (r *replica) report(ctx workflow.Context) {
 func (r *replica) send(ctx workflow.Context) workflow.Future {
 	r.now.Seq++
 	return workflow.SignalExternalWorkflow(ctx, DeploymentID(r.in.Name), "", signalReport, report{
-		UID: r.in.UID, Run: workflow.GetInfo(ctx).FirstRunID, Seq: r.now.Seq, Status: r.now.Status,
+		UID: r.in.UID, Run: firstRun(ctx), Seq: r.now.Seq, Status: r.now.Status,
 	})
 }
 
@@ -90,4 +90,11 @@ func (r *replica) noteTry(ctx workflow.Context, f *aim.Failure) {
 func (r *replica) noteMove(m move) {
 	tries := r.now.Status.Tries
 	tries[len(tries)-1].Next = m.Why
+}
+
+// firstRun is the id that a workflow keeps over continue-as-new and reset. The
+// SDK's test environment has none and never continues.
+func firstRun(ctx workflow.Context) string {
+	info := workflow.GetInfo(ctx)
+	return orElse(info.FirstRunID, info.WorkflowExecution.RunID)
 }

@@ -1,0 +1,83 @@
+package workflows
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// ladder of three rungs: as written, a patch that helps memory failures, and
+// one for anything.
+func threeRungs() aim.Ladder {
+	rung := func(n int, on ...aim.Class) aim.Rung {
+		return aim.Rung{Number: n, Recipe: "r", GPUs: 1, GPUType: "MI300X", Backend: "vllm", On: on}
+	}
+	return aim.Ladder{Rungs: []aim.Rung{rung(1), rung(2, aim.ClassOOM, aim.ClassKVNone), rung(3)}}
+}
+
+func tries(rung int, classes ...aim.Class) []aim.Try {
+	var all []aim.Try
+	for _, c := range classes {
+		all = append(all, aim.Try{Rung: rung, Class: c})
+	}
+	return all
+}
+
+func TestDecide(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		rung  int
+		tries []aim.Try
+		class aim.Class
+		ready bool
+		want  move
+	}{
+		{"memory goes to the rung that is for it", 1, tries(1, aim.ClassOOM), aim.ClassOOM, false, move{Do: doTry, Rung: 2}},
+		{"a bad option skips the rung that would not mend it", 1, tries(1, aim.ClassOption), aim.ClassOption, false, move{Do: doTry, Rung: 3}},
+		{"nothing is left below the last rung", 3, tries(3, aim.ClassOOM), aim.ClassOOM, false, move{Do: doFail}},
+		{"credentials are never tried again", 1, tries(1, aim.ClassAuth), aim.ClassAuth, false, move{Do: doFail}},
+		{"remote code is never tried again", 1, tries(1, aim.ClassRemoteCode), aim.ClassRemoteCode, false, move{Do: doFail}},
+		{"an unexplained end is tried once more", 1, tries(1, aim.ClassStart), aim.ClassStart, false, move{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"and then the next rung", 1, tries(1, aim.ClassStart, aim.ClassStart), aim.ClassStart, false, move{Do: doTry, Rung: 3}},
+		{"a busy GPU sends it elsewhere", 1, tries(1, aim.ClassGPUBusy), aim.ClassGPUBusy, false, move{Do: doTry, Rung: 1, Delay: time.Second, Avoid: true}},
+		{"a replica that was ready is never given up", 3, tries(3, aim.ClassExited, aim.ClassExited, aim.ClassExited, aim.ClassExited), aim.ClassExited, true,
+			move{Do: doTry, Rung: 3, Delay: 8 * time.Second}},
+		{"not even for credentials", 1, tries(1, aim.ClassAuth), aim.ClassAuth, true, move{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"an orphan ends", 1, tries(1, aim.ClassOrphaned), aim.ClassOrphaned, true, move{Do: doEnd}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := decide(threeRungs(), c.rung, c.tries, aim.Failf(c.class, "x"), c.ready)
+			if got.Why == "" {
+				t.Error("a move must say why")
+			}
+			got.Why = ""
+			if got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// Whatever fails how often, a replica that was never ready comes to an end, and
+// the tries on it are bounded.
+func TestDecideEnds(t *testing.T) {
+	for _, class := range aim.Classes() {
+		if class.Rule().Next == aim.NextWait {
+			continue // a refused claim waits for its turn, however long
+		}
+		var past []aim.Try
+		rung := 1
+		for n := 0; ; n++ {
+			if n > 30 {
+				t.Fatalf("class %s: still trying after %d attempts", class, n)
+			}
+			past = append(past, aim.Try{Rung: rung, Class: class})
+			m := decide(threeRungs(), rung, past, aim.Failf(class, "x"), false)
+			if m.Do != doTry {
+				break
+			}
+			rung = m.Rung
+		}
+	}
+}
