@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -48,7 +49,7 @@ func obstacle(id string, d aim.Detection, ledger Ledger, strangers []Stranger) s
 		}
 	}
 	for _, s := range strangers {
-		if s.All || slices.Contains(s.Renders, g.Render()) {
+		if slices.Contains(s.Renders, path.Base(g.Render())) {
 			return "given to " + s.Who
 		}
 	}

@@ -44,8 +44,7 @@ type Ownership struct {
 // Stranger is a container that is not ours.
 type Stranger struct {
 	Who     string
-	Renders []string // "dri/renderD128"
-	All     bool     // privileged, or given all of /dev/dri
+	Renders []string // names of the render nodes it was given: "renderD128"
 }
 
 // Machine is what a node has besides GPUs, in bytes.

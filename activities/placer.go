@@ -9,56 +9,37 @@ import (
 	"github.com/aim-engine/aim/scheduler"
 )
 
-// settle is how long after its start a control process takes "it can never
-// fit" for "not yet": nodes may still be about to report.
-const settle = 5 * time.Second
-
 // retell is how often a waiting request's reason is looked at again.
 const retell = time.Second
 
 // Placer owns the scheduler of one control process: it feeds it the inventory
 // and hands turns to those who wait. It is safe for concurrent use.
 type Placer struct {
-	started time.Time
+	settled <-chan struct{} // closed once every node that is up has had time to report
 
 	mu      sync.Mutex
 	core    *scheduler.Scheduler
-	seen    map[string]seenNode
 	waiting map[string]chan aim.Decision // by token; buffered, one decision each
 }
 
-// seenNode is the part of a node that tells whether it has changed.
-type seenNode struct {
-	epoch, revision uint64
-	liveness        aim.Liveness
-}
-
-// NewPlacer makes a Placer over an empty fleet.
-func NewPlacer() *Placer {
+// NewPlacer makes a Placer over an empty fleet. Until settled is closed it
+// takes "it can never fit" for "not yet".
+func NewPlacer(settled <-chan struct{}) *Placer {
 	return &Placer{
-		started: time.Now(), core: scheduler.New(scheduler.Options{}),
-		seen: map[string]seenNode{}, waiting: map[string]chan aim.Decision{},
+		settled: settled, core: scheduler.New(scheduler.Options{}),
+		waiting: map[string]chan aim.Decision{},
 	}
 }
 
-// Update takes the fleet as it is now and gives turns to those it helps.
-func (p *Placer) Update(fleet aim.Fleet) {
+// Update takes what has changed in the fleet and gives turns to those it helps.
+func (p *Placer) Update(changed []aim.FleetNode, removed []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	present := map[string]bool{}
-	for _, n := range fleet.Nodes {
-		present[n.ID] = true
-		now := seenNode{n.Epoch, n.Revision, n.Liveness}
-		if p.seen[n.ID] != now {
-			p.seen[n.ID] = now
-			p.core.Apply(n)
-		}
+	for _, n := range changed {
+		p.core.Apply(n)
 	}
-	for id := range p.seen {
-		if !present[id] {
-			delete(p.seen, id)
-			p.core.Remove(id)
-		}
+	for _, id := range removed {
+		p.core.Remove(id)
 	}
 	p.turn()
 }
@@ -95,13 +76,20 @@ func (p *Placer) Place(req aim.Request) aim.Decision {
 		p.core.Refused(req.Token, node)
 	}
 	d := p.core.Place(req, time.Now())
-	if d.Outcome == aim.Impossible && !p.settled() {
+	if d.Outcome == aim.Impossible && !p.isSettled() {
 		d.Outcome = aim.Wait
 	}
 	return d
 }
 
-func (p *Placer) settled() bool { return time.Since(p.started) > settle }
+func (p *Placer) isSettled() bool {
+	select {
+	case <-p.settled:
+		return true
+	default:
+		return false
+	}
+}
 
 // Await answers when it is the request's turn, or when the fleet has become
 // one on which it can never fit. tell hears why it still waits.
@@ -111,7 +99,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 	defer tick.Stop()
 	for {
 		why := scheduler.Place(req, p.Fleet())
-		if why.Outcome == aim.Impossible && p.settled() {
+		if why.Outcome == aim.Impossible && p.isSettled() {
 			if d, granted := p.leave(req.Token, answer); granted {
 				return d, nil
 			}

@@ -40,6 +40,7 @@ type NodeConfig struct {
 	Dev   string // folder of kfd and dri/
 
 	Runtime    string              // docker, process, or "" for docker where it answers, else none
+	DockerHost string              // address of the Docker daemon; "" = DOCKER_HOST, or the local socket
 	Commands   map[string][]string // process runtime: backend -> program and first arguments
 	PortFirst  int                 // endpoint ports
 	PortLast   int
@@ -52,6 +53,7 @@ type NodeConfig struct {
 	HubOffline  bool     // never ask the hub
 	WeightRoots []string // folders below which a model may be given by path
 	HubToken    string   // secret reference; "" = env:HF_TOKEN
+	Secrets     []string // secret references that deployments may use; a trailing * matches the rest
 
 	// SimulateRoot marks a simulated node: the folder of its private tree, which
 	// the stand-in server needs to see.

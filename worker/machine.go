@@ -25,6 +25,13 @@ func machine(weights string) activities.Machine {
 	return m
 }
 
+// simulatedMachine is what a simulated node says it has besides GPUs: as much
+// as the machines whose GPUs it stands in for: two sockets of 96 cores, 2 TiB
+// of memory, 14 TiB of disk. Stand-in weights are small whatever the model.
+func simulatedMachine() activities.Machine {
+	return activities.Machine{CPUs: 192, HostBytes: 2 << 40, HostFree: 2 << 40, DiskFree: 14 << 40, BootID: bootID()}
+}
+
 func bootID() string {
 	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {

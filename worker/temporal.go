@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -89,14 +90,14 @@ func namespaceID(ctx context.Context, t client.Client, name string) (string, err
 // checkAttributes refuses to go on where search attributes are missing: every
 // workflow task would fail. The error is the command that adds them.
 func checkAttributes(ctx context.Context, t client.Client, namespace string) error {
-	have, err := t.GetSearchAttributes(ctx)
+	have, err := t.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
 		return fmt.Errorf("list Temporal's search attributes: %w", err)
 	}
 	want := workflows.SearchAttributes()
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if _, ok := have.Keys[name]; !ok {
+		if _, ok := have.CustomAttributes[name]; !ok {
 			missing = append(missing, fmt.Sprintf("--name %s --type %s", name, want[name]))
 		}
 	}

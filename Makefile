@@ -1,0 +1,87 @@
+# AIM Engine. `make` alone prints the targets. Go, git and make are all it
+# needs; Docker is used by tests where it answers.
+
+define HELP
+make build    bin/aim and bin/aim-devserver; the first time takes minutes
+make demo     build, then the tour on simulated GPUs, every line an assertion
+make up       build, then run everything this machine needs (ARGS="--simulate 2x8")
+make test     vet and all tests; with Docker where it answers, without it elsewhere
+make race     the tests under the race detector (needs a C compiler)
+make lint     gofmt, vet, staticcheck, workflowcheck, compose file
+make bench    the figures, one JSON line each on stdout
+make fmt      format the code, write the generated pages of docs/
+make clean    delete bin/ and artifacts/
+endef
+export HELP
+
+# One set of flags for everything, so that nothing is compiled twice: a package
+# built with other flags, or with cgo, is another entry in the build cache, and
+# the Temporal server behind bin/aim-devserver is ten CPU minutes of entries.
+export GOFLAGS := $(strip $(filter-out -trimpath,$(shell go env GOFLAGS 2>/dev/null)) -trimpath)
+export CGO_ENABLED := 0
+MAKEFLAGS += --no-print-directory
+
+# Two packages at a time: scenarios start whole stacks of processes, and their
+# deadlines are meant for two cores.
+TEST := go test -p 2 -timeout 15m
+
+STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
+COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
+
+.PHONY: help build bin/aim demo up test race lint bench fmt clean
+
+help:
+	@echo "$$HELP"
+
+build: bin/aim bin/aim-devserver
+
+# Go knows best whether it is up to date. VERSION=v1.2.3 stamps a release.
+bin/aim:
+	@go build $(if $(VERSION),-ldflags '-X main.version=$(VERSION)') -o $@ ./cmd/aim
+
+# A module of its own, whose four hundred dependencies even an up-to-date check
+# has to read: make looks at the files instead.
+DEVSERVER := $(filter-out %_test.go,$(wildcard devserver/*.go devserver/cmd/*/*.go)) devserver/go.mod devserver/go.sum
+bin/aim-devserver: $(DEVSERVER)
+	@echo 'building $@: the Temporal server, its UI and NATS in one program.' >&2
+	@echo 'The first time this takes ten CPU minutes, silently; later half a minute.' >&2
+	@cd devserver && go build -ldflags '-s -w' -o ../$@ ./cmd/aim-devserver
+	@touch $@
+
+demo: build
+	@go build -o bin/aim-demo ./internal/e2e/demo
+	@bin/aim-demo $(ARGS)
+
+up: build
+	@bin/aim up $(ARGS)
+
+test: build
+	go vet ./...
+	$(TEST) ./...
+	cd devserver && go vet ./... && $(TEST) ./...
+
+# The root module only: the Temporal server would have to be compiled once more.
+race: export CGO_ENABLED := 1
+race: build
+	@command -v $$(go env CC) >/dev/null || { echo "make race needs the C compiler $$(go env CC)" >&2; exit 1; }
+	$(TEST) -race ./...
+
+lint:
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run make fmt:" $$files >&2; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go run $(WORKFLOWCHECK) ./workflows/...
+	@echo go run $(COMPOSE_SPEC) docker-compose.yml
+	@go run $(COMPOSE_SPEC) docker-compose.yml >/dev/null
+
+# Data goes to stdout alone, so that a program can read it.
+bench: build
+	@go run ./internal/e2e/bench $(ARGS)
+
+fmt:
+	gofmt -w .
+	go test -run '^TestDocs' . -update
+
+clean:
+	rm -rf bin artifacts

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// change sends a change of a deployment and waits until it is ready again.
+func (a *app) change(ctx context.Context, name, change string, request any, wait waitFlags) error {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	applied, err := update[workflows.Applied](ctx, c, name, change, request)
+	if err != nil {
+		return err
+	}
+	if wait.detach {
+		if a.programs() {
+			return display.Data(a.out, a.format, applied)
+		}
+		a.hint("next: aim status %s --watch", name)
+		return nil
+	}
+	s, err := a.await(ctx, c, name, wait.timeout, a.ready(ctx, c, applied.Revision))
+	if err != nil {
+		return err
+	}
+	return a.announce(s)
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/workflows"
+)
+
+type deployOptions struct {
+	spec   specFlags
+	wait   waitFlags
+	dryRun bool
+}
+
+func newDeploy(a *app) *cobra.Command {
+	var o deployOptions
+	cmd := &cobra.Command{
+		Use:   "deploy MODEL [flags] [-- SERVER OPTIONS]",
+		Short: "Put a model into service and wait until it answers",
+		Long: `Deploy puts a model into service and waits until it answers. The address at
+which it does is printed alone on stdout.
+
+What follows -- goes to the server, checked like the options of a recipe.
+Deploying again under the same name changes the deployment. Interrupting the
+wait does not stop the work.`,
+		Example: "  aim deploy Qwen/Qwen3-32B --gpus 1 -- --max-num-seqs 256",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := o.spec.read(cmd, args)
+			if err != nil {
+				return err
+			}
+			if o.dryRun {
+				return planOptions{spec: o.spec}.run(cmd.Context(), a, spec)
+			}
+			return o.run(cmd.Context(), a, spec)
+		},
+	}
+	o.spec.add(cmd)
+	o.wait.add(cmd)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only say what would happen, as aim plan does")
+	return cmd
+}
+
+func (o deployOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) error {
+	if err := a.checkAgainstCatalogue(spec); err != nil {
+		return err
+	}
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	applied, err := apply(ctx, c, spec)
+	if err != nil {
+		return err
+	}
+	if !applied.Changed && applied.Revision > 1 {
+		a.hint("%s is wanted like this already", applied.Name)
+	}
+	if o.wait.detach {
+		return o.detached(a, applied)
+	}
+	s, err := a.await(ctx, c, applied.Name, o.wait.timeout, a.ready(ctx, c, applied.Revision))
+	if err != nil {
+		return err
+	}
+	return a.announce(s)
+}
+
+// apply sends one update-with-start: it makes the deployment, or changes the
+// one of that name.
+func apply(ctx context.Context, c client.Client, spec aim.DeploymentSpec) (workflows.Applied, error) {
+	name := spec.Defaulted().Name
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID:                       workflows.DeploymentID(name),
+		TaskQueue:                workflows.Queue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:            spec.Model,
+	}, workflows.TypeDeployment, spec)
+	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: workflows.DeploymentID(name), UpdateName: workflows.UpdateApply, Args: []any{spec},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	var applied workflows.Applied
+	if err == nil {
+		err = handle.Get(ctx, &applied)
+	}
+	return applied, explainUpdate(ctx, c, name, err)
+}
+
+// detached answers without waiting.
+func (o deployOptions) detached(a *app, applied workflows.Applied) error {
+	if a.programs() {
+		return display.Data(a.out, a.format, applied)
+	}
+	a.out.Println(applied.Name)
+	a.hint("next: aim status %s --watch", applied.Name)
+	return nil
+}
+
+// announce prints where a deployment answers: addresses on stdout, what to do
+// with them on stderr.
+func (a *app) announce(s aim.Status) error {
+	if a.programs() {
+		return display.Data(a.out, a.format, s)
+	}
+	var first *aim.ReplicaStatus
+	for i, r := range s.Replicas {
+		if r.Endpoint == "" {
+			continue
+		}
+		a.out.Println(r.Endpoint)
+		if first == nil {
+			first = &s.Replicas[i]
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	if slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Simulated }) {
+		a.hint("%s: the GPUs and the model are stand-ins, and so are the answers", a.err.Warn("SIMULATED"))
+	}
+	a.hint("%s", curl(*first))
+	return nil
+}
+
+// curl is a line to paste that asks the model something.
+func curl(r aim.ReplicaStatus) string {
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	body, _ := json.Marshal(struct { // strings cannot fail
+		Model    string    `json:"model"`
+		Messages []message `json:"messages"`
+	}{r.Serves, []message{{"user", "Say hello."}}})
+	return fmt.Sprintf("curl %s/v1/chat/completions -H 'Content-Type: application/json' -d %s", r.Endpoint, quote(string(body)))
+}

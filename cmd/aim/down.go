@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// downWithin is how long everything may take to stop: the parts stop one after
+// the other, Temporal last.
+const downWithin = 90 * time.Second
+
+type downOptions struct{ keep bool }
+
+func newDown(a *app) *cobra.Command {
+	var o downOptions
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Stop what aim up has started",
+		Long: `Down stops the aim up of the state folder, and waits until it is gone.
+Deployments stay wanted: the next aim up goes on with them. Real models go on
+serving meanwhile; simulated ones end.`,
+		Example: "  aim down --keep",
+		Args:    named(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
+	}
+	cmd.Flags().BoolVar(&o.keep, "keep", false, "do not ask while real models serve; they go on")
+	return cmd
+}
+
+func (o downOptions) run(ctx context.Context, a *app) error {
+	dir := a.settings.Dir
+	if !stackRuns(dir) {
+		// A killed aim up may have left simulated servers behind.
+		ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
+		defer cancel()
+		if err := endLeftovers(ctx, simulatedDir(dir)); err != nil {
+			return err
+		}
+		a.hint("nothing runs in %s", dir)
+		return nil
+	}
+	if err := o.ask(ctx, a); err != nil {
+		return err
+	}
+	p, err := findStack(dir)
+	if err != nil {
+		return next(failed("stop the aim up in %s: %w", dir, err), "aim down")
+	}
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return failed("stop the aim up in %s: %w", dir, err)
+	}
+	a.hint("stopping")
+	ctx, cancel := context.WithTimeoutCause(ctx, downWithin, errTimeout)
+	defer cancel()
+	if err := awaitStackEnd(ctx, dir); err != nil {
+		return next(err, "aim down")
+	}
+	a.hint("stopped; deployments stay wanted, and `aim up` goes on with them")
+	return nil
+}
+
+// ask makes sure that nobody stops looking after real models unawares.
+func (o downOptions) ask(ctx context.Context, a *app) error {
+	if o.keep {
+		return nil
+	}
+	serving := a.realModels(ctx)
+	if len(serving) == 0 {
+		return nil
+	}
+	names := strings.Join(serving, ", ")
+	if !a.interactive() {
+		return next(failed("real models serve here: %s; they would go on with nobody to look after them", names), "aim down --keep")
+	}
+	if !a.confirm("Real models serve here: " + names + ". They go on serving, but nobody looks after them until `aim up` runs again. Stop aim?") {
+		return failed("nothing was stopped")
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/backend/vllm"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/scheduler"
+)
+
+type planOptions struct{ spec specFlags }
+
+func newPlan(a *app) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan MODEL [flags] [-- SERVER OPTIONS]",
+		Short: "Say what deploy would do, and why, and change nothing",
+		Long: `Plan says what deploy would do: recipe, GPUs, memory, image, arguments and
+place, and what would be tried next. It changes nothing. Without a fleet that
+answers it tells all but the place. The exit code is 3 when there is no room or
+no recipe.`,
+		Example: "  aim plan meta-llama/Llama-3.3-70B-Instruct --gpus 4",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := o.spec.read(cmd, args)
+			if err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), a, spec)
+		},
+	}
+	o.spec.add(cmd)
+	recipesFlag(cmd)
+	return cmd
+}
+
+func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) error {
+	c, err := a.catalogue()
+	if err != nil {
+		return err
+	}
+	fleet, note := a.planFleet(ctx)
+	ladder, err := c.Ladder(spec, fleet)
+	if err != nil {
+		return adviseLadder(err)
+	}
+	p := makePlan(spec, ladder, fleet, note)
+	if p.Rung != nil {
+		if p.Args, err = serverArgs(*p.Rung); err != nil {
+			return err
+		}
+	}
+	if a.programs() {
+		err = display.Data(a.out, a.format, p)
+	} else {
+		p.Print(a.out)
+	}
+	if err != nil {
+		return err
+	}
+	return o.verdict(a, p)
+}
+
+// verdict turns a plan that cannot be carried out now into the exit code.
+func (o planOptions) verdict(a *app, p display.Plan) error {
+	for _, d := range p.Placements {
+		if d.Outcome != aim.Place {
+			a.hint("\nnext: aim node list")
+			return quiet(exitNoCapacity)
+		}
+	}
+	if p.Rung == nil {
+		a.hint("\nnext: aim node list")
+		return quiet(exitNoCapacity)
+	}
+	a.hint("\nnext: aim deploy %s", p.Spec.Model)
+	return nil
+}
+
+// planFleet asks for the fleet. A plan without one is still of use.
+func (a *app) planFleet(ctx context.Context) (aim.Fleet, display.FleetNote) {
+	fleet, err := a.fleet(ctx)
+	if err != nil {
+		return aim.Fleet{}, display.FleetNote{Why: err.Error()}
+	}
+	note := display.FleetNote{Known: true, Nodes: len(fleet.Nodes)}
+	for _, n := range fleet.Nodes {
+		note.GPUs += len(n.GPUs)
+		note.Simulated = note.Simulated || n.Simulated
+	}
+	return fleet, note
+}
+
+// makePlan walks down the ladder as a replica does: a rung that no node can
+// ever hold is left for the next.
+func makePlan(spec aim.DeploymentSpec, ladder aim.Ladder, fleet aim.Fleet, note display.FleetNote) display.Plan {
+	p := display.Plan{Spec: spec, Ladder: ladder, Fleet: note, Placements: []aim.Decision{}}
+	if !note.Known {
+		p.Rung = &ladder.Rungs[0]
+		return p
+	}
+	for rung, ok := ladder.At(1); ok; rung, ok = ladder.After(rung.Number, aim.ClassCapacity) {
+		decisions := placeAll(spec, rung, fleet)
+		if decisions[0].Outcome != aim.Impossible {
+			p.Rung, p.Placements = &rung, decisions
+			return p
+		}
+		p.Skipped = append(p.Skipped, display.Skip{Rung: rung.Number, Recipe: rung.Recipe, Decision: decisions[0]})
+	}
+	return p
+}
+
+// placeAll places the replicas one after the other, each as if those before it
+// had been started.
+func placeAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) []aim.Decision {
+	var all []aim.Decision
+	s := spec.Defaulted()
+	for ordinal := range s.Replicas {
+		request := aim.Request{
+			Deployment: s.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal),
+			GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType,
+			CPUs: rung.Resources.CPUs, HostBytes: rung.Resources.HostBytes, DiskBytes: rung.Resources.DiskBytes,
+			Selector: s.Selector, Priority: s.Priority, Image: rung.Image, Model: rung.Model,
+		}
+		d := scheduler.Place(request, fleet)
+		all = append(all, d)
+		if d.Outcome != aim.Place {
+			return all // the others would find no more
+		}
+		fleet = withClaims(fleet, request, *d.Placement)
+	}
+	return all
+}
+
+// withClaims is the fleet after the placement; the fleet itself is not changed.
+func withClaims(fleet aim.Fleet, r aim.Request, p aim.Placement) aim.Fleet {
+	after := aim.Fleet{Nodes: append([]aim.FleetNode(nil), fleet.Nodes...)}
+	for i, rank := range p.Ranks {
+		for j, n := range after.Nodes {
+			if n.ID != rank.Node {
+				continue
+			}
+			claim := aim.Claim{
+				Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Ordinal: r.Ordinal, Rank: i, Attempt: 1, Token: r.Token},
+				GPUs:     rank.GPUs, CPUs: r.CPUs, HostBytes: r.HostBytes,
+			}
+			n.Claims = append(append([]aim.Claim(nil), n.Claims...), claim)
+			n.ClaimCPUs += r.CPUs
+			n.ClaimBytes += r.HostBytes
+			after.Nodes[j] = n
+		}
+	}
+	return after
+}
+
+// serverArgs is the command line of the server, as its node would write it, but
+// for the address: that is the node's to choose.
+func serverArgs(rung aim.Rung) ([]string, error) {
+	if rung.Backend != "vllm" {
+		return nil, nil
+	}
+	args, _, err := vllm.New().Args(rung, "", 0)
+	if err != nil {
+		return nil, next(err, "aim recipe show %s", rung.Recipe)
+	}
+	return withoutAddress(args), nil
+}
+
+// withoutAddress leaves out --host and --port with their values.
+func withoutAddress(args []string) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		if args[i] == "--host" || args[i] == "--port" {
+			i++
+			continue
+		}
+		kept = append(kept, args[i])
+	}
+	return kept
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim/internal/display"
+)
+
+type psOptions struct{ all bool }
+
+func newPs(a *app) *cobra.Command {
+	var o psOptions
+	cmd := &cobra.Command{
+		Use:     "ps",
+		Aliases: []string{"ls", "list"},
+		Short:   "List deployments",
+		Example: "  aim ps --all -o json",
+		Args:    named(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
+	}
+	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that have ended, as long as Temporal keeps them")
+	return cmd
+}
+
+func (o psOptions) run(ctx context.Context, a *app) error {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := statuses(ctx, c, o.all)
+	if err != nil {
+		return err
+	}
+	if a.programs() {
+		return display.List(a.out, a.format, found)
+	}
+	if len(found) == 0 {
+		a.hint("no deployments\nnext: aim deploy MODEL")
+		return nil
+	}
+	display.Deployments(a.out, found)
+	return nil
+}

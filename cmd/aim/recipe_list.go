@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/recipes"
+)
+
+type recipeListOptions struct{}
+
+func newRecipeList(a *app) *cobra.Command {
+	var o recipeListOptions
+	cmd := &cobra.Command{
+		Use:     "list [MODEL]",
+		Aliases: []string{"ls"},
+		Short:   "List the recipes, or those of one model",
+		Example: "  aim recipe list Qwen/Qwen3-32B",
+		Args:    atMost("MODEL"),
+		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args) },
+	}
+	recipesFlag(cmd)
+	return cmd
+}
+
+func (o recipeListOptions) run(a *app, models []string) error {
+	c, err := a.catalogue()
+	if err != nil {
+		return err
+	}
+	ids := c.Recipes()
+	if len(models) > 0 {
+		if ids = c.RecipesOf(models[0]); len(ids) == 0 {
+			return unknownModel(c, models[0])
+		}
+	}
+	var all []recipes.Recipe
+	for _, id := range ids {
+		r, err := c.Recipe(id)
+		if err != nil {
+			return next(err, "aim recipe validate FILE")
+		}
+		all = append(all, r)
+	}
+	if a.programs() {
+		return display.List(a.out, a.format, all)
+	}
+	printRecipes(a.out, all)
+	return nil
+}
+
+func printRecipes(o *display.Output, all []recipes.Recipe) {
+	t := display.Table{Header: []string{"RECIPE", "MODEL", "GPUS", "PRECISION", "BACKEND", "METRIC"}}
+	for _, r := range all {
+		t.Add(o.Bold(r.ID), r.Model, fmt.Sprintf("%d %s", r.Hardware.GPUCount, r.Hardware.GPUType), r.Precision,
+			strings.TrimSpace(r.Backend+" "+r.BackendVersion), orAny(r.Metric))
+	}
+	t.Print(o)
+}
+
+func orAny(s string) string {
+	if s == "" {
+		return "any"
+	}
+	return s
+}
+
+// unknownModel names the model that was probably meant.
+func unknownModel(c *recipes.Catalogue, model string) error {
+	f := aim.Failf(aim.ClassNoRecipe, "there is no recipe for %s", model)
+	if near := aim.Nearest(model, c.Models()); near != "" {
+		f.Why += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return next(f, "aim recipe list")
+}

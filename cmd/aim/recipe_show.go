@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/recipes"
+)
+
+type recipeShowOptions struct{}
+
+func newRecipeShow(a *app) *cobra.Command {
+	var o recipeShowOptions
+	cmd := &cobra.Command{
+		Use:     "show RECIPE",
+		Short:   "Show one recipe: hardware, options, fallbacks and evidence",
+		Example: "  aim recipe show qwen3-32b-1xmi300x-bf16",
+		Args:    named("RECIPE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args[0]) },
+	}
+	recipesFlag(cmd)
+	return cmd
+}
+
+func (o recipeShowOptions) run(a *app, id string) error {
+	c, err := a.catalogue()
+	if err != nil {
+		return err
+	}
+	r, err := c.Recipe(id)
+	if err != nil {
+		return next(err, "aim recipe list")
+	}
+	if a.programs() {
+		return display.Data(a.out, a.format, r)
+	}
+	printRecipe(a.out, r)
+	return nil
+}
+
+func printRecipe(o *display.Output, r recipes.Recipe) {
+	o.Println(o.Bold(r.ID))
+	var s display.Sections
+	s.Add("model", r.Model)
+	s.Add("weights", r.Weights())
+	s.Add("GPUs", fmt.Sprintf("%d x %s", r.Hardware.GPUCount, r.Hardware.GPUType))
+	s.Add("precision", r.Precision)
+	s.Add("backend", strings.TrimSpace(r.Backend+" "+r.BackendVersion))
+	s.Add("image", cmp.Or(r.Image, "the backend's default"))
+	s.Add("metric", orAny(r.Metric))
+	s.Add("task", cmp.Or(r.Task, recipes.Tasks()[0]))
+	s.Add("maturity", r.Maturity)
+	s.Add("options", settingsText(r.Config))
+	s.Add("environment", settingsText(r.Env))
+	s.Add("fallbacks", fallbacksText(r.Fallbacks))
+	s.Add("evidence", evidenceText(r.Evidence))
+	s.Add("note", r.Note)
+	s.Add("file", r.Source())
+	s.Print(o)
+}
+
+// settingsText writes one name and value a line, by name.
+func settingsText[V any](m map[string]V) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		fmt.Fprintf(&b, "%s = %v\n", name, m[name])
+	}
+	return b.String()
+}
+
+func fallbacksText(all []recipes.Fallback) string {
+	var b strings.Builder
+	for _, f := range all {
+		words := make([]string, len(f.On))
+		for i, class := range f.On {
+			words[i] = string(class)
+		}
+		fmt.Fprintf(&b, "after %s; gives up: %s\n", strings.Join(words, " or "), f.Loses)
+	}
+	return b.String()
+}
+
+func evidenceText(all []recipes.Evidence) string {
+	var b strings.Builder
+	for _, e := range all {
+		b.WriteString(e.Source)
+		if e.Note != "" {
+			b.WriteString(": " + e.Note)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/recipes"
+)
+
+type recipeValidateOptions struct{}
+
+// verdict is one line of `aim recipe validate -o jsonl`.
+type verdict struct {
+	File   string `json:"file"`
+	Recipe string `json:"recipe,omitempty"`
+	Valid  bool   `json:"valid"`
+	Error  string `json:"error,omitempty"`
+}
+
+func newRecipeValidate(a *app) *cobra.Command {
+	var o recipeValidateOptions
+	return &cobra.Command{
+		Use:     "validate FILE...",
+		Short:   "Check recipe files: fields, words, and every option of the server",
+		Example: "  aim recipe validate ./recipes/*.yaml",
+		Args:    oneOrMore("FILE"),
+		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args) },
+	}
+}
+
+func (o recipeValidateOptions) run(a *app, files []string) error {
+	var all []verdict
+	var first error
+	for _, file := range files {
+		v, err := validateRecipe(file)
+		if err != nil && first == nil {
+			first = err
+		}
+		all = append(all, v)
+	}
+	if a.programs() {
+		if err := display.List(a.out, a.format, all); err != nil {
+			return err
+		}
+	} else {
+		printVerdicts(a, all)
+	}
+	if first == nil {
+		return nil
+	}
+	if len(files) == 1 {
+		return next(first, "aim recipe validate %s", files[0])
+	}
+	return quiet(exitUsage) // every file has been told about
+}
+
+func validateRecipe(file string) (verdict, error) {
+	if _, err := os.Stat(file); err != nil {
+		err := usage("no file %s", file)
+		return verdict{File: file, Error: err.Error()}, err
+	}
+	r, err := recipes.ReadFile(file)
+	if err == nil {
+		err = r.Validate()
+	}
+	v := verdict{File: file, Recipe: r.ID, Valid: err == nil}
+	if err != nil {
+		v.Error = aim.FailureOf(err).Error()
+	}
+	return v, err
+}
+
+func printVerdicts(a *app, all []verdict) {
+	for _, v := range all {
+		switch {
+		case v.Valid:
+			a.out.Printf("%s %s: %s\n", a.out.Good("ok"), v.File, v.Recipe)
+		case len(all) > 1: // a single one is told as the error
+			a.out.Printf("%s %s\n", a.out.Bad("bad"), v.Error)
+		}
+	}
+}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim/workflows"
+)
+
+type restartOptions struct {
+	why  string
+	wait waitFlags
+}
+
+func newRestart(a *app) *cobra.Command {
+	var o restartOptions
+	cmd := &cobra.Command{
+		Use:     "restart NAME",
+		Short:   "Replace the servers of a deployment, a few at a time",
+		Example: `  aim restart qwen3-32b --why "new driver"`,
+		Args:    named("NAME"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
+	}
+	cmd.Flags().StringVar(&o.why, "why", "", "the reason, for the history")
+	o.wait.add(cmd)
+	return cmd
+}
+
+func (o restartOptions) run(ctx context.Context, a *app, name string) error {
+	return a.change(ctx, name, workflows.UpdateRestart, workflows.RestartRequest{Why: o.why}, o.wait)
+}

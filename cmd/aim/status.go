@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+)
+
+type statusOptions struct {
+	watch   bool
+	timeout time.Duration
+}
+
+func newStatus(a *app) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:     "status NAME",
+		Short:   "Tell how a deployment is, where it runs, and what was tried",
+		Example: "  aim status qwen3-32b --watch",
+		Args:    named("NAME"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
+	}
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "follow it until it is ready or has ended")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "with --watch: stop watching after this long, with exit code 4")
+	return cmd
+}
+
+func (o statusOptions) run(ctx context.Context, a *app, name string) error {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := o.read(ctx, a, c, name)
+	if err != nil {
+		return err
+	}
+	if a.programs() {
+		return display.Data(a.out, a.format, s)
+	}
+	display.Status(a.out, s, a.now())
+	if advice := adviceFor(s); advice != "" {
+		a.hint("\nnext: %s", advice)
+	}
+	return nil
+}
+
+func (o statusOptions) read(ctx context.Context, a *app, c client.Client, name string) (aim.Status, error) {
+	s, err := status(ctx, c, name)
+	if err != nil || !o.watch {
+		return s, err
+	}
+	return a.await(ctx, c, name, o.timeout, func(s aim.Status) (bool, error) {
+		return s.Phase == aim.Ready || s.Phase.Final() || stuck(s), nil
+	})
+}
+
+// adviceFor is what one would type after reading this status.
+func adviceFor(s aim.Status) string {
+	switch s.Phase {
+	case aim.Ready:
+		return "aim logs " + s.Name
+	case aim.Failed, aim.Degraded:
+		return cureFor(lastClass(s), s)
+	case aim.Stopped:
+		return "aim deploy " + s.Model
+	}
+	return "aim status " + s.Name + " --watch"
+}
+
+// lastClass is the class of the last failed attempt, "" when there is none.
+func lastClass(s aim.Status) aim.Class {
+	for _, r := range s.Replicas {
+		if n := len(r.Tries); n > 0 {
+			return r.Tries[n-1].Class
+		}
+	}
+	return ""
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/workflows"
+)
+
+type stopOptions struct {
+	why  string
+	wait waitFlags
+}
+
+func newStop(a *app) *cobra.Command {
+	var o stopOptions
+	cmd := &cobra.Command{
+		Use:     "stop NAME...",
+		Short:   "End deployments and free their GPUs",
+		Example: "  aim stop qwen3-32b",
+		Args:    oneOrMore("NAME"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
+	}
+	cmd.Flags().StringVar(&o.why, "why", "", "the reason, for the history")
+	o.wait.add(cmd)
+	return cmd
+}
+
+// run asks all to stop before it waits for any.
+func (o stopOptions) run(ctx context.Context, a *app, names []string) error {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	var asked []string
+	for _, name := range names {
+		switch over, stopErr := o.ask(ctx, c, name); {
+		case stopErr != nil:
+			err = errors.Join(err, stopErr)
+		case over:
+			a.hint("%s has ended already", name)
+		default:
+			asked = append(asked, name)
+		}
+	}
+	deadline := time.Now().Add(o.wait.timeout)
+	for _, name := range asked {
+		if o.wait.detach {
+			a.hint("next: aim status %s --watch", name)
+			continue
+		}
+		left := o.wait.timeout
+		if left > 0 {
+			left = max(time.Until(deadline), time.Millisecond)
+		}
+		err = errors.Join(err, o.follow(ctx, a, c, name, left))
+	}
+	return err
+}
+
+// ask asks one deployment to stop. over is true when it has ended before.
+func (o stopOptions) ask(ctx context.Context, c client.Client, name string) (over bool, err error) {
+	_, err = update[workflows.Applied](ctx, c, name, workflows.UpdateStop, workflows.StopRequest{Why: o.why})
+	if err == nil {
+		return false, nil
+	}
+	s, readErr := status(ctx, c, name)
+	if readErr == nil && s.Phase.Final() {
+		return true, nil
+	}
+	return false, err
+}
+
+func (o stopOptions) follow(ctx context.Context, a *app, c client.Client, name string, timeout time.Duration) error {
+	s, err := a.await(ctx, c, name, timeout, func(s aim.Status) (bool, error) { return s.Phase.Final(), nil })
+	if err != nil {
+		return err
+	}
+	if a.programs() {
+		return display.Data(a.out, a.format, s)
+	}
+	a.hint("%s: %s", name, s.Reason)
+	return nil
+}

@@ -1,0 +1,115 @@
+package vllm
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+var (
+	kvNeeded    = regexp.MustCompile(`max seq len \((\d+)\),? \(?([\d.]+) GiB KV\s+cache is needed`)
+	kvAvailable = regexp.MustCompile(`available KV cache\s+memory \(([\d.]+) GiB\)`)
+	kvLongest   = regexp.MustCompile(`(?i)estimated maximum model length is (\d+)`)
+	kvOldForm   = regexp.MustCompile(`max seq len \((\d+)\) is larger than the maximum number of tokens that can be stored in KV cache \((\d+)\)`)
+	freeMemory  = regexp.MustCompile(`Free memory on device[^(]*\(([\d.]+)/([\d.]+) GiB\)[^(]*less than desired GPU memory utilization \(([\d.]+), ([\d.]+) GiB\)`)
+	derivedLen  = regexp.MustCompile(`User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \([^=)]*=(\d+)`)
+	triedAlloc  = regexp.MustCompile(`Tried to allocate ([\d.]+) ([MG])iB`)
+	isFree      = regexp.MustCompile(`of which ([\d.]+) ([MG])iB is free`)
+)
+
+// explain takes the numbers out of the message and says in plain words what
+// happened. The message is searched in the whole log: a traceback quotes the
+// line of code first and the filled-in text later.
+func explain(f *aim.Failure, log string, before []line) {
+	switch f.Class {
+	case aim.ClassKVShort:
+		explainKV(f, log)
+	case aim.ClassGPUBusy:
+		if m := freeMemory.FindStringSubmatch(log); m != nil {
+			f.AvailableBytes, f.NeededBytes = gib(m[1]), gib(m[4])
+			f.Why = fmt.Sprintf("%s of %s GiB are free on the GPU, and the server was to use %s GiB (%s of it)", m[1], m[2], m[4], m[3])
+		}
+	case aim.ClassLength:
+		if m := derivedLen.FindStringSubmatch(log); m != nil {
+			f.LongestLength, _ = strconv.Atoi(m[2])
+			f.Why = fmt.Sprintf("a context of %s tokens was asked for, and the model's longest is %s", m[1], m[2])
+		}
+	case aim.ClassOOM:
+		explainOOM(f, log, before)
+	}
+}
+
+func explainKV(f *aim.Failure, log string) {
+	if m := kvOldForm.FindStringSubmatch(log); m != nil {
+		f.LongestLength, _ = strconv.Atoi(m[2])
+		f.Why = fmt.Sprintf("the KV cache holds %s tokens, and one request may have %s", m[2], m[1])
+		return
+	}
+	needed, available := kvNeeded.FindStringSubmatch(log), kvAvailable.FindStringSubmatch(log)
+	if needed == nil || available == nil {
+		return
+	}
+	f.NeededBytes, f.AvailableBytes = gib(needed[2]), gib(available[1])
+	f.Why = fmt.Sprintf("one request of %s tokens needs %s GiB of KV cache, and there are %s GiB", needed[1], needed[2], available[1])
+	if m := kvLongest.FindStringSubmatch(log); m != nil {
+		f.LongestLength, _ = strconv.Atoi(m[1])
+		f.Why += fmt.Sprintf("; %s tokens would fit", m[1])
+	}
+}
+
+// explainOOM tells when memory ran out, which decides what helps: while
+// loading, more GPUs; while profiling, smaller steps; while capturing graphs,
+// none of them.
+func explainOOM(f *aim.Failure, log string, before []line) {
+	f.Why = "GPU memory ran out while " + string(phaseAfter(before))
+	if m := triedAlloc.FindStringSubmatch(log); m != nil {
+		f.NeededBytes = amount(m[1], m[2])
+		f.Why += fmt.Sprintf(", asking for %s %siB", m[1], m[2])
+	}
+	if m := isFree.FindStringSubmatch(log); m != nil {
+		f.AvailableBytes = amount(m[1], m[2])
+		f.Why += fmt.Sprintf(" with %s %siB free", m[1], m[2])
+	}
+}
+
+// phase is what a server is doing, for people.
+type phase string
+
+const (
+	loading   phase = "loading the weights"
+	profiling phase = "profiling a full step"
+	capturing phase = "capturing graphs"
+	serving   phase = "serving"
+)
+
+// phaseAfter is the phase that a log has reached.
+func phaseAfter(parsed []line) phase {
+	reached := loading
+	for _, l := range parsed {
+		switch {
+		case strings.Contains(l.text, "Application startup complete"):
+			reached = serving
+		case strings.Contains(l.text, "Capturing CUDA graph"), strings.Contains(l.text, "GPU KV cache size"):
+			reached = capturing
+		case strings.Contains(l.text, "Model loading took") && reached == loading:
+			reached = profiling
+		}
+	}
+	return reached
+}
+
+func gib(number string) uint64 { return amount(number, "G") }
+
+func amount(number, unit string) uint64 {
+	f, err := strconv.ParseFloat(number, 64)
+	if err != nil || f < 0 || f > 1<<20 {
+		return 0 // more than any machine has: not a size
+	}
+	if unit == "M" {
+		return uint64(f * (1 << 20))
+	}
+	return uint64(f * (1 << 30))
+}

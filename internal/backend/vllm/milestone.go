@@ -1,0 +1,53 @@
+package vllm
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	shards    = regexp.MustCompile(`Loading (?:safetensors|pt) checkpoint shards: +(\d+)% Completed \| (\d+)/(\d+)`)
+	loadTook  = regexp.MustCompile(`Model loading took ([\d.]+) ?GiB(?: memory)? and ([\d.]+) seconds`)
+	kvMemory  = regexp.MustCompile(`Available KV cache memory: (-?[\d.]+) GiB`)
+	kvSize    = regexp.MustCompile(`GPU KV cache size: ([\d,]+) tokens`)
+	concur    = regexp.MustCompile(`Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x`)
+	graphs    = regexp.MustCompile(`Capturing CUDA graphs?[^:]*: +(\d+)%`)
+	graphTook = regexp.MustCompile(`Graph capturing finished in ([\d.]+) secs?, took (-?[\d.]+) GiB`)
+)
+
+// Milestone reads progress from one log line: a few words for people, "" for
+// most lines. While the same milestone's text changes, the server is making
+// progress.
+func (Backend) Milestone(raw string) string {
+	// A progress bar rewrites its line; the last state counts.
+	raw = strings.TrimRight(raw, "\r\n")
+	l := parseLine(raw[strings.LastIndex(raw, "\r")+1:])
+	if l.level == "ERROR" || l.level == "CRITICAL" {
+		return ""
+	}
+	for _, m := range []struct {
+		pattern *regexp.Regexp
+		format  string // $1 and so on are the pattern's groups
+	}{
+		{shards, "loading weights, $1 % ($2 of $3 files)"},
+		{loadTook, "weights loaded, $1 GiB in $2 s"},
+		{kvMemory, "$1 GiB for the KV cache"},
+		{kvSize, "KV cache of $1 tokens"},
+		{concur, "$2 requests of $1 tokens at once"},
+		{graphs, "capturing graphs, $1 %"},
+		{graphTook, "graphs captured, $2 GiB in $1 s"},
+	} {
+		if at := m.pattern.FindStringSubmatchIndex(l.text); at != nil {
+			return string(m.pattern.ExpandString(nil, m.format, l.text, at))
+		}
+	}
+	switch {
+	case strings.Contains(l.text, "Starting to load model"):
+		return "loading weights"
+	case strings.Contains(l.text, "Starting vLLM server on"), strings.Contains(l.text, "Starting vLLM API server"):
+		return "opening the API"
+	case strings.Contains(l.text, "Application startup complete"):
+		return "up"
+	}
+	return ""
+}

@@ -1,0 +1,156 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// The checks run when all settings are filled, so that one may look at another.
+// Each returns what is wrong with the value, without its name.
+
+func oneOf(value *string, allowed ...string) func() error {
+	return func() error {
+		if slices.Contains(allowed, *value) {
+			return nil
+		}
+		words := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
+		if near := aim.Nearest(*value, words); near != "" {
+			return fmt.Errorf("is not known; did you mean %q?", near)
+		}
+		return fmt.Errorf("is not known; use one of %s", strings.Join(words, ", "))
+	}
+}
+
+func given(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return errors.New("may not be empty")
+		}
+		return nil
+	}
+}
+
+// folder makes the path absolute: daemons and their children must mean the same.
+func folder(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return errors.New("may not be empty")
+		}
+		abs, err := filepath.Abs(*value)
+		if err != nil {
+			return fmt.Errorf("is no path: %w", err)
+		}
+		*value = abs
+		return nil
+	}
+}
+
+func hostPort(value *string) func() error {
+	return func() error {
+		_, number, err := net.SplitHostPort(*value)
+		if err != nil {
+			return errors.New("is not host:port")
+		}
+		if p, err := strconv.Atoi(number); err != nil || p < 0 || p > 65535 {
+			return fmt.Errorf("has no port: %q is not a number from 0 to 65535", number)
+		}
+		return nil
+	}
+}
+
+func hostPortOrNone(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return nil
+		}
+		return hostPort(value)()
+	}
+}
+
+func address(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return nil
+		}
+		if _, err := netip.ParseAddr(*value); err != nil {
+			return errors.New("is not an IP address")
+		}
+		return nil
+	}
+}
+
+func natsURL(value *string) func() error {
+	return func() error {
+		for one := range strings.SplitSeq(*value, ",") {
+			u, err := url.Parse(strings.TrimSpace(one))
+			if err != nil || u.Host == "" || !slices.Contains([]string{"nats", "tls", "ws", "wss"}, u.Scheme) {
+				return errors.New("is not a NATS address such as nats://host:4222")
+			}
+		}
+		return nil
+	}
+}
+
+func httpURL(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return nil
+		}
+		u, err := url.Parse(*value)
+		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+			return errors.New("is not an http or https address")
+		}
+		return nil
+	}
+}
+
+func secretRef(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return nil
+		}
+		return aim.CheckSecretRef(*value)
+	}
+}
+
+func label(value *string) func() error {
+	return func() error {
+		if !aim.IsLabel(*value) {
+			return fmt.Errorf("is not a DNS label; try %q", aim.NameOf(*value))
+		}
+		return nil
+	}
+}
+
+func positive(value *time.Duration) func() error {
+	return func() error {
+		if *value <= 0 {
+			return errors.New("must be longer than nothing")
+		}
+		return nil
+	}
+}
+
+func backendCommands(value *map[string][]string) func() error {
+	return func() error {
+		for backend, words := range *value {
+			if !slices.Contains(aim.Backends(), backend) {
+				return fmt.Errorf("names %q, which is no backend; use %s", backend, strings.Join(aim.Backends(), ", "))
+			}
+			if len(words) == 0 {
+				return fmt.Errorf("has no program for %s", backend)
+			}
+		}
+		return nil
+	}
+}

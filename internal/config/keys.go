@@ -1,0 +1,73 @@
+package config
+
+import (
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// key is one setting: its name in the file, where its value goes, and what the
+// value must look like.
+type key struct {
+	name    string
+	into    any      // pointer to the field of Settings; its type decides how text is read
+	initial any      // the default, of the field's type
+	usual   []string // environment names that other tools use for it
+	check   func() error
+}
+
+// environment is the name of the setting in the environment.
+func (k key) environment() string {
+	return "AIM_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+}
+
+// keys is the one table of settings. Defaults that are addresses are on
+// loopback: nothing is opened to a network unasked.
+func (s *Settings) keys(host, home string) []key {
+	n := &s.Node
+	return []key{
+		{"output", &s.Output, "table", nil, oneOf(&s.Output, Outputs()...)},
+		{"color", &s.Color, "auto", nil, oneOf(&s.Color, Colors()...)},
+		{"log_level", &s.LogLevel, s.LogLevel, nil, nil}, // slog's zero value is info
+		{"dir", &s.Dir, stateDir(home), nil, folder(&s.Dir)},
+
+		{"temporal.address", &s.Temporal.Address, "127.0.0.1:7233", []string{"TEMPORAL_ADDRESS"}, hostPort(&s.Temporal.Address)},
+		{"temporal.namespace", &s.Temporal.Namespace, "default", []string{"TEMPORAL_NAMESPACE"}, given(&s.Temporal.Namespace)},
+		{"temporal.api_key", &s.Temporal.APIKey, "env:TEMPORAL_API_KEY", nil, secretRef(&s.Temporal.APIKey)},
+		{"temporal.tls_cert", &s.Temporal.TLSCert, "", []string{"TEMPORAL_TLS_CLIENT_CERT_PATH"}, nil},
+		{"temporal.tls_key", &s.Temporal.TLSKey, "", []string{"TEMPORAL_TLS_CLIENT_KEY_PATH"}, nil},
+		{"temporal.tls_ca", &s.Temporal.TLSCA, "", []string{"TEMPORAL_TLS_SERVER_CA_CERT_PATH"}, nil},
+		{"nats.url", &s.NATS.URL, "nats://127.0.0.1:4222", []string{"NATS_URL"}, natsURL(&s.NATS.URL)},
+		{"nats.creds", &s.NATS.Creds, "", []string{"NATS_CREDS"}, nil},
+		{"docker.host", &s.Docker.Host, "", []string{"DOCKER_HOST"}, nil},
+
+		{"control.id", &s.Control.ID, "", nil, nil},
+		{"control.metrics", &s.Control.Metrics, "127.0.0.1:9470", nil, hostPortOrNone(&s.Control.Metrics)},
+		{"control.recipes", &s.Control.Recipes, []string(nil), nil, nil},
+
+		{"node.id", &n.ID, aim.NameOf(host), nil, label(&n.ID)},
+		{"node.address", &n.Address, "", nil, address(&n.Address)},
+		{"node.labels", &n.Labels, map[string]string(nil), nil, nil},
+		{"node.dir", &n.Dir, "", nil, folder(&n.Dir)}, // by default below dir, see Load
+		{"node.metrics", &n.Metrics, "127.0.0.1:9471", nil, hostPortOrNone(&n.Metrics)},
+		{"node.sysfs", &n.Sysfs, "/", nil, folder(&n.Sysfs)},
+		{"node.dev", &n.Dev, "/dev", nil, folder(&n.Dev)},
+		{"node.runtime", &n.Runtime, "", nil, oneOf(&n.Runtime, "", "docker", "process")},
+		{"node.commands", &n.Commands, map[string][]string(nil), nil, backendCommands(&n.Commands)},
+		// Below the range that Linux gives to outgoing connections (32768 and up).
+		{"node.ports", &n.Ports, Ports{21000, 21999}, nil, nil},
+		{"node.level", &n.Level, string(aim.LevelCompat), nil, oneOf(&n.Level, string(aim.LevelStrict), string(aim.LevelCompat), string(aim.LevelVendor))},
+		{"node.registries", &n.Registries, []string(nil), nil, nil},
+		{"node.grace", &n.Grace, 30 * time.Second, nil, positive(&n.Grace)},
+		{"node.cache", &n.Cache, filepath.Join(home, ".cache", "huggingface"), []string{"HF_HOME"}, folder(&n.Cache)},
+		{"node.hub_endpoint", &n.HubEndpoint, "", []string{"HF_ENDPOINT"}, httpURL(&n.HubEndpoint)},
+		{"node.hub_offline", &n.HubOffline, false, []string{"HF_HUB_OFFLINE"}, nil},
+		{"node.hub_token", &n.HubToken, "env:HF_TOKEN", nil, secretRef(&n.HubToken)},
+		{"node.weight_roots", &n.WeightRoots, []string(nil), nil, nil},
+		{"node.simulate_root", &n.SimulateRoot, "", nil, nil},
+		{"node.rescan", &n.Rescan, 30 * time.Second, nil, positive(&n.Rescan)},
+		{"node.silence", &n.Silence, 30 * time.Second, nil, positive(&n.Silence)},
+	}
+}

@@ -1,0 +1,88 @@
+package display
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// Item is one line of something that goes on.
+type Item struct {
+	Key  string // what the line is about
+	Line string // for a terminal, redrawn at every Show; "" = no line
+	Fact string // for a pipe: told when it changes; "" = nothing to tell
+}
+
+// Live shows items that change: on a terminal as a block that is redrawn in
+// place, in a pipe as a plain line for each new fact. It belongs to one
+// goroutine.
+type Live struct {
+	out   *Output
+	drawn int
+	told  map[string]string
+}
+
+// NewLive shows on o, which should be stderr: stdout is for data.
+func NewLive(o *Output) *Live { return &Live{out: o, told: map[string]string{}} }
+
+// Show replaces the block by these items.
+func (l *Live) Show(items []Item) {
+	if !l.out.terminal {
+		l.tell(items)
+		return
+	}
+	var lines []string
+	for _, item := range items {
+		if item.Line != "" {
+			lines = append(lines, item.Line)
+		}
+	}
+	l.draw(lines)
+}
+
+func (l *Live) tell(items []Item) {
+	for _, item := range items {
+		if item.Fact != "" && l.told[item.Key] != item.Fact {
+			l.told[item.Key] = item.Fact
+			l.out.Println(item.Fact)
+		}
+	}
+}
+
+// draw goes back to the first line of the last block and writes over it. The
+// whole frame is one write, so that it does not flicker.
+func (l *Live) draw(lines []string) {
+	width, height := l.size()
+	if height > 1 && len(lines) >= height {
+		lines = lines[len(lines)-height+1:] // what scrolled away could not be redrawn
+	}
+	var b strings.Builder
+	if l.drawn > 0 {
+		fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
+	}
+	for _, text := range lines {
+		b.WriteString("\r" + cut(text, width) + "\x1b[K\n")
+	}
+	b.WriteString("\x1b[J")
+	l.drawn = len(lines)
+	l.out.Printf("%s", b.String())
+}
+
+func (l *Live) size() (width, height int) {
+	width, height, err := term.GetSize(l.out.fd)
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
+}
+
+// Close leaves the last block where it is; what is printed next stands below.
+func (l *Live) Close() { l.drawn = 0 }
+
+// spinner is drawn in front of what is going on; elapsed drives it, so that a
+// frame depends on nothing but its input.
+func spinner(millis int64) string {
+	frames := []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"}
+	return frames[int(millis/100)%len(frames)]
+}

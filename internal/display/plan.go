@@ -1,0 +1,207 @@
+package display
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// Plan is what a deployment would do, as `aim plan` found it out. Its JSON is
+// a contract.
+type Plan struct {
+	Spec       aim.DeploymentSpec `json:"spec"`
+	Rung       *aim.Rung          `json:"rung,omitempty"` // the one that would run; absent when none fits
+	Args       []string           `json:"args,omitempty"` // of the server, without its address
+	Placements []aim.Decision     `json:"placements"`     // by replica; empty when no fleet answered
+	Skipped    []Skip             `json:"skipped,omitempty"`
+	Ladder     aim.Ladder         `json:"ladder"`
+	Fleet      FleetNote          `json:"fleet"`
+}
+
+// Skip is a rung that no node can ever hold.
+type Skip struct {
+	Rung     int          `json:"rung"`
+	Recipe   string       `json:"recipe"`
+	Decision aim.Decision `json:"decision"`
+}
+
+// FleetNote says what the plan was made against.
+type FleetNote struct {
+	Known     bool   `json:"known"`
+	Nodes     int    `json:"nodes"`
+	GPUs      int    `json:"gpus"`
+	Simulated bool   `json:"simulated,omitempty"`
+	Why       string `json:"why,omitempty"` // why it is not known
+}
+
+// Print tells the plan: what would run, where, why, and what comes after it.
+func (p Plan) Print(o *Output) {
+	spec := p.Spec.Defaulted()
+	o.Printf("%s  %s  %s\n", o.Bold(spec.Name), spec.Model, Count(spec.Replicas, "replica", "replicas"))
+	var s Sections
+	if r := p.Rung; r != nil {
+		s.Add("recipe", fmt.Sprintf("%s (rung %d of %d)\n%s", r.Recipe, r.Number, len(p.Ladder.Rungs), r.Why))
+		s.Add("gives up", r.Loses)
+		s.Add("GPUs", fmt.Sprintf("%d x %s", r.GPUs*max(r.Nodes, 1), r.GPUType))
+		s.Add("precision", r.Precision)
+		s.Add("memory", Memory(r.Memory))
+		s.Add("image", r.Image)
+		s.Add("backend", strings.TrimSpace(r.Backend+" "+r.Version))
+		s.Add("arguments", wrap(p.Args))
+		s.Add("environment", pairs(r.Env))
+	}
+	s.Add("place", p.places(o))
+	s.Add("skipped", p.skipped())
+	s.Add("if it fails", p.fallbacks())
+	s.Add("not taken", rejections(p.Ladder.Rejected))
+	s.Add("fleet", p.Fleet.String())
+	s.Print(o)
+}
+
+func (p Plan) places(o *Output) string {
+	var b strings.Builder
+	for i, d := range p.Placements {
+		if len(p.Placements) > 1 {
+			fmt.Fprintf(&b, "replica %d: ", i)
+		}
+		switch d.Outcome {
+		case aim.Place:
+			fmt.Fprintf(&b, "%s\n%s\n", o.Good(where(d)), d)
+		case aim.Wait:
+			fmt.Fprintf(&b, "%s\n%s\n", o.Warn("not now; it would wait"), d)
+		default:
+			fmt.Fprintf(&b, "%s\n%s\n", o.Bad("does not fit"), d)
+		}
+	}
+	return b.String()
+}
+
+// where names nodes and GPUs of a placement.
+func where(d aim.Decision) string {
+	var parts []string
+	for _, r := range d.Placement.Ranks {
+		parts = append(parts, r.Node+": "+strings.Join(r.GPUs, " "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (p Plan) skipped() string {
+	var b strings.Builder
+	for _, s := range p.Skipped {
+		fmt.Fprintf(&b, "rung %d: %s: %s\n", s.Rung, s.Recipe, s.Decision)
+	}
+	return b.String()
+}
+
+// fallbacks tells the rungs below the one that would run.
+func (p Plan) fallbacks() string {
+	if p.Rung == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, r := range p.Ladder.Rungs {
+		if r.Number <= p.Rung.Number {
+			continue
+		}
+		fmt.Fprintf(&b, "rung %d: %s", r.Number, r.Recipe)
+		if r.Patch != "" {
+			fmt.Fprintf(&b, " (%s)", r.Patch)
+		}
+		if len(r.On) > 0 {
+			fmt.Fprintf(&b, ", after %s", classes(r.On))
+		}
+		if r.Loses != "" {
+			fmt.Fprintf(&b, "; gives up: %s", r.Loses)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// shownClasses is how many classes a line has room for.
+const shownClasses = 4
+
+func classes(all []aim.Class) string {
+	var words []string
+	for _, c := range all[:min(len(all), shownClasses)] {
+		words = append(words, string(c))
+	}
+	if n := len(all) - shownClasses; n > 0 {
+		words = append(words, Count(n, "other class", "other classes"))
+	}
+	return strings.Join(words, " or ")
+}
+
+// String says in one line what the plan was made against.
+func (f FleetNote) String() string {
+	if !f.Known {
+		return "not asked: " + f.Why
+	}
+	text := fmt.Sprintf("%s, %s", Count(f.Nodes, "node", "nodes"), Count(f.GPUs, "GPU", "GPUs"))
+	if f.Simulated {
+		text += ", SIMULATED"
+	}
+	return text
+}
+
+// termOrder is how an estimate is read: what there is, what takes it, what is
+// left. Other terms follow by name.
+var termOrder = []string{"total", "budget", "weights", "activations", "overhead", "graphs",
+	"free_for_kv", "kv_needed", "kv_per_token", "kv_tokens"}
+
+// Memory tells an estimate term by term.
+func Memory(e aim.Estimate) string {
+	if e.Verdict == "" && e.Why == "" {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(cmp.Or(string(e.Verdict), "unknown"))
+	if e.Why != "" {
+		b.WriteString(": " + e.Why)
+	}
+	names := slices.SortedFunc(maps.Keys(e.Terms), func(x, y string) int {
+		return cmp.Or(cmp.Compare(termRank(x), termRank(y)), cmp.Compare(x, y))
+	})
+	for _, name := range names {
+		fmt.Fprintf(&b, "\n%-14s %10s", name, termValue(name, e.Terms[name]))
+	}
+	if e.Basis != "" {
+		b.WriteString("\n" + e.Basis)
+	}
+	return b.String()
+}
+
+func termRank(name string) int {
+	if i := slices.Index(termOrder, name); i >= 0 {
+		return i
+	}
+	return len(termOrder)
+}
+
+// termValue writes a term in its unit: tokens where the name says so, else bytes.
+func termValue(name string, value float64) string {
+	if strings.HasSuffix(name, "_tokens") {
+		return fmt.Sprintf("%.0f", value)
+	}
+	return Bytes(value)
+}
+
+// wrap puts an option and its value on one line each.
+func wrap(args []string) string {
+	var b strings.Builder
+	for i, a := range args {
+		switch {
+		case i == 0:
+		case strings.HasPrefix(a, "-"):
+			b.WriteString("\n")
+		default:
+			b.WriteString(" ")
+		}
+		b.WriteString(a)
+	}
+	return b.String()
+}

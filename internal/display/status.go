@@ -1,0 +1,133 @@
+package display
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// Deployments prints one line for each deployment.
+func Deployments(o *Output, all []aim.Status) {
+	t := Table{Header: []string{"NAME", "MODEL", "PHASE", "READY", "GPUS", "NODES", "REASON"}}
+	for _, s := range all {
+		ready, gpus := 0, 0
+		var nodes []string
+		for _, r := range s.Replicas {
+			gpus += len(r.GPUs)
+			if r.Phase == aim.Ready {
+				ready++
+			}
+			if r.Node != "" && !slices.Contains(nodes, r.Node) {
+				nodes = append(nodes, r.Node)
+			}
+		}
+		slices.Sort(nodes)
+		t.Add(o.Bold(s.Name), s.Model, o.Phase(s.Phase), fmt.Sprintf("%d/%d", ready, s.Wanted),
+			fmt.Sprint(gpus), orDash(strings.Join(nodes, ",")), shorten(s.Reason, 80))
+	}
+	t.Print(o)
+}
+
+// Status prints all there is to say about one deployment.
+func Status(o *Output, s aim.Status, now time.Time) {
+	head := fmt.Sprintf("%s  %s  %s", o.Bold(s.Name), s.Model, o.Phase(s.Phase))
+	if simulated(s) {
+		head += "  " + o.Warn("SIMULATED")
+	}
+	o.Println(head)
+	if s.Reason != "" {
+		o.Println(s.Reason)
+	}
+	for _, r := range s.Replicas {
+		o.Println()
+		replica(o, s, r, now)
+	}
+	if len(s.Rejected) > 0 {
+		o.Println()
+		var sections Sections
+		sections.Add("not taken", rejections(s.Rejected))
+		sections.Print(o)
+	}
+}
+
+func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
+	o.Printf("replica %d  %s\n", r.Ordinal, o.Phase(r.Phase))
+	var s Sections
+	if r.Reason != d.Reason { // said once is enough
+		s.Add("  reason", r.Reason)
+	}
+	if r.Attempt > 0 {
+		s.Add("  attempt", fmt.Sprintf("%d, on rung %d of %d", r.Attempt, r.Rung, r.Rungs))
+	}
+	s.Add("  recipe", r.Recipe)
+	s.Add("  gives up", r.Loses)
+	s.Add("  image", r.Image)
+	s.Add("  node", r.Node)
+	s.Add("  GPUs", strings.Join(r.GPUs, " "))
+	s.Add("  placed", r.Placed)
+	s.Add("  endpoint", r.Endpoint)
+	s.Add("  serves", r.Serves)
+	s.Add("  steps", steps(r.Steps, now))
+	s.Add("  tried", tries(r.Tries))
+	s.Print(o)
+}
+
+// steps tells what each step of the attempt took, in one line.
+func steps(all []aim.Step, now time.Time) string {
+	var parts []string
+	for _, s := range all {
+		switch s.Outcome {
+		case "":
+			parts = append(parts, fmt.Sprintf("%s %s so far", s.Name, Elapsed(since(s.Started, now))))
+		case "done":
+			parts = append(parts, fmt.Sprintf("%s %s", s.Name, Elapsed(time.Duration(s.Millis)*time.Millisecond)))
+		default:
+			parts = append(parts, fmt.Sprintf("%s failed (%s)", s.Name, s.Outcome))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// tries tells every failed attempt with the first lines of its log.
+func tries(all []aim.Try) string {
+	var b strings.Builder
+	for _, t := range all {
+		b.WriteString(DescribeTry(t) + "\n")
+		for _, l := range t.Lines {
+			b.WriteString("  | " + l + "\n")
+		}
+	}
+	return b.String()
+}
+
+func rejections(all []aim.Rejection) string {
+	var b strings.Builder
+	for _, r := range all {
+		fmt.Fprintf(&b, "%s: %s\n", r.Recipe, r.Why)
+	}
+	return b.String()
+}
+
+// simulated tells whether any replica runs on GPUs that are not real.
+func simulated(s aim.Status) bool {
+	return slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Simulated })
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// shorten keeps table rows on one line.
+func shorten(s string, n int) string {
+	s = firstLine(s)
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n-1]) + "…"
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+package display
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// gap is the room between two columns.
+const gap = 3
+
+// Table is rows under a header. Cells may hold colour; the last column is not
+// padded, so lines have no blanks at their end.
+type Table struct {
+	Header []string
+	rows   [][]string
+}
+
+// Add appends a row.
+func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
+
+// Len is the number of rows.
+func (t *Table) Len() int { return len(t.rows) }
+
+// Print writes the table.
+func (t *Table) Print(o *Output) { t.print(o, "") }
+
+func (t *Table) print(o *Output, indent string) {
+	all := t.rows
+	if len(t.Header) > 0 {
+		header := make([]string, len(t.Header))
+		for i, h := range t.Header {
+			header[i] = o.Dim(h)
+		}
+		all = append([][]string{header}, t.rows...)
+	}
+	widths := widths(all)
+	for _, row := range all {
+		o.Println(strings.TrimRight(indent+line(row, widths), " "))
+	}
+}
+
+func widths(rows [][]string) []int {
+	var w []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(w) {
+				w = append(w, 0)
+			}
+			w[i] = max(w[i], visible(cell))
+		}
+	}
+	return w
+}
+
+func line(row []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range row {
+		b.WriteString(cell)
+		if i < len(row)-1 {
+			b.WriteString(strings.Repeat(" ", widths[i]-visible(cell)+gap))
+		}
+	}
+	return b.String()
+}
+
+// visible is the number of columns that s takes, colour codes apart.
+func visible(s string) int { return utf8.RuneCountInString(plain(s)) }
+
+// plain is s without colour codes.
+func plain(s string) string {
+	for {
+		start := strings.Index(s, "\x1b[")
+		if start < 0 {
+			return s
+		}
+		end := strings.IndexByte(s[start:], 'm')
+		if end < 0 {
+			return s[:start]
+		}
+		s = s[:start] + s[start+end+1:]
+	}
+}
+
+// cut shortens s to width columns, colour codes apart; 0 is no limit.
+func cut(s string, width int) string {
+	if width <= 0 || visible(s) <= width {
+		return s
+	}
+	var b strings.Builder
+	columns, inCode := 0, false
+	for _, r := range s {
+		switch {
+		case r == '\x1b':
+			inCode = true
+		case inCode:
+			inCode = r != 'm'
+		case columns == width-1:
+			return b.String() + "…\x1b[0m"
+		default:
+			columns++
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// Sections prints titled text: a name, dim and padded, then its value; a value
+// of several lines is indented below the first.
+type Sections struct{ rows [][2]string }
+
+// Add appends a section; an empty value is left out.
+func (s *Sections) Add(name, value string) {
+	if value != "" {
+		s.rows = append(s.rows, [2]string{name, value})
+	}
+}
+
+// Print writes the sections.
+func (s *Sections) Print(o *Output) {
+	width := 0
+	for _, row := range s.rows {
+		width = max(width, len(row[0]))
+	}
+	margin := strings.Repeat(" ", width+gap)
+	for _, row := range s.rows {
+		first, rest, more := strings.Cut(strings.TrimRight(row[1], "\n"), "\n")
+		o.Println(o.Dim(row[0]) + margin[len(row[0]):] + first)
+		if more {
+			o.Println(margin + strings.ReplaceAll(rest, "\n", "\n"+margin))
+		}
+	}
+}

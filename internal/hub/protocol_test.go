@@ -1,0 +1,173 @@
+package hub
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aim-engine/aim"
+	standin "github.com/aim-engine/aim/internal/simulator/hub"
+)
+
+// tamper changes the answers for one file.
+func tamper(name string, change func(w http.ResponseWriter, r *http.Request) (done bool)) http.Handler {
+	next := standin.New(standin.Config{})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/"+name) && change(w, r) {
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func TestAnAnswerForAnotherFileIsNotWritten(t *testing.T) {
+	url, rec := serve(t, tamper(shard1, func(w http.ResponseWriter, r *http.Request) bool {
+		w.Write([]byte("<html>log in to the guest network</html>"))
+		return true
+	}))
+	h := newHub(t, url)
+	_, err := h.Fetch(t.Context(), model, "", nil)
+	if f := failure(t, err, aim.ClassWeights); !strings.Contains(f.Why, "makes no sense") {
+		t.Errorf("why %q", f.Why)
+	}
+	if n := strings.Count(strings.Join(rec.requests, " "), shard1); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	for _, n := range parts(t, h.cache) {
+		if n != 0 {
+			t.Errorf("%d bytes were written", n)
+		}
+	}
+}
+
+func TestAWrongRangeIsNotWritten(t *testing.T) {
+	url, _ := serve(t, tamper(shard1, func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Range", "bytes 0-9/10")
+		w.WriteHeader(http.StatusPartialContent)
+		w.Write([]byte("0123456789"))
+		return true
+	}))
+	_, err := newHub(t, url).Fetch(t.Context(), model, "", nil)
+	failure(t, err, aim.ClassWeights) // a range that nobody has asked for
+}
+
+func TestARangeThatIsRefusedStartsTheFileAgain(t *testing.T) {
+	refused := false
+	url, _ := serve(t, tamper(shard1, func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Header.Get("Range") == "" {
+			return false
+		}
+		refused = true
+		w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
+		return true
+	}))
+	h := newHub(t, url)
+	path := fetched(t, h, model)
+	blob, err := filepath.EvalSymlinks(filepath.Join(path, shard1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(blob, blob+".incomplete"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(blob+".incomplete", 1000); err != nil {
+		t.Fatal(err)
+	}
+	fetched(t, h, model)
+	if !refused {
+		t.Error("no range was asked for")
+	}
+}
+
+func TestAGivenClientIsUsedWithoutItsTimeout(t *testing.T) {
+	server := standin.New(only(standin.Model{ShardBytes: 50_000}))
+	server.Inject(standin.Fault{Path: shard1, Rate: 100_000})
+	url, _ := serve(t, server)
+	var used atomic.Int64
+	client := &http.Client{Timeout: 100 * time.Millisecond, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		used.Add(1)
+		return http.DefaultTransport.RoundTrip(r)
+	})}
+	h := newHub(t, url, func(c *Config) { c.Client = client })
+	if err := h.CheckAccess(t.Context(), model, ""); err != nil || used.Load() == 0 {
+		t.Errorf("%v after %d requests", err, used.Load())
+	}
+	fetched(t, h, model)
+	if client.Timeout == 0 || client.CheckRedirect != nil {
+		t.Error("the given client was changed")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestABlobThatAnotherToolIsFetchingIsWaitedFor(t *testing.T) {
+	url, _ := serve(t, standin.New(standin.Config{}))
+	blob := filepath.Base(readlink(t, filepath.Join(fetched(t, newHub(t, url), model), shard1)))
+
+	h := newHub(t, url)
+	lock := filepath.Join(h.cache, "hub", ".locks", "models--org--model", blob+".lock")
+	write(t, lock, nil)
+	theirs, err := os.Open(lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	if err := syscall.Flock(int(theirs.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var released bool
+	_, err = h.Fetch(ctx, model, "", func(p aim.Progress) {
+		if strings.Contains(p.Note, shard1) && !released {
+			released = true
+			theirs.Close()
+		}
+	})
+	if err != nil || !released {
+		t.Errorf("%v; waited: %v", err, released)
+	}
+}
+
+func readlink(t *testing.T, name string) string {
+	t.Helper()
+	target, err := os.Readlink(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return target
+}
+
+func TestALockFileThatWasReplacedLocksNothing(t *testing.T) {
+	h := newHub(t, "http://127.0.0.1:1")
+	s, err := h.open(repo{id: model})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	unlock, err := s.lock(t.Context(), "x", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unlock()
+	if f, err := s.tryLock(s.lockFile("x")); f != nil || err != nil {
+		t.Errorf("locked twice: %v, %v", f, err)
+	}
+	name := filepath.Join(s.dir, s.lockFile("x"))
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.tryLock(s.lockFile("x"))
+	if f == nil || err != nil {
+		t.Fatalf("the new file is not free: %v", err)
+	}
+	f.Close()
+}

@@ -1,0 +1,71 @@
+package hub
+
+import (
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// repo is one model at one revision.
+type repo struct {
+	id       string // owner/name, or a bare name for the oldest models
+	revision string // branch, tag or commit
+}
+
+var (
+	idPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
+	revisionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	commitPattern   = regexp.MustCompile(`^[0-9a-f]{40}$`)
+	blobPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
+)
+
+const folderPrefix = "models--"
+
+// newRepo checks both names; "" is the revision main. The hub allows neither
+// "--" nor ".." in an id, and the cache's folder names depend on the first.
+func newRepo(model, revision string) (repo, error) {
+	if revision == "" {
+		revision = "main"
+	}
+	if !idPattern.MatchString(model) || strings.Contains(model, "--") || strings.Contains(model, "..") || len(model) > 200 {
+		return repo{}, aim.Failf(aim.ClassInput, "model %q is not an owner/name id of a model hub", model)
+	}
+	if !revisionPattern.MatchString(revision) || !localName(revision) {
+		return repo{}, aim.Failf(aim.ClassInput, "revision %q of model %s is not a branch, tag or commit", revision, model)
+	}
+	return repo{id: model, revision: revision}, nil
+}
+
+// String is the id, with the revision where it is not the usual one.
+func (r repo) String() string {
+	if r.revision == "main" {
+		return r.id
+	}
+	return r.id + " at " + r.revision
+}
+
+// folder is the repository's folder in the cache.
+func (r repo) folder() string {
+	return folderPrefix + strings.ReplaceAll(r.id, "/", "--")
+}
+
+// idOf reads a folder name back; ok is false for folders of other kinds.
+func idOf(folder string) (id string, ok bool) {
+	rest, ok := strings.CutPrefix(folder, folderPrefix)
+	if !ok {
+		return "", false
+	}
+	id = strings.Replace(rest, "--", "/", 1)
+	_, err := newRepo(id, "")
+	return id, err == nil
+}
+
+// localName tells whether a slash-separated name sent by a hub stays below the
+// folder it is put in, and means the same to every tool that reads the cache.
+func localName(name string) bool {
+	return filepath.IsLocal(name) && path.Clean(name) == name && name != "." && len(name) <= 1024 &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f })
+}

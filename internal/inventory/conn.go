@@ -1,0 +1,200 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Options of a connection. The zero value is a plain connection.
+type Options struct {
+	Creds     string // file with the user's JWT and seed, "" = none
+	CA        string // file with the certificates to trust, "" = the system's
+	Cert, Key string // files of the client's own certificate, "" = none
+	Log       *slog.Logger
+}
+
+const (
+	// After a server restart all clients come back within half a second and not
+	// at the same moment: 2,000 agents were all back in under a second.
+	reconnectWait   = 100 * time.Millisecond
+	reconnectJitter = 400 * time.Millisecond
+	// A dead path is noticed after three unanswered pings; the default is minutes.
+	pingEvery = 2 * time.Second
+	maxPings  = 3
+	// connectTimeout bounds the first attempt where the context does not.
+	connectTimeout = 5 * time.Second
+)
+
+// Conn is a connection to NATS. It reconnects for ever; what is published while
+// it is down is dropped, since an old beat is worth nothing.
+type Conn struct {
+	nc  *nats.Conn
+	log *slog.Logger
+
+	mu          sync.Mutex
+	onReconnect map[int]func()
+	hooks       int
+}
+
+// Connect connects to NATS under this client name (see NodeName). The error
+// says which server could not be reached and what to do; passwords in the URL
+// are not shown.
+func Connect(ctx context.Context, server, name string, opts Options) (*Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	c := &Conn{log: opts.Log, onReconnect: map[int]func(){}}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	timeout := connectTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		timeout = min(timeout, time.Until(deadline))
+	}
+	nc, err := nats.Connect(server, append(secure(opts),
+		nats.Name(name),
+		nats.Timeout(timeout),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(reconnectJitter, reconnectJitter),
+		nats.ReconnectBufSize(-1),
+		nats.PingInterval(pingEvery),
+		nats.MaxPingsOutstanding(maxPings),
+		nats.ReconnectHandler(func(*nats.Conn) { c.reconnected() }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.log.Warn("NATS connection lost", "error", err) }),
+		nats.ErrorHandler(c.asyncError),
+	)...)
+	if err != nil {
+		return nil, connectError(server, err)
+	}
+	c.nc = nc
+	return c, nil
+}
+
+// Close ends the connection.
+func (c *Conn) Close() { c.nc.Close() }
+
+// Connected tells whether the server can be reached right now.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+// Server is the URL of the server in use, without credentials.
+func (c *Conn) Server() string { return c.nc.ConnectedUrlRedacted() }
+
+func secure(opts Options) []nats.Option {
+	var out []nats.Option
+	if opts.Creds != "" {
+		out = append(out, nats.UserCredentials(opts.Creds))
+	}
+	if opts.CA != "" {
+		out = append(out, nats.RootCAs(opts.CA))
+	}
+	if opts.Cert != "" {
+		out = append(out, nats.ClientCert(opts.Cert, opts.Key))
+	}
+	return out
+}
+
+func connectError(server string, err error) error {
+	where := redactURLs(server)
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("NATS at %s refuses the credentials: %w; check the user in NATS_URL or the credentials file", where, err)
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("connect to NATS at %s: %w", where, err) // a file of the options
+	}
+	return fmt.Errorf("cannot reach NATS at %s: %w; start it or set NATS_URL", where, err)
+}
+
+// redactURLs hides the passwords in a list of server URLs.
+func redactURLs(list string) string {
+	servers := strings.Split(list, ",")
+	for i, s := range servers {
+		u, err := url.Parse(strings.TrimSpace(s))
+		if err != nil {
+			servers[i] = "(a URL that cannot be read)"
+			continue
+		}
+		servers[i] = u.Redacted()
+	}
+	return strings.Join(servers, ",")
+}
+
+// asyncError hears what no call could return: dropped messages and refused
+// subjects. Dropped beats heal themselves (digest), so one line is enough.
+func (c *Conn) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
+	subject := ""
+	if sub != nil {
+		subject = sub.Subject
+	}
+	c.log.Warn("NATS", "subject", subject, "error", err)
+}
+
+// whenReconnected calls f after every reconnect, until the returned function
+// is called.
+func (c *Conn) whenReconnected(f func()) (stop func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooks++
+	n := c.hooks
+	c.onReconnect[n] = f
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.onReconnect, n)
+	}
+}
+
+func (c *Conn) reconnected() {
+	c.log.Info("NATS connection is back", "server", c.nc.ConnectedUrlRedacted())
+	c.mu.Lock()
+	hooks := make([]func(), 0, len(c.onReconnect))
+	for _, f := range c.onReconnect {
+		hooks = append(hooks, f)
+	}
+	c.mu.Unlock()
+	for _, f := range hooks {
+		f()
+	}
+}
+
+// publish drops the message while there is no connection; every message of
+// this package is repeated or asked for again.
+func (c *Conn) publish(subject string, data []byte) error {
+	err := c.nc.Publish(subject, data)
+	if errors.Is(err, nats.ErrReconnectBufExceeded) {
+		return nil
+	}
+	return err
+}
+
+// subscriptions are ended together.
+type subscriptions struct {
+	conn *Conn
+	subs []*nats.Subscription
+}
+
+// add subscribes; queue "" means every message.
+func (s *subscriptions) add(subject, queue string, f nats.MsgHandler) error {
+	sub, err := s.conn.nc.QueueSubscribe(subject, queue, f)
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", subject, err)
+	}
+	s.subs = append(s.subs, sub)
+	return nil
+}
+
+// end unsubscribes; on a closed connection there is nothing to end.
+func (s *subscriptions) end() {
+	for _, sub := range s.subs {
+		_ = sub.Unsubscribe()
+	}
+}

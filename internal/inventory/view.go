@@ -1,0 +1,239 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/aim-engine/aim"
+	"github.com/nats-io/nats.go"
+)
+
+// ViewOptions of control's view. The zero value is right but for Log.
+type ViewOptions struct {
+	// Probe asks an endpoint of a silent node whether it is there; nil error
+	// means yes. By default any HTTP answer to GET /health is one.
+	Probe func(ctx context.Context, e aim.Endpoint) error
+	// Now is the clock, time.Now by default; only differences matter.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// Changes is what is new since a mark.
+type Changes struct {
+	Nodes   []aim.FleetNode // by id
+	Removed []string        // ids of nodes that were forgotten
+	Mark    uint64          // to pass the next time
+}
+
+// View is the fleet as control hears it. Run keeps it up to date; all other
+// methods may be called at any time, from any goroutine.
+type View struct {
+	conn  *Conn
+	opts  ViewOptions
+	log   *slog.Logger
+	self  uint64 // marks our own probes: every control hears those of all
+	probe probeSlots
+	rate  rateSetter // used by loop alone
+
+	mu      sync.Mutex
+	t       *tracker
+	cached  aim.Fleet // answer of Fleet, good for cachedFor
+	cacheAt time.Time
+	cacheOf uint64 // mark
+	told    uint64 // mark that the subscribers know
+	changed map[chan struct{}]bool
+
+	settled     chan struct{}
+	settledOnce sync.Once
+}
+
+const (
+	tickEvery = 50 * time.Millisecond
+	// cachedFor bounds how wrong the ages in a cached fleet can be.
+	cachedFor = 100 * time.Millisecond
+	// A view that has just started has heard everybody after one beat at the
+	// slowest rate, and seen them after a snapshot.
+	settleAfter  = 1500 * time.Millisecond
+	settleAtMost = 5 * time.Second
+)
+
+// NewView makes a view that has heard nobody yet.
+func NewView(conn *Conn, opts ViewOptions) *View {
+	if opts.Probe == nil {
+		opts.Probe = HTTPProbe
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = slog.New(slog.DiscardHandler)
+	}
+	return &View{
+		conn: conn, opts: opts, log: opts.Log, t: newTracker(opts.Now()),
+		self: rand.Uint64(), probe: newProbeSlots(),
+		changed: map[chan struct{}]bool{}, settled: make(chan struct{}),
+	}
+}
+
+// Run listens, judges and answers until ctx ends. The error is one of
+// subscribing.
+func (v *View) Run(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	subs := subscriptions{conn: v.conn}
+	answers := newAnswerer(v.conn.nc, nil)
+	defer v.probe.wait()
+	defer answers.wait()
+	defer stop()
+	defer subs.end()
+	for _, s := range []struct {
+		subject, queue string
+		f              nats.MsgHandler
+	}{
+		{allBeats, "", v.onBeat},
+		{allSnapshots, "", v.onSnapshot},
+		{disconnectSubject, "", v.onDisconnect},
+		{fleetSubject, controlQueue, func(m *nats.Msg) { answers.start(ctx, m, v.answerFleet) }},
+	} {
+		if err := subs.add(s.subject, s.queue, s.f); err != nil {
+			return err
+		}
+	}
+	defer v.conn.whenReconnected(v.onReconnect)()
+	v.call()
+	v.loop(ctx)
+	return nil
+}
+
+// loop ticks. Self-probes go out with every second tick, so that a process
+// that does not get to tick does not probe either.
+func (v *View) loop(ctx context.Context) {
+	start := v.opts.Now()
+	var probed time.Time
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := v.opts.Now()
+		if now.Sub(probed) >= probeSelfEvery {
+			probed = now
+			v.probeSelf(now)
+		}
+		v.with(ctx, func(t *tracker) { t.tick(now) })
+		v.settle(now.Sub(start))
+		v.setRate(now)
+	}
+}
+
+// with runs f on the tracker, then does what f left to do.
+func (v *View) with(ctx context.Context, f func(t *tracker)) {
+	v.mu.Lock()
+	f(v.t)
+	effects := v.t.take()
+	news := v.t.mark != v.told
+	v.told = v.t.mark
+	if news {
+		for ch := range v.changed {
+			select {
+			case ch <- struct{}{}:
+			default: // it has not looked since the last one
+			}
+		}
+	}
+	v.mu.Unlock()
+	for _, e := range effects {
+		v.do(ctx, e)
+	}
+}
+
+func (v *View) do(ctx context.Context, e effect) {
+	switch e.do {
+	case askSnapshot:
+		v.logged(v.conn.publish(askSubject(e.node, QuestionSnapshot), nil))
+	case probeEndpoints:
+		v.probe.start(ctx, e.endpoints, v.opts.Probe, func(answered bool) {
+			v.with(ctx, func(t *tracker) { t.probed(e.node, e.round, answered, v.opts.Now()) })
+		})
+	}
+}
+
+// call asks every node for its snapshot.
+func (v *View) call() { v.logged(v.conn.publish(callSubject, nil)) }
+
+func (v *View) onBeat(m *nats.Msg) {
+	id := lastToken(m.Subject)
+	if id == controlID {
+		v.onSelf(m.Data)
+		return
+	}
+	b, err := decodeBeat(m.Data)
+	if err != nil || !aim.IsLabel(id) {
+		v.log.Debug("beat not understood", "subject", m.Subject, "error", err)
+		return
+	}
+	v.with(context.Background(), func(t *tracker) { t.beat(id, b, v.opts.Now()) })
+}
+
+func (v *View) onSnapshot(m *nats.Msg) {
+	s, err := decodeSnapshot(m.Data, lastToken(m.Subject)) // outside the lock: it is the slow part
+	if err != nil || !aim.IsLabel(s.Node.ID) {
+		v.log.Warn("snapshot not understood", "subject", m.Subject, "error", err)
+		return
+	}
+	v.with(context.Background(), func(t *tracker) { t.snapshot(s, v.opts.Now()) })
+}
+
+// disconnectJSON is the part of the server's event that is read. The rest holds
+// the client's credentials and is not kept or logged.
+type disconnectJSON struct {
+	Client struct {
+		Name string `json:"name"`
+	} `json:"client"`
+}
+
+func (v *View) onDisconnect(m *nats.Msg) {
+	var e disconnectJSON
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return // of another form; beats tell the same a little later
+	}
+	if id, ok := nodeOfName(e.Client.Name); ok {
+		v.with(context.Background(), func(t *tracker) { t.disconnected(id, v.opts.Now()) })
+	}
+}
+
+// onReconnect asks for everything anew: snapshots may have passed unheard.
+func (v *View) onReconnect() {
+	v.mu.Lock()
+	v.t.guard.reconnected(v.opts.Now())
+	v.mu.Unlock()
+	v.call()
+}
+
+// settle closes settled when everybody who was going to be heard has been.
+func (v *View) settle(running time.Duration) {
+	if running < settleAfter {
+		return
+	}
+	v.mu.Lock()
+	complete := true
+	for _, p := range v.t.peers {
+		complete = complete && p.visible()
+	}
+	v.mu.Unlock()
+	if complete || running >= settleAtMost {
+		v.settledOnce.Do(func() { close(v.settled) })
+	}
+}
+
+func (v *View) logged(err error) {
+	if err != nil {
+		v.log.Warn("inventory not asked", "error", err)
+	}
+}

@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/aim-engine/aim"
+)
+
+// Errors of Open that a caller tells apart.
+var (
+	// ErrDamaged: a file could not be read as what it should be. It comes
+	// together with a usable ledger that lacks what the file held. Open keeps
+	// answering with it until Reconciled.
+	ErrDamaged = errors.New("ledger damaged")
+	// ErrNewer: a file was written by a newer version of the agent.
+	ErrNewer = errors.New("ledger written by a newer version")
+	// ErrInUse: another agent holds the directory.
+	ErrInUse = errors.New("ledger in use by another agent")
+)
+
+// Names of the files in the directory.
+const (
+	claimsFile = "claims.json"
+	stateFile  = "state.json"
+	lockFile   = "lock"
+)
+
+// Ledger is an open ledger. Its methods may be called from many goroutines;
+// what they return is the caller's own copy.
+type Ledger struct {
+	dir  string
+	boot string
+	lock *os.File
+
+	mu     sync.Mutex
+	claims claimsBody
+	state  stateBody
+}
+
+// Open opens the ledger in dir, made if need be (mode 0700), for the agent
+// running under this boot id. The errors are ErrInUse, ErrNewer, or one of the
+// file system; with ErrDamaged the ledger is returned too.
+func Open(dir, bootID string) (*Ledger, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make ledger directory: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	l := &Ledger{dir: dir, boot: bootID, lock: lock}
+	if err := l.load(); err != nil {
+		lock.Close()
+		return nil, err
+	}
+	if damage := l.damage(); damage != "" {
+		return l, fmt.Errorf("%w: %s", ErrDamaged, damage)
+	}
+	return l, nil
+}
+
+// Close gives the directory back. Nothing is left to be written.
+func (l *Ledger) Close() error { return l.lock.Close() }
+
+// Claims lists the claims by their lowest GPU id.
+func (l *Ledger) Claims() []aim.Claim {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := make([]aim.Claim, 0, len(l.claims.Claims))
+	for _, r := range l.claims.Claims {
+		out = append(out, clone(r.Claim))
+	}
+	return out
+}
+
+// EarlierBoot lists the claims that were made before the machine last booted:
+// their servers cannot be running, whatever a container list says.
+func (l *Ledger) EarlierBoot() []aim.Claim {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []aim.Claim
+	for _, r := range l.claims.Claims {
+		if r.BootID != l.boot {
+			out = append(out, clone(r.Claim))
+		}
+	}
+	return out
+}
+
+// Claim adds the claim, all its GPUs or none, and returns it. The same identity
+// (UID, token, ordinal, rank) again returns the first claim unchanged, whatever
+// else is asked. A GPU or port that is held is a Failure of class refused that
+// names the holder; a newer attempt of the same replica is no exception, since
+// the server of the older one may still run.
+func (l *Ledger) Claim(c aim.Claim) (aim.Claim, error) {
+	if err := check(c); err != nil {
+		return aim.Claim{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := l.find(c.Identity); i >= 0 {
+		return clone(l.claims.Claims[i].Claim), nil
+	}
+	for _, r := range l.claims.Claims {
+		if err := clash(c, r.Claim); err != nil {
+			return aim.Claim{}, err
+		}
+	}
+	c = clone(c)
+	c.Since = c.Since.UTC().Round(0) // as it will be read back
+	next := append(slices.Clone(l.claims.Claims), record{Claim: c, BootID: l.boot})
+	sortRecords(next)
+	if err := l.writeClaims(next); err != nil {
+		return aim.Claim{}, err
+	}
+	return clone(c), nil
+}
+
+// Stopping marks a claim whose server is being stopped; it still holds its
+// GPUs. No such claim is no error: stopping what is gone is done.
+func (l *Ledger) Stopping(id aim.Identity) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.find(id)
+	if i < 0 || l.claims.Claims[i].Stopping {
+		return nil
+	}
+	next := slices.Clone(l.claims.Claims)
+	next[i].Stopping = true
+	return l.writeClaims(next)
+}
+
+// Release ends a claim. No such claim is no error.
+func (l *Ledger) Release(id aim.Identity) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := l.find(id)
+	if i < 0 {
+		return nil
+	}
+	return l.writeClaims(slices.Delete(slices.Clone(l.claims.Claims), i, i+1))
+}
+
+// State is the node's own settings.
+func (l *Ledger) State() aim.NodeState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return cloneState(l.state.NodeState)
+}
+
+// SetState replaces the settings.
+func (l *Ledger) SetState(s aim.NodeState) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.state
+	next.NodeState = cloneState(s)
+	return l.writeState(next)
+}
+
+// NextEpoch returns the number of this start of the agent: larger than every
+// one before it, and at least unixNano so that a wiped directory does not start
+// again from 1.
+func (l *Ledger) NextEpoch(unixNano int64) (uint64, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	next := l.state
+	next.Epoch = max(l.state.Epoch+1, uint64(max(unixNano, 0)))
+	if err := l.writeState(next); err != nil {
+		return 0, err
+	}
+	return next.Epoch, nil
+}
+
+// Reconciled says that what a damaged file held has been found again as far as
+// it can be; from now on Open is content.
+func (l *Ledger) Reconciled() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.claims.Damaged != "" {
+		claims := claimsBody{Claims: l.claims.Claims}
+		if err := save(filepath.Join(l.dir, claimsFile), claims); err != nil {
+			return err
+		}
+		l.claims = claims
+	}
+	if l.state.Damaged == "" {
+		return nil
+	}
+	next := l.state
+	next.Damaged = ""
+	return l.writeState(next)
+}
+
+// find returns the index of the identity's claim, or -1.
+func (l *Ledger) find(id aim.Identity) int {
+	return slices.IndexFunc(l.claims.Claims, func(r record) bool { return r.Same(id) })
+}
+
+func (l *Ledger) writeClaims(next []record) error {
+	body := claimsBody{Claims: next, Damaged: l.claims.Damaged}
+	if err := save(filepath.Join(l.dir, claimsFile), body); err != nil {
+		return err
+	}
+	l.claims = body
+	return nil
+}
+
+func (l *Ledger) writeState(next stateBody) error {
+	if err := save(filepath.Join(l.dir, stateFile), next); err != nil {
+		return err
+	}
+	l.state = next
+	return nil
+}
+
+func clone(c aim.Claim) aim.Claim {
+	c.GPUs = slices.Clone(c.GPUs)
+	return c
+}
+
+func cloneState(s aim.NodeState) aim.NodeState {
+	s.Labels = maps.Clone(s.Labels)
+	s.Quarantine = maps.Clone(s.Quarantine)
+	return s
+}

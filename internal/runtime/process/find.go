@@ -1,0 +1,42 @@
+package process
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aim-engine/aim"
+)
+
+// Find returns the server of this identity, running or ended.
+func (r *Runtime) Find(_ context.Context, id aim.Identity) (aim.Server, bool, error) {
+	_, s, err := r.see(id)
+	if err != nil || s.phase == absent {
+		return aim.Server{}, false, err
+	}
+	return s.server(), true, nil
+}
+
+// List returns every server that has a folder, running or ended, by name. One
+// folder that cannot be read fails the list: its server may hold a GPU.
+func (r *Runtime) List(context.Context) ([]aim.Server, error) {
+	entries, err := os.ReadDir(r.cfg.Dir) // sorted by name
+	if err != nil {
+		return nil, fmt.Errorf("list servers: %w", err)
+	}
+	var servers []aim.Server
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		s, err := folder(filepath.Join(r.cfg.Dir, e.Name())).look()
+		if err != nil {
+			return nil, fmt.Errorf("list servers: %w", err)
+		}
+		if s.phase != absent {
+			servers = append(servers, s.server())
+		}
+	}
+	return servers, nil
+}

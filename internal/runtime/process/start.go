@@ -1,0 +1,196 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// startPoll is how often Start looks whether the shim has come up; a shim needs
+// some 20 ms.
+const startPoll = 10 * time.Millisecond
+
+// Start starts the server, or finds it running with the same UID and token.
+// However many callers start it, and wherever they are killed, at most one
+// server ever runs. A server that has already ended is not started again: that
+// is a Failure of class start, with its exit code.
+func (r *Runtime) Start(ctx context.Context, launch aim.Launch) (aim.Server, error) {
+	f, err := r.folderOf(launch.Identity)
+	if err != nil {
+		return aim.Server{}, err
+	}
+	if err := r.occupy(f, launch); err != nil {
+		return aim.Server{}, fmt.Errorf("start %s: %w", f.name(), err)
+	}
+	var mine *spawned
+	for {
+		s, err := f.look()
+		if err != nil {
+			return aim.Server{}, fmt.Errorf("start %s: %w", f.name(), err)
+		}
+		switch s.phase {
+		case running:
+			return s.server(), nil
+		case ended:
+			return s.server(), f.endedFailure(*s.exit)
+		case created:
+			if mine, err = r.advance(f, launch, mine); err != nil {
+				return s.server(), err
+			}
+		}
+		if err := pause(ctx, startPoll); err != nil {
+			return s.server(), fmt.Errorf("start %s: %w", f.name(), err)
+		}
+	}
+}
+
+// occupy makes the folder and puts the launch into it, unless it is there
+// already. A folder with another attempt's launch is an error.
+func (r *Runtime) occupy(f folder, launch aim.Launch) error {
+	argv, err := r.argv(launch)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return err
+	}
+	lock, err := os.OpenFile(f.path(lockFile), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	lock.Close()
+	err = f.writeNew(launchFile, plan{Launch: launch, Argv: argv})
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	var first plan
+	if _, err := f.read(launchFile, &first); err != nil {
+		return err
+	}
+	if !first.Launch.Same(launch.Identity) {
+		return aim.Failf(aim.ClassRuntime, "the folder of server %s belongs to another attempt (uid %s)", f.name(), first.Launch.UID).
+			WithHint("stop and remove that server first")
+	}
+	return nil
+}
+
+// argv is the backend's program with the launch's arguments.
+func (r *Runtime) argv(launch aim.Launch) ([]string, error) {
+	program := r.cfg.Commands[launch.Backend]
+	if len(program) == 0 {
+		return nil, aim.Failf(aim.ClassRuntime, "the process runtime of this node has no program for backend %q", launch.Backend).
+			WithHint("use --runtime docker, or name the program in the node's settings")
+	}
+	for _, m := range launch.Mounts {
+		if m.Source != m.Target {
+			return nil, aim.Failf(aim.ClassRuntime, "a process cannot see %s at %s", m.Source, m.Target).
+				WithHint("use --runtime docker")
+		}
+	}
+	argv := append([]string{}, program...)
+	return append(argv, launch.Args...), nil
+}
+
+// advance brings a server that nobody is starting one step on: it spawns a shim,
+// or says why the one it has spawned came to nothing.
+func (r *Runtime) advance(f folder, launch aim.Launch, mine *spawned) (*spawned, error) {
+	if f.has(stopFile) {
+		return nil, aim.Failf(aim.ClassCancelled, "server %s was stopped before it started", f.name())
+	}
+	if mine == nil {
+		return r.spawn(f, launch)
+	}
+	select {
+	case <-mine.done:
+	default:
+		return mine, nil
+	}
+	// It may have started the server between our last look and its end.
+	if s, err := f.look(); err != nil || s.phase != created {
+		return mine, err
+	}
+	fail := aim.Failf(aim.ClassRuntime, "the shim of server %s ended before it had started anything: %v", f.name(), mine.err)
+	fail.LogLines = f.lastLines(5)
+	return nil, fail.WithHint("see %s", f.path(logFile))
+}
+
+// spawned is a shim that this process has started.
+type spawned struct {
+	done chan struct{} // closed when it has ended
+	err  error         // valid then
+}
+
+// spawn starts a shim in a session of its own, so that neither the end of the
+// agent nor a ^C in its terminal reaches it. The environment is the one way in
+// which secrets travel.
+func (r *Runtime) spawn(f folder, launch aim.Launch) (*spawned, error) {
+	env, err := environment(os.Environ(), r.cfg.Env, launch)
+	if err != nil {
+		return nil, err
+	}
+	program := r.cfg.Commands[launch.Backend][0]
+	if _, err := exec.LookPath(program); err != nil {
+		return nil, aim.Failf(aim.ClassRuntime, "cannot run %s: %v", program, err).
+			WithHint("install it on this node, or use --runtime docker")
+	}
+	log, err := os.OpenFile(f.path(logFile), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open log of %s: %w", f.name(), err)
+	}
+	defer log.Close()
+	cmd := exec.Command(r.cfg.Self, "shim", string(f))
+	cmd.Dir, cmd.Env = string(f), env
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		return nil, aim.Failf(aim.ClassRuntime, "start the shim of %s: %v", f.name(), err)
+	}
+	s := &spawned{done: make(chan struct{})}
+	go func() { // ends with the shim; reaps it while this process lives
+		s.err = cmd.Wait()
+		close(s.done)
+	}()
+	return s, nil
+}
+
+func (f folder) endedFailure(exit aim.Exit) *aim.Failure {
+	why := fmt.Sprintf("server %s has already ended with exit code %d", f.name(), exit.Code)
+	if exit.Message != "" {
+		why += ": " + exit.Message
+	}
+	fail := aim.Failf(aim.ClassStart, "%s", why)
+	fail.LogLines = f.lastLines(5)
+	return fail
+}
+
+// lastLines of the log, for a Failure; none when it cannot be read.
+func (f folder) lastLines(n int) []string {
+	log, err := openLog(f.path(logFile), n)
+	if err != nil {
+		return nil
+	}
+	defer log.Close()
+	text := make([]byte, 8<<10)
+	got, _ := log.Read(text)
+	return strings.Split(strings.TrimSpace(string(text[:got])), "\n")
+}
+
+// pause waits for d, or returns the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

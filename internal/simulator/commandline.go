@@ -1,0 +1,160 @@
+package simulator
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes/options"
+)
+
+// newestVLLM is the release that the stand-in is, unless AIM_SIM_VERSION names
+// another one.
+const newestVLLM = "0.26.0"
+
+// defaults are what vLLM takes for options that are not given, on a GPU of
+// MI300X size. max-model-len stands for what a model's config.json would say.
+var defaults = map[string]string{
+	"port":                   "8000",
+	"dtype":                  "auto",
+	"kv-cache-dtype":         "auto",
+	"block-size":             "16",
+	"gpu-memory-utilization": "0.92",
+	"max-num-batched-tokens": "8192",
+	"max-num-seqs":           "1024",
+	"max-model-len":          "32768",
+	"tensor-parallel-size":   "1",
+	"pipeline-parallel-size": "1",
+	"data-parallel-size":     "1",
+	"nnodes":                 "1",
+	"node-rank":              "0",
+	"shutdown-timeout":       "0",
+}
+
+// commandLine is what follows `vllm serve`.
+type commandLine struct {
+	version string
+	model   string
+	given   []aim.Option
+	table   *options.Table
+}
+
+// parseCommandLine reads the words by the rules of the version's own parser. A
+// crash is what that parser would have said.
+func parseCommandLine(version string, args []string) (*commandLine, error) {
+	table, err := options.For("vllm", version)
+	if err != nil {
+		return nil, &crash{stage: stageParser, code: exitUsage, cause: "AIM_SIM_VERSION: " + err.Error()}
+	}
+	c := &commandLine{version: version, table: table}
+	if len(args) > 0 && args[0] == "--" {
+		args = args[1:]
+	}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		c.model, args = args[0], args[1:]
+	}
+	if c.given, err = table.Parse(args); err != nil {
+		return nil, refusal(err)
+	}
+	if c.model == "" {
+		c.model = c.text("model")
+	}
+	if c.model == "" {
+		c.model = "Qwen/Qwen3-0.6B" // vLLM's own default
+	}
+	return c, nil
+}
+
+// refusal is how vLLM's parser reports what the option table has found: the
+// first bad value alone, else all that it does not know in one line. What only
+// vLLM's later checks see ends like any other exception.
+func refusal(err error) error {
+	var problems options.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	const unknown = "unrecognized arguments: "
+	var words []string
+	for _, p := range problems {
+		word, isUnknown := strings.CutPrefix(p.Argparse(), unknown)
+		switch {
+		case p.Argparse() == "":
+			continue
+		case !isUnknown:
+			return &crash{stage: stageParser, code: exitUsage, cause: "vllm serve: error: " + p.Argparse()}
+		}
+		words = append(words, word)
+	}
+	if len(words) == 0 {
+		return configCrash("TypeError: Error: %v", problems)
+	}
+	return &crash{stage: stageParser, code: exitUsage, cause: "vllm: error: " + unknown + strings.Join(words, " ")}
+}
+
+// text is the value of an option, as given or by default; "" when there is none.
+// A flag that is on is "true".
+func (c *commandLine) text(name string) string {
+	o, ok := c.table.Get(c.given, name)
+	switch {
+	case !ok:
+		return defaults[name]
+	case o.Bare && strings.HasPrefix(o.Name, "no-"):
+		return "false"
+	case o.Bare:
+		return "true"
+	case o.Value == "None":
+		return ""
+	}
+	return o.Value
+}
+
+// number is the value of a whole-number option; the parser has checked it.
+func (c *commandLine) number(name string) int {
+	n, _ := strconv.Atoi(c.text(name))
+	return n
+}
+
+func (c *commandLine) utilization() float64 {
+	f, _ := strconv.ParseFloat(c.text("gpu-memory-utilization"), 64)
+	return f
+}
+
+// names are the names under which the model is served.
+func (c *commandLine) names() []string {
+	if names := strings.Fields(c.text("served-model-name")); len(names) > 0 {
+		return names
+	}
+	return []string{c.model}
+}
+
+// gpus is how many GPUs this node's part of the server needs.
+func (c *commandLine) gpus() int {
+	world := c.number("tensor-parallel-size") * c.number("pipeline-parallel-size") * c.number("data-parallel-size")
+	return max(world/c.number("nnodes"), 1)
+}
+
+// keys are the API keys that open the server.
+func (c *commandLine) keys(env func(string) string) []string {
+	if keys := strings.Fields(c.text("api-key")); len(keys) > 0 {
+		return keys
+	}
+	return strings.Fields(env("VLLM_API_KEY"))
+}
+
+// String lists what was given, as vLLM logs it, without secrets.
+func (c *commandLine) String() string {
+	parts := []string{fmt.Sprintf("'model_tag': '%s'", c.model)}
+	for _, o := range c.given {
+		name, value := strings.ReplaceAll(o.Name, "-", "_"), o.Value
+		switch {
+		case c.table.Key(o.Name) == "api-key" || c.table.Key(o.Name) == "hf-token":
+			value = "***"
+		case o.Bare:
+			value = "True"
+		}
+		parts = append(parts, fmt.Sprintf("'%s': '%s'", name, value))
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
+}

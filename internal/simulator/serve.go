@@ -1,0 +1,100 @@
+package simulator
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aim-engine/aim/internal/simulator/openai"
+	"github.com/aim-engine/aim/internal/simulator/script"
+)
+
+// drainFloor is how long requests may still take after SIGTERM when
+// --shutdown-timeout is 0: vLLM then aborts them, but what is as good as done
+// still gets out.
+const drainFloor = 100 * time.Millisecond
+
+// serve answers until the server is told to end (nil), or until a fault of the
+// script ends it.
+func (s *standIn) serve(ctx context.Context) error {
+	if s.front == nil {
+		s.log.info(apiServer, "serve.py:131", "Launching vLLM headless: rank %s of %s nodes", s.command.text("node-rank"), s.command.text("nnodes"))
+		return s.watch(ctx, nil)
+	}
+	s.log.info(apiServer, "api_server.py:1931", "Starting vLLM server on http://%s", s.front.address())
+	s.log.uvicorn("Started server process [%d]", s.log.pid)
+	s.log.uvicorn("Waiting for application startup.")
+	s.front.door.open.Store(true)
+	s.log.uvicorn("Application startup complete.")
+	if err := s.watch(ctx, s.front.ended); err != nil {
+		return err
+	}
+	s.drain(ctx)
+	return nil
+}
+
+// watch waits for the end and lets the late faults happen. ended is nil when
+// there is no HTTP.
+func (s *standIn) watch(ctx context.Context, ended <-chan error) error {
+	crash, exit0 := s.due(script.Crash), s.due(script.Exit0)
+	gpuFault, unhealthy := s.due(script.GPUFault), s.due(script.Unhealthy)
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-ended:
+			return configCrash("OSError: the listener ended: %v", err)
+		case <-crash:
+			return engineDeath(exitCrash)
+		case <-exit0:
+			return engineDeath(exitDone)
+		case <-gpuFault:
+			c := s.gpuFault()
+			c.late = true
+			return c
+		case <-unhealthy:
+			s.log.fault(engineCore, "core.py:1374", "EngineCore does not answer (simulated).")
+			if s.front != nil {
+				s.front.api.Fail()
+			}
+		}
+	}
+}
+
+// due is when a late fault happens; never for one that is not active.
+func (s *standIn) due(name script.Name) <-chan time.Time {
+	if fault, ok := s.active[name]; ok && fault.Late() {
+		return time.After(fault.After)
+	}
+	return nil
+}
+
+// drain ends the server in good order.
+func (s *standIn) drain(ctx context.Context) {
+	s.log.uvicorn("Shutting down")
+	s.front.drain(ctx, max(time.Duration(s.command.number("shutdown-timeout"))*time.Second, drainFloor))
+	_ = pause(context.WithoutCancel(ctx), s.script.Timing.Stop) // cannot be cut short
+	s.log.uvicorn("Application shutdown complete.")
+	s.log.uvicorn("Finished server process [%d]", s.log.pid)
+}
+
+// config is what the HTTP side says of the server.
+func (s *standIn) config() openai.Config {
+	c, names := s.command, s.command.names()
+	if _, wrong := s.active[script.Wrong]; wrong {
+		names = []string{"simulated/another-model"}
+	}
+	return openai.Config{
+		Names: names, Model: c.model, Version: c.version,
+		MaxModelLen: s.memory.longest, MaxSeqs: c.number("max-num-seqs"), KVTokens: s.memory.tokens,
+		Keys: c.keys(s.env),
+		TTFT: s.script.Timing.TTFT, TPOT: s.script.Timing.TPOT,
+		NoStats: c.text("disable-log-stats") == "true",
+		Cache: map[string]string{
+			"block_size":             c.text("block-size"),
+			"cache_dtype":            c.text("kv-cache-dtype"),
+			"gpu_memory_utilization": c.text("gpu-memory-utilization"),
+			"num_gpu_blocks":         fmt.Sprint(s.memory.tokens / max(c.number("block-size"), 1)),
+		},
+	}
+}

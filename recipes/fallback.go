@@ -1,0 +1,191 @@
+package recipes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes/options"
+)
+
+// leastStep is the smallest step that halving goes to, in tokens: below it the
+// activations are too small to matter.
+const leastStep = 1024
+
+// fallen is a candidate that stands for another one after some failures.
+type fallen struct {
+	candidate
+	on    []aim.Class
+	loses string
+	what  string // the patch, for people
+}
+
+// fallbacks are the patches of a candidate: its recipe's own, then the general
+// rules. Those that would change nothing, or nothing that their failures
+// depend on, or something that the user asked for, are left out.
+func (s *selection) fallbacks(top candidate) []fallen {
+	all := slices.Clone(top.recipe.Fallbacks)
+	for _, r := range s.catalogue.tables.rules {
+		all = append(all, r.Fallback)
+	}
+	var found []fallen
+	for _, f := range all {
+		patched, ok := s.apply(top, f.Patch)
+		if !ok {
+			continue
+		}
+		mends := helps(top, patched)
+		on := slices.DeleteFunc(slices.Clone(f.On), func(class aim.Class) bool { return !slices.Contains(mends, class) })
+		same := func(o fallen) bool { return len(difference(o.candidate, patched)) == 0 }
+		recipe := func(o candidate) bool { return len(difference(o, patched)) == 0 } // that says the same, with evidence
+		if len(on) > 0 && !slices.ContainsFunc(found, same) && !slices.ContainsFunc(s.candidates, recipe) {
+			slices.Sort(on)
+			found = append(found, fallen{patched, on, f.Loses, describe(top, patched)})
+		}
+	}
+	return found
+}
+
+// apply patches a candidate. ok is false when the patch goes against a wish of
+// the user, or leads to something that cannot run.
+func (s *selection) apply(c candidate, p Patch) (candidate, bool) {
+	for _, step := range []func(candidate, Patch) (candidate, bool){
+		patchImage, patchWeights, s.patchGPUs, patchOptions, patchEnv,
+	} {
+		var ok bool
+		if c, ok = step(c, p); !ok {
+			return c, false
+		}
+	}
+	if ok, _ := c.divides(); !ok || len(c.table.Check(c.opts)) > 0 {
+		return c, false
+	}
+	fitted, why := c.estimated(s.hardware)
+	return fitted, why == ""
+}
+
+func patchImage(c candidate, p Patch) (candidate, bool) {
+	if p.Image == "" && p.Version == "" {
+		return c, true
+	}
+	if c.spec.Image != "" {
+		return c, false
+	}
+	if p.Image != "" {
+		c.image, c.version = p.Image, versionOfImage(p.Image)
+	}
+	if p.Version != "" {
+		c.version = p.Version
+	}
+	table, err := options.For(c.recipe.Backend, c.version)
+	if err != nil {
+		return c, false
+	}
+	c.table = table
+	return c, true
+}
+
+func patchWeights(c candidate, p Patch) (candidate, bool) {
+	precision := p.Precision != "" && precisionFamily(p.Precision) != precisionFamily(c.precision)
+	if p.Checkpoint != "" && (c.target.repo != "" || c.target.shape || c.spec.Revision != "") || precision && c.spec.Precision != "" {
+		return c, false
+	}
+	if p.Checkpoint != "" {
+		c.repo = p.Checkpoint
+	}
+	if p.Precision != "" {
+		c.precision = p.Precision
+	}
+	return c, true
+}
+
+func (s *selection) patchGPUs(c candidate, p Patch) (candidate, bool) {
+	gpus := c.gpus
+	if p.GPUs > 0 {
+		gpus = p.GPUs
+	}
+	if p.DoubleGPUs {
+		gpus *= 2
+	}
+	if gpus == c.gpus {
+		return c, true
+	}
+	return c.on(c.gpuType, gpus), s.spec.GPUs == 0
+}
+
+// patchOptions removes, halves and sets options. A key that the user set is
+// never touched.
+func patchOptions(c candidate, p Patch) (candidate, bool) {
+	touched := slices.Concat(p.Remove, p.Halve, slices.Collect(maps.Keys(p.Options)))
+	for i, name := range touched {
+		touched[i] = strings.ReplaceAll(name, "_", "-")
+		if slices.Contains(c.fixed, c.table.Key(touched[i])) {
+			return c, false
+		}
+	}
+	c.opts = c.table.Without(c.opts, touched[:len(p.Remove)]...)
+	for _, name := range touched[len(p.Remove) : len(p.Remove)+len(p.Halve)] {
+		if n, ok := c.number(name); ok && n/2 >= leastStep {
+			c = c.with(aim.Option{Name: name, Value: strconv.Itoa(n / 2)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Options)) {
+		o, ok, problem := c.table.FromValue(name, p.Options[name])
+		if problem != nil {
+			return c, false
+		}
+		if ok {
+			c = c.with(o)
+		}
+	}
+	return c, true
+}
+
+func patchEnv(c candidate, p Patch) (candidate, bool) {
+	env := mergeEnv(c.env, p.Env)
+	for _, name := range p.RemoveEnv {
+		delete(env, name)
+	}
+	for name, value := range c.spec.Env {
+		if env[name] != value {
+			return c, false
+		}
+	}
+	c.env = env
+	return c, len(c.table.CheckEnv(p.Env)) == 0
+}
+
+// describe says what is different, in the words of a command line.
+func describe(before, after candidate) string {
+	var parts []string
+	for _, change := range difference(before, after) {
+		parts = append(parts, describeChange(change, before, after))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func describeChange(change string, before, after candidate) string {
+	switch change {
+	case changeImage:
+		return "image " + after.image
+	case changeWeights:
+		return "weights " + after.repo
+	case changeGPUs:
+		return gpuCount(after.gpus)
+	case changeType:
+		return after.gpuType
+	}
+	if o, ok := after.table.Get(after.opts, change); ok {
+		return strings.TrimSpace(fmt.Sprintf("--%s %s", o.Name, o.Value))
+	}
+	if value, ok := after.env[change]; ok {
+		return change + "=" + value
+	}
+	if _, ok := before.env[change]; ok {
+		return "without " + change
+	}
+	return "without --" + change
+}

@@ -1,0 +1,137 @@
+package recipes
+
+import (
+	"slices"
+	"strings"
+)
+
+// Model is what is known of a model: its shape, which decides how much memory
+// it needs, and the repositories that hold its weights.
+type Model struct {
+	ID           string        `yaml:"model_id" json:"model_id"`
+	Family       string        `yaml:"family" json:"family,omitempty"`
+	Kind         string        `yaml:"kind" json:"kind,omitempty"` // dense, moe
+	Parameters   uint64        `yaml:"parameters" json:"parameters,omitempty"`
+	Source       string        `yaml:"source" json:"source,omitempty"` // of kind and parameters
+	Architecture *Architecture `yaml:"architecture" json:"architecture,omitempty"`
+	Checkpoints  []Checkpoint  `yaml:"checkpoints" json:"checkpoints,omitempty"`
+	SameShape    []SameShape   `yaml:"same_shape" json:"same_shape,omitempty"`
+	Note         string        `yaml:"note" json:"note,omitempty"`
+}
+
+// Architecture is the shape of a model, in the words of its config.json.
+type Architecture struct {
+	Layers        int    `yaml:"layers" json:"layers"`
+	Hidden        int    `yaml:"hidden" json:"hidden"`
+	Heads         int    `yaml:"heads" json:"heads"`
+	KVHeads       int    `yaml:"kv_heads" json:"kv_heads"` // 1 for MLA: the latent is shared by all heads
+	HeadDim       int    `yaml:"head_dim" json:"head_dim"`
+	MLA           *MLA   `yaml:"mla" json:"mla,omitempty"`
+	Local         *Local `yaml:"local" json:"local,omitempty"`
+	Intermediate  int    `yaml:"intermediate" json:"intermediate,omitempty"`
+	Experts       int    `yaml:"experts" json:"experts,omitempty"`
+	ExpertsUsed   int    `yaml:"experts_per_token" json:"experts_per_token,omitempty"`
+	ExpertWidth   int    `yaml:"expert_intermediate" json:"expert_intermediate,omitempty"`
+	SharedExperts int    `yaml:"shared_experts" json:"shared_experts,omitempty"`
+	MoEEvery      int    `yaml:"moe_every" json:"moe_every,omitempty"`       // 2 = every second layer has experts; 0 and 1 = every layer
+	DenseLayers   int    `yaml:"dense_layers" json:"dense_layers,omitempty"` // leading layers without experts
+	DenseWidth    int    `yaml:"dense_intermediate" json:"dense_intermediate,omitempty"`
+	Vocab         int    `yaml:"vocab" json:"vocab"`
+	Tied          bool   `yaml:"tied_embeddings" json:"tied_embeddings"` // output head and embedding are one matrix
+	MaxPosition   int    `yaml:"max_position" json:"max_position"`       // longest context, in tokens; 0 = not known
+	Source        string `yaml:"source" json:"source"`
+}
+
+// MLA holds the ranks and head sizes of multi-head latent attention.
+type MLA struct {
+	QLora  int `yaml:"q_lora" json:"q_lora"`
+	KVLora int `yaml:"kv_lora" json:"kv_lora"`
+	NoPE   int `yaml:"nope" json:"nope"`
+	RoPE   int `yaml:"rope" json:"rope"`
+	V      int `yaml:"v" json:"v"`
+}
+
+// Local says how many layers look only at nearby tokens (a sliding window, or
+// chunks) and how far.
+type Local struct {
+	Layers int    `yaml:"layers" json:"layers"`
+	Window int    `yaml:"window" json:"window"`
+	Source string `yaml:"source" json:"source,omitempty"`
+}
+
+// Checkpoint is one repository with the model's weights.
+type Checkpoint struct {
+	Repo      string `yaml:"repo" json:"repo"`
+	Format    string `yaml:"format" json:"format,omitempty"`
+	Bytes     uint64 `yaml:"bytes" json:"bytes,omitempty"` // 0 = not known
+	Estimated bool   `yaml:"estimated" json:"estimated,omitempty"`
+	Source    string `yaml:"source" json:"source,omitempty"` // of Bytes
+}
+
+// SameShape is another model with the same architecture, which the recipes of
+// this one run unchanged but for the repository.
+type SameShape struct {
+	ID          string `yaml:"id" json:"id"`
+	MaxPosition int    `yaml:"max_position" json:"max_position,omitempty"` // 0 = the same
+}
+
+// checkpoint finds what is known of a repository. A model of the same shape
+// has weights of the same size as the model's own repository.
+func (m Model) checkpoint(repo string) (Checkpoint, bool) {
+	for _, c := range m.Checkpoints {
+		if c.Repo == repo {
+			return c, true
+		}
+	}
+	same := slices.ContainsFunc(m.SameShape, func(s SameShape) bool { return s.ID == repo })
+	if !same || repo == m.ID {
+		return Checkpoint{}, false
+	}
+	c, ok := m.checkpoint(m.ID)
+	c.Source = "the same shape as " + m.ID + "; " + c.Source
+	c.Repo, c.Estimated = repo, true
+	return c, ok
+}
+
+// maxPosition is the longest context of the model, or of one of the same
+// shape; 0 when not known.
+func (m Model) maxPosition(id string) int {
+	for _, s := range m.SameShape {
+		if s.ID == id && s.MaxPosition > 0 {
+			return s.MaxPosition
+		}
+	}
+	if m.Architecture == nil {
+		return 0
+	}
+	return m.Architecture.MaxPosition
+}
+
+// bytesPer is the size of one parameter at a precision. The 4-bit formats add
+// an 8-bit scale to every 32 values.
+func bytesPer(precision string) float64 {
+	switch precision {
+	case "fp32":
+		return 4
+	case "fp8", "int8":
+		return 1
+	case "fp4", "mxfp4", "int4":
+		return (32*4 + 8) / (32 * 8.0)
+	}
+	return 2
+}
+
+// precisionFamily groups precisions that the same weights serve: a bf16
+// checkpoint also computes in fp16, and fp4 is the older word for mxfp4.
+func precisionFamily(precision string) string {
+	switch precision {
+	case "bf16", "fp16":
+		return "16 bit"
+	case "fp4", "mxfp4":
+		return "4 bit float"
+	}
+	return precision
+}
+
+// lastElement is the name of a model without its owner.
+func lastElement(id string) string { return id[strings.LastIndex(id, "/")+1:] }

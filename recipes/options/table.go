@@ -1,0 +1,177 @@
+package options
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// Table is the option table of one version of a backend. It is not changed
+// after it has been made, so it may be shared.
+type Table struct {
+	Backend string // "vllm"
+	Version string // as asked for; "" is the newest known
+	Newer   bool   // the version is younger than the newest compared source
+
+	source  *source
+	at      int              // position of the compared state that stands for the version
+	specs   map[string]*Spec // options that this version has
+	others  map[string]*Spec // options that only other versions have
+	aliases map[string]string
+	env     map[string]bool // environment names that this version reads
+}
+
+// For returns the table of a backend's version ("0.22.1", "v0.22.1"); "" is
+// the newest. It is an error when the backend has no table, or the version is
+// older than every table.
+func For(backend, version string) (*Table, error) {
+	if backend != "vllm" {
+		return nil, fmt.Errorf("no option table for backend %q; there is one for vllm", backend)
+	}
+	src, err := readVLLM()
+	if err != nil {
+		return nil, err
+	}
+	at, newer, err := src.refOf(version)
+	if err != nil {
+		return nil, err
+	}
+	t := &Table{
+		Backend: backend, Version: version, Newer: newer,
+		source: src, at: at,
+		specs: map[string]*Spec{}, others: map[string]*Spec{},
+		aliases: map[string]string{}, env: map[string]bool{},
+	}
+	t.fill()
+	return t, nil
+}
+
+func (t *Table) fill() {
+	for i := range t.source.Options {
+		spec := &t.source.Options[i]
+		if !t.covers(spec.FirstSeen, spec.LastSeen) {
+			t.others[spec.Name] = spec
+			continue
+		}
+		t.specs[spec.Name] = spec
+		for _, a := range spec.Aliases {
+			t.aliases[a] = spec.Name
+		}
+	}
+	for _, e := range t.source.Env {
+		if t.covers(e.FirstSeen, e.LastSeen) {
+			t.env[e.Name] = true
+		}
+	}
+}
+
+// covers tells whether a name that lived from first to last (both may be "")
+// exists at the table's compared state.
+func (t *Table) covers(first, last string) bool {
+	if first != "" && t.source.refIndex(first) > t.at {
+		return false
+	}
+	return last == "" || t.source.refIndex(last) >= t.at
+}
+
+// Spec returns what is known of an option by its name without dashes. The
+// names of negated flags (no-...) and dotted keys find their option.
+func (t *Table) Spec(name string) (Spec, bool) {
+	spec, ok := t.specs[t.base(name)]
+	if !ok {
+		return Spec{}, false
+	}
+	return *spec, true
+}
+
+// Names lists the options of this version, sorted.
+func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.specs)) }
+
+// Key is the setting that an option changes: options with the same key replace
+// each other. "no-enable-prefix-caching" and "enable-prefix-caching" share a
+// key; a dotted key (compilation-config.mode) is one of its own.
+func (t *Table) Key(name string) string {
+	base := t.base(name)
+	if _, tail, dotted := strings.Cut(name, "."); dotted {
+		return base + "." + tail
+	}
+	return base
+}
+
+// base strips a dotted tail, an alias and a negation from a name.
+func (t *Table) base(name string) string {
+	head, _, _ := strings.Cut(name, ".")
+	if full, ok := t.aliases[head]; ok {
+		head = full
+	}
+	if positive, ok := strings.CutPrefix(head, "no-"); ok {
+		if spec := t.specs[positive]; spec != nil && spec.Negatable {
+			return positive
+		}
+	}
+	return head
+}
+
+// Has tells whether the list sets the option, in any form.
+func (t *Table) Has(opts []aim.Option, name string) bool {
+	_, ok := t.Get(opts, name)
+	return ok
+}
+
+// Get returns the option of the list that sets name; the last one counts.
+func (t *Table) Get(opts []aim.Option, name string) (aim.Option, bool) {
+	key := t.Key(name)
+	for i := len(opts) - 1; i >= 0; i-- {
+		if t.Key(opts[i].Name) == key {
+			return opts[i], true
+		}
+	}
+	return aim.Option{}, false
+}
+
+// Merge lays over on top of base: an option of over replaces the option of
+// base with the same key, and a whole JSON value replaces its dotted keys. The
+// result is sorted by name.
+func (t *Table) Merge(base, over []aim.Option) []aim.Option {
+	merged := map[string][]aim.Option{}
+	for _, o := range base {
+		t.put(merged, o)
+	}
+	for _, o := range over {
+		key := t.Key(o.Name)
+		maps.DeleteFunc(merged, func(k string, _ []aim.Option) bool { return k == key || strings.HasPrefix(k, key+".") })
+	}
+	for _, o := range over {
+		t.put(merged, o)
+	}
+	var all []aim.Option
+	for _, key := range slices.Sorted(maps.Keys(merged)) {
+		all = append(all, merged[key]...)
+	}
+	return all
+}
+
+// put sets an option; only a repeatable one is added to earlier ones.
+func (t *Table) put(merged map[string][]aim.Option, o aim.Option) {
+	key := t.Key(o.Name)
+	if spec := t.specs[key]; spec != nil && spec.Repeatable {
+		merged[key] = append(merged[key], o)
+		return
+	}
+	merged[key] = []aim.Option{o}
+}
+
+// Without returns the options that set none of the named settings; a name also
+// takes its dotted keys with it.
+func (t *Table) Without(opts []aim.Option, names ...string) []aim.Option {
+	return slices.DeleteFunc(slices.Clone(opts), func(o aim.Option) bool {
+		key := t.Key(o.Name)
+		return slices.ContainsFunc(names, func(n string) bool {
+			k := t.Key(n)
+			return key == k || strings.HasPrefix(key, k+".")
+		})
+	})
+}

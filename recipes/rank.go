@@ -1,0 +1,64 @@
+package recipes
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// rank sorts candidates, best first. The order of the terms is the order of
+// importance; the last one, the id, makes it total.
+func rank(candidates []candidate) {
+	slices.SortFunc(candidates, func(a, b candidate) int {
+		return cmp.Or(
+			cmp.Compare(a.metricRank(), b.metricRank()),
+			cmp.Compare(a.rough, b.rough),
+			cmp.Compare(a.evidenceRank(), b.evidenceRank()),
+			cmp.Compare(a.precisionRank(), b.precisionRank()),
+			cmp.Compare(a.memoryRank(), b.memoryRank()),
+			cmp.Compare(a.gpus, b.gpus),
+			strings.Compare(a.recipe.ID, b.recipe.ID),
+		)
+	})
+}
+
+// metricRank: tuned for what was asked, for both, for the other.
+func (c candidate) metricRank() int {
+	switch {
+	case c.spec.Metric == "" || c.recipe.Metric == c.spec.Metric:
+		return 0
+	case c.recipe.Metric == "":
+		return 1
+	}
+	return 2
+}
+
+// evidenceRank: by the publisher's word, surest first; published without a
+// word; without evidence.
+func (c candidate) evidenceRank() int {
+	if i := slices.Index(maturities, c.recipe.Maturity); i >= 0 {
+		return i
+	}
+	if len(c.recipe.Evidence) > 0 {
+		return len(maturities)
+	}
+	return len(maturities) + 1
+}
+
+// precisionRank: 16 bit keeps the model's quality, fewer bits give some of it
+// up, and 32 bit buys nothing for twice the memory.
+func (c candidate) precisionRank() int {
+	order := []string{"bf16", "fp16", "fp8", "int8", "mxfp4", "fp4", "int4", "fp32"}
+	if family := precisionFamily(c.precision); family == "16 bit" {
+		return 0
+	}
+	return slices.Index(order, c.precision)
+}
+
+// memoryRank: fits, narrow, not known, only with a shorter context.
+func (c candidate) memoryRank() int {
+	if c.short {
+		return len(verdictRank)
+	}
+	return verdictRank[c.memory.Verdict]
+}

@@ -1,0 +1,150 @@
+package recipes
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/aim-engine/aim"
+)
+
+// selection sorts a model's recipes into candidates and rejections.
+type selection struct {
+	catalogue  *Catalogue
+	spec       aim.DeploymentSpec
+	target     target
+	hardware   hardware
+	candidates []candidate
+	rejected   []aim.Rejection
+	userFault  string // what is wrong with the user's own options, if that turned a recipe away
+}
+
+func (s *selection) reject(id, format string, args ...any) {
+	s.rejected = append(s.rejected, aim.Rejection{Recipe: id, Why: fmt.Sprintf(format, args...)})
+}
+
+// consider takes one recipe through the wishes, then to the hardware.
+func (s *selection) consider(r Recipe) {
+	if why := s.refuses(r); why != "" {
+		s.reject(r.ID, "%s", why)
+		return
+	}
+	c, why, bad := newCandidate(r, s.target, s.spec, s.catalogue)
+	if why != "" {
+		if bad {
+			s.userFault = why
+		}
+		s.reject(r.ID, "%s", why)
+		return
+	}
+	if s.spec.Precision != "" && s.spec.Precision != r.Precision && r.Precision != alias(s.spec.Precision) {
+		c = c.computing(s.spec.Precision)
+	}
+	s.offer(c)
+}
+
+// refuses tells why a recipe is not what the user asked for.
+func (s *selection) refuses(r Recipe) string {
+	spec, weights := s.spec, r.Weights()
+	switch {
+	case s.target.repo != "" && weights != s.target.repo:
+		return fmt.Sprintf("it serves %s", weights)
+	case s.target.shape && weights != s.target.model.ID:
+		return fmt.Sprintf("it serves %s, weights of %s alone", weights, s.target.model.ID)
+	case spec.Revision != "" && weights != spec.Model && !s.target.shape:
+		return fmt.Sprintf("revision %s is of %s, and it serves %s", spec.Revision, spec.Model, weights)
+	case spec.Backend != "" && r.Backend != spec.Backend:
+		return fmt.Sprintf("it is for %s, not %s", r.Backend, spec.Backend)
+	case spec.Nodes > 1:
+		return fmt.Sprintf("it runs on one node, not on %d", spec.Nodes)
+	case spec.Precision != "" && precisionFamily(r.Precision) != precisionFamily(spec.Precision):
+		return fmt.Sprintf("it is %s, not %s", r.Precision, spec.Precision)
+	case spec.GPUType != "" && !s.standsFor(r.Hardware.GPUType, spec.GPUType):
+		return fmt.Sprintf("it is for %s, not %s", r.Hardware.GPUType, spec.GPUType)
+	}
+	return ""
+}
+
+// alias is the word that recipes use for a precision.
+func alias(precision string) string {
+	if precision == "fp4" {
+		return "mxfp4"
+	}
+	return precision
+}
+
+// standsFor tells whether a recipe for one type may run on another.
+func (s *selection) standsFor(recipeType, wanted string) bool {
+	if recipeType == wanted || slices.Contains(s.hardware.like(recipeType), wanted) {
+		return true
+	}
+	a, okA := s.hardware.tables.gpu(recipeType)
+	b, okB := s.hardware.tables.gpu(wanted)
+	return s.hardware.assumed && okA && okB && a.Arch == b.Arch && b.VRAM >= a.VRAM
+}
+
+// offer puts the candidate on GPUs that exist: those of its recipe, else of a
+// type that can stand in for them.
+func (s *selection) offer(c candidate) {
+	gpus := c.gpus
+	if s.spec.GPUs > 0 {
+		gpus = s.spec.GPUs
+	}
+	types := []string{c.gpuType}
+	if s.spec.GPUType != "" {
+		types = []string{s.spec.GPUType}
+	} else if len(s.hardware.of(c.gpuType)) == 0 {
+		types = append(types, s.hardware.like(c.gpuType)...)
+	}
+	why := ""
+	for _, t := range types {
+		fitted, reason := s.place(c.on(t, gpus))
+		if reason == "" {
+			s.candidates = append(s.candidates, fitted)
+			return
+		}
+		if why == "" || t != c.gpuType {
+			why = reason
+		}
+	}
+	s.reject(c.recipe.ID, "%s", why)
+}
+
+// place checks division and memory; where only the length is too much, it is
+// cut to what fits.
+func (s *selection) place(c candidate) (candidate, string) {
+	if ok, why := c.divides(); !ok {
+		return c, why
+	}
+	fitted, why := c.estimated(s.hardware)
+	if why == "" || fitted.memory.Verdict != aim.VerdictNo {
+		return fitted, why
+	}
+	if short, reason := c.shortened(s.hardware); reason == "" {
+		return short, ""
+	}
+	return fitted, why
+}
+
+// nearestCounts keeps, where the user asked for a number of GPUs, the recipes
+// that were written for it; where there is none, those nearest to it.
+func (s *selection) nearestCounts() {
+	if s.spec.GPUs == 0 {
+		return
+	}
+	best := map[string]int{} // by repository: least distance
+	away := func(c candidate) int {
+		return max(c.recipe.Hardware.GPUCount-s.spec.GPUs, s.spec.GPUs-c.recipe.Hardware.GPUCount)
+	}
+	for _, c := range s.candidates {
+		if d, ok := best[c.repo]; !ok || away(c) < d {
+			best[c.repo] = away(c)
+		}
+	}
+	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool {
+		far := away(c) > best[c.repo]
+		if far {
+			s.reject(c.recipe.ID, "it is for %s, and another recipe is nearer to %d", gpuCount(c.recipe.Hardware.GPUCount), s.spec.GPUs)
+		}
+		return far
+	})
+}

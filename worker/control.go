@@ -1,0 +1,171 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/workflows"
+)
+
+const (
+	// stopWithin is how long activities may take to end when a process stops.
+	stopWithin = 10 * time.Second
+	// gather is how long a control process listens for nodes before it takes
+	// work: one round of questions and answers, with room for slow nodes.
+	gather = 500 * time.Millisecond
+	// tickEvery is the pace of what has no event of its own.
+	tickEvery = time.Second
+)
+
+// Control is a control process: it runs the workflows, the short activities,
+// and, while it leads, the waiting order.
+type Control struct {
+	cfg      ControlConfig
+	log      *slog.Logger
+	monitor  *monitor
+	temporal client.Client
+	nats     *inventory.Conn
+	view     *inventory.View
+	placer   *activities.Placer
+	control  *activities.Control
+	replicas *replicaCounter
+}
+
+// NewControl connects a control process. It refuses to start where Temporal,
+// its search attributes or NATS are missing, and says what to do about it.
+func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Control, error) {
+	if cfg.ID == "" {
+		host, _ := os.Hostname()
+		cfg.ID = fmt.Sprintf("%s-%d", host, os.Getpid())
+	}
+	c := &Control{cfg: cfg, log: log, monitor: newMonitor()}
+	catalogue, err := recipes.Load(cfg.Recipes...)
+	if err != nil {
+		return nil, err
+	}
+	if c.temporal, err = Dial(ctx, cfg.Connection, "aim-control/"+cfg.ID, newSDKMetrics(c.monitor.registry), log); err != nil {
+		return nil, err
+	}
+	if err := checkAttributes(ctx, c.temporal, cfg.Namespace); err != nil {
+		c.temporal.Close()
+		return nil, err
+	}
+	if c.nats, err = inventory.Connect(ctx, cfg.NATS, "aim-control/"+cfg.ID, inventory.Options{Creds: cfg.NATSCreds, Log: log}); err != nil {
+		c.temporal.Close()
+		return nil, err
+	}
+	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
+	c.placer = activities.NewPlacer(c.view.Settled())
+	c.control = &activities.Control{Catalogue: catalogue, Placer: c.placer, Leading: c.lead}
+	c.monitor.watchFleet(c.view.Fleet)
+	c.replicas = c.monitor.countReplicas(c.temporal, log)
+	return c, nil
+}
+
+// Run works until ctx ends, and then stops in order: no new work, running
+// activities to their end, connections.
+func (c *Control) Run(ctx context.Context) error {
+	defer c.temporal.Close()
+	defer c.nats.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.monitor.serve(ctx, c.cfg.Metrics, c.log) })
+	group.Go(func() error { return c.view.Run(ctx) })
+	group.Go(func() error { c.followFleet(ctx); return nil })
+	group.Go(func() error { return c.work(ctx) })
+	return group.Wait()
+}
+
+// followFleet feeds the scheduler.
+func (c *Control) followFleet(ctx context.Context) {
+	changed, stop := c.view.Changes()
+	defer stop()
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	var mark uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+			news := c.view.Since(mark)
+			mark = news.Mark
+			c.placer.Update(news.Nodes, news.Removed)
+		case <-tick.C:
+			c.placer.Tick()
+		}
+	}
+}
+
+// work polls the control queue once the nodes have had time to report.
+func (c *Control) work(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-time.After(gather):
+	}
+	w := worker.New(c.temporal, activities.ControlQueue, c.options())
+	workflows.Register(w)
+	c.control.Register(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("poll Temporal queue %q: %w", activities.ControlQueue, err)
+	}
+	defer w.Stop()
+	if err := c.ensureScheduler(ctx); err != nil {
+		return err
+	}
+	close(c.monitor.ready)
+	c.log.Info("control is ready", "id", c.cfg.ID)
+	<-ctx.Done()
+	return nil
+}
+
+// options lets one process run what hundreds of replicas need: activities of
+// control are short or wait.
+func (c *Control) options() worker.Options {
+	return worker.Options{
+		Identity: "aim-control/" + c.cfg.ID, WorkerStopTimeout: stopWithin,
+		MaxConcurrentWorkflowTaskPollers: 8, MaxConcurrentActivityTaskPollers: 8,
+		Interceptors: []interceptor.WorkerInterceptor{c.monitor.interceptor()},
+	}
+}
+
+// ensureScheduler starts the singleton that elects the leader, if none runs.
+func (c *Control) ensureScheduler(ctx context.Context) error {
+	_, err := c.temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID: workflows.SchedulerID, TaskQueue: workflows.Queue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		StaticSummary:            "elects the control process that keeps the waiting order",
+	}, workflows.TypeScheduler)
+	if err != nil {
+		return fmt.Errorf("start workflow %q: %w", workflows.SchedulerID, err)
+	}
+	return nil
+}
+
+// lead serves the waiting order until ctx ends.
+func (c *Control) lead(ctx context.Context) error {
+	options := c.options()
+	options.DisableWorkflowWorker = true
+	options.MaxConcurrentActivityExecutionSize = 20_000 // each waiting request is one
+	w := worker.New(c.temporal, activities.PlaceQueue, options)
+	c.control.RegisterPlacing(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("poll Temporal queue %q: %w", activities.PlaceQueue, err)
+	}
+	c.log.Info("leading", "id", c.cfg.ID)
+	c.replicas.run(ctx)
+	w.Stop()
+	return ctx.Err()
+}

@@ -1,0 +1,295 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
+	"go.temporal.io/sdk/worker"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/amdgpu"
+	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/ledger"
+	"github.com/aim-engine/aim/internal/runtime/docker"
+)
+
+// Defaults of NodeConfig.
+const (
+	defaultRescan  = 30 * time.Second
+	defaultSilence = 30 * time.Second
+	defaultGrace   = 30 * time.Second
+	// defaultStall is how long a starting server may show no sign of life.
+	// Compiling kernels at the first start is silent for minutes.
+	defaultStall = 15 * time.Minute
+)
+
+// Node is a node agent: it carries out the activities of its machine, keeps
+// its claims, and tells the fleet what it has.
+type Node struct {
+	cfg       NodeConfig
+	log       *slog.Logger
+	monitor   *monitor
+	temporal  client.Client
+	nats      *inventory.Conn
+	ledger    *ledger.Ledger
+	gpus      *amdgpu.Reader
+	runtimes  []activities.Runtime
+	node      *activities.Node
+	publisher *inventory.Publisher
+	options   activities.NodeOptions
+	docker    *docker.Runtime // nil unless Docker is the runtime
+}
+
+// NewNode connects a node agent. No GPU is no reason to fail; a ledger that
+// another agent holds, or that a newer version wrote, is.
+func NewNode(ctx context.Context, cfg NodeConfig, log *slog.Logger) (*Node, error) {
+	cfg = cfg.defaulted()
+	n := &Node{cfg: cfg, log: log.With("node", cfg.ID), monitor: newMonitor(), gpus: amdgpu.New(cfg.Sysfs)}
+	var err error
+	if n.ledger, err = openLedger(cfg.Dir, n.log); err != nil {
+		return nil, err
+	}
+	if err := n.connect(ctx); err != nil {
+		_ = n.ledger.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func (c NodeConfig) defaulted() NodeConfig {
+	for _, d := range []struct {
+		value *time.Duration
+		other time.Duration
+	}{{&c.Rescan, defaultRescan}, {&c.Silence, defaultSilence}, {&c.Grace, defaultGrace}} {
+		if *d.value <= 0 {
+			*d.value = d.other
+		}
+	}
+	if c.Address == "" {
+		c.Address = "127.0.0.1"
+	}
+	if c.Level == "" {
+		c.Level = aim.LevelCompat
+	}
+	if c.HubToken == "" {
+		c.HubToken = "env:HF_TOKEN"
+	}
+	return c
+}
+
+// openLedger opens the node's record. A damaged one is set aside: containers
+// and processes tell most of it again.
+func openLedger(dir string, log *slog.Logger) (*ledger.Ledger, error) {
+	l, err := ledger.Open(filepath.Join(dir, "ledger"), bootID())
+	if errors.Is(err, ledger.ErrDamaged) {
+		log.Error("the ledger was damaged and has been set aside; claims are taken from running servers", "error", err)
+		return l, nil
+	}
+	return l, err
+}
+
+func (n *Node) connect(ctx context.Context) error {
+	var err error
+	if n.runtimes, err = n.openRuntimes(ctx); err != nil {
+		return err
+	}
+	if n.temporal, err = Dial(ctx, n.cfg.Connection, "aim-node/"+n.cfg.ID, newSDKMetrics(n.monitor.registry), n.log); err != nil {
+		return err
+	}
+	namespace, err := namespaceID(ctx, n.temporal, n.cfg.Namespace)
+	if err != nil {
+		n.temporal.Close()
+		return err
+	}
+	epoch, err := n.ledger.NextEpoch(time.Now().UnixNano())
+	if err != nil {
+		n.temporal.Close()
+		return err
+	}
+	n.nats, err = inventory.Connect(ctx, n.cfg.NATS, inventory.NodeName(n.cfg.ID), inventory.Options{Creds: n.cfg.NATSCreds, Log: n.log})
+	if err != nil {
+		n.temporal.Close()
+		return err
+	}
+	n.options = n.activityOptions(namespace, epoch)
+	return nil
+}
+
+func (n *Node) activityOptions(namespace string, epoch uint64) activities.NodeOptions {
+	host, _ := os.Hostname()
+	labels := map[string]string{"node": n.cfg.ID}
+	for name, value := range n.cfg.Labels {
+		labels[name] = value
+	}
+	return activities.NodeOptions{
+		ID: n.cfg.ID, Host: host, Address: n.cfg.Address, Version: Version, Namespace: namespace, Epoch: epoch,
+		Labels: labels, PortFirst: n.cfg.PortFirst, PortLast: n.cfg.PortLast, Level: n.cfg.Level,
+		Registries: n.cfg.Registries, WeightRoots: n.cfg.WeightRoots, Secrets: n.cfg.Secrets, HubToken: n.cfg.HubToken,
+		SimulateRoot: n.cfg.SimulateRoot, Grace: n.cfg.Grace, Silence: n.cfg.Silence, Stall: defaultStall, Log: n.log,
+	}
+}
+
+// Run works until ctx ends. Servers go on without it.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.ledger.Close()
+	defer n.temporal.Close()
+	defer n.nats.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	n.node = activities.NewNode(ctx, n.ports(), n.options)
+	if err := n.node.Reconcile(ctx); err != nil {
+		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
+	}
+	if err := n.ledger.Reconciled(); err != nil {
+		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
+	}
+	var err error
+	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, inventory.PublisherOptions{Answer: n.answer}); err != nil {
+		return err
+	}
+	n.monitor.watchFleet(n.self)
+	group.Go(func() error { return n.monitor.serve(ctx, n.cfg.Metrics, n.log) })
+	group.Go(func() error { return n.publisher.Run(ctx) })
+	group.Go(func() error { n.publish(ctx); return nil })
+	group.Go(func() error { n.tend(ctx); return nil })
+	group.Go(func() error { return n.work(ctx) })
+	return group.Wait()
+}
+
+func (n *Node) ports() activities.NodePorts {
+	return activities.NodePorts{
+		GPUs: n.gpus, Runtimes: n.runtimes, Backends: backends(), Ledger: n.ledger,
+		Hub:       newHubs(n.cfg).get,
+		Owners:    owners{temporal: n.temporal},
+		Strangers: n.strangers,
+		Machine:   n.machine,
+		Client:    &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2}},
+	}
+}
+
+// publish sends the inventory whenever it has changed.
+func (n *Node) publish(ctx context.Context) {
+	for {
+		n.publisher.Publish(n.node.Inventory())
+		select {
+		case <-ctx.Done():
+			return
+		case <-n.node.Changed():
+		}
+	}
+}
+
+// tend applies the ownership rule, and reads the GPUs again when their topology
+// has changed or some time has passed.
+func (n *Node) tend(ctx context.Context) {
+	tick := time.NewTicker(tickEvery)
+	defer tick.Stop()
+	generation, scanned := n.gpus.Generation(), time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		n.node.Tend(ctx)
+		now := n.gpus.Generation()
+		if now == generation && time.Since(scanned) < n.cfg.Rescan {
+			continue
+		}
+		generation, scanned = now, time.Now()
+		if _, err := n.node.Rescan(ctx); err != nil {
+			n.log.Error("could not read the GPUs", "error", err)
+			continue
+		}
+		n.publisher.Publish(n.node.Inventory())
+	}
+}
+
+// work polls the node's queue. Few slots: what runs here waits or moves bytes.
+func (n *Node) work(ctx context.Context) error {
+	w := worker.New(n.temporal, activities.NodeQueue(n.cfg.ID), worker.Options{
+		DisableWorkflowWorker: true, Identity: "aim-node/" + n.cfg.ID, WorkerStopTimeout: stopWithin,
+		MaxConcurrentActivityExecutionSize: 200, MaxConcurrentActivityTaskPollers: 4,
+		Interceptors: []interceptor.WorkerInterceptor{n.monitor.interceptor()},
+	})
+	n.node.Register(w)
+	if err := w.Start(); err != nil {
+		return fmt.Errorf("poll Temporal queue %q: %w", activities.NodeQueue(n.cfg.ID), err)
+	}
+	defer w.Stop()
+	close(n.monitor.ready)
+	n.log.Info("node is ready", "gpus", len(n.node.Inventory().GPUs))
+	<-ctx.Done()
+	return nil
+}
+
+// answer serves the questions of the command line.
+func (n *Node) answer(ctx context.Context, question string, payload []byte, write func([]byte) error) error {
+	switch question {
+	case inventory.QuestionLogs:
+		return n.answerLogs(ctx, payload, write)
+	case inventory.QuestionDescribe:
+		data, err := json.Marshal(n.node.Inventory())
+		if err != nil {
+			return err
+		}
+		return write(data)
+	}
+	return fmt.Errorf("node %s does not know the question %q", n.cfg.ID, question)
+}
+
+// LogQuestion is the payload of the question for a server's log.
+type LogQuestion struct {
+	aim.Identity
+	aim.LogOptions
+}
+
+func (n *Node) answerLogs(ctx context.Context, payload []byte, write func([]byte) error) error {
+	var q LogQuestion
+	if err := json.Unmarshal(payload, &q); err != nil {
+		return fmt.Errorf("read the question for a log: %w", err)
+	}
+	log, err := n.node.Logs(ctx, q.Identity, q.LogOptions)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	piece := make([]byte, 32<<10)
+	for {
+		k, err := log.Read(piece)
+		if k > 0 {
+			if err := write(piece[:k]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// self is this node as a fleet of one, for its own metrics.
+func (n *Node) self() aim.Fleet {
+	return aim.Fleet{Nodes: []aim.FleetNode{{Node: n.node.Inventory(), Liveness: aim.Alive}}}
+}
+
+func (n *Node) machine() activities.Machine {
+	if n.cfg.SimulateRoot != "" {
+		return simulatedMachine()
+	}
+	return machine(n.cfg.Cache)
+}

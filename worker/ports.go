@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/backend/vllm"
+	"github.com/aim-engine/aim/internal/runtime/docker"
+	"github.com/aim-engine/aim/internal/runtime/process"
+)
+
+// backends are the LLM servers that this build knows.
+func backends() map[string]activities.Backend {
+	all := map[string]activities.Backend{}
+	for _, b := range []activities.Backend{vllm.Backend{}} {
+		all[b.Name()] = b
+	}
+	return all
+}
+
+// openRuntimes opens the runtime that the settings name, or Docker where it
+// answers. An agent without a runtime still tells what GPUs it has.
+func (n *Node) openRuntimes(ctx context.Context) ([]activities.Runtime, error) {
+	switch n.cfg.Runtime {
+	case "process":
+		r, err := n.openProcess()
+		return []activities.Runtime{r}, err
+	case "docker", "":
+		d, err := n.openDocker()
+		if err != nil {
+			return nil, err
+		}
+		if err := d.Check(ctx); err != nil {
+			n.log.Warn("Docker does not answer; nothing can be started until it does", "error", err)
+		}
+		return []activities.Runtime{d}, nil
+	}
+	return nil, aim.Failf(aim.ClassInput, "runtime %q is not known; use docker or process", n.cfg.Runtime)
+}
+
+func (n *Node) openProcess() (activities.Runtime, error) {
+	return process.New(process.Config{
+		Dir: filepath.Join(n.cfg.Dir, "servers"), Self: n.cfg.Self, Commands: n.cfg.Commands,
+	})
+}
+
+func (n *Node) openDocker() (*docker.Runtime, error) {
+	d, err := docker.New(docker.Config{Host: n.cfg.DockerHost, DevRoot: n.cfg.Dev, LogDir: filepath.Join(n.cfg.Dir, "logs")})
+	if err == nil {
+		n.docker = d
+	}
+	return d, err
+}
+
+// strangers lists containers that are not ours and hold render nodes, where
+// Docker is the runtime.
+func (n *Node) strangers(ctx context.Context) ([]activities.Stranger, error) {
+	if n.docker == nil {
+		return nil, nil
+	}
+	holders, err := n.docker.Holders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for containers that hold GPUs: %w", err)
+	}
+	var all []activities.Stranger
+	for _, h := range holders {
+		if h.Ours || len(h.Renders) == 0 {
+			continue // a container that may use every GPU, as monitors do, uses none until KFD says so
+		}
+		all = append(all, activities.Stranger{Who: fmt.Sprintf("container %s (%s)", h.Name, h.Image), Renders: h.Renders})
+	}
+	return all, nil
+}
