@@ -21,9 +21,10 @@ export GOFLAGS := $(strip $(filter-out -trimpath,$(shell go env GOFLAGS 2>/dev/n
 export CGO_ENABLED := 0
 MAKEFLAGS += --no-print-directory
 
-# Two packages at a time: scenarios start whole stacks of processes, and their
-# deadlines are meant for two cores.
-TEST := go test -p 2 -timeout 15m
+# All of vet, with the tests: by itself it would go through the dependencies once
+# more. Two packages at a time: scenarios start whole stacks of processes, and
+# their deadlines are meant for two cores.
+TEST := go test -vet=all -p 2 -timeout 15m
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
@@ -38,7 +39,7 @@ build: bin/aim bin/aim-devserver
 
 # Go knows best whether it is up to date. VERSION=v1.2.3 stamps a release.
 bin/aim:
-	@go build $(if $(VERSION),-ldflags '-X main.version=$(VERSION)') -o $@ ./cmd/aim
+	@go build $(if $(VERSION),-ldflags '-X main.version=$(VERSION) -X github.com/aim-engine/aim/worker.Version=$(VERSION)') -o $@ ./cmd/aim
 
 # A module of its own, whose four hundred dependencies even an up-to-date check
 # has to read: make looks at the files instead.
@@ -57,9 +58,8 @@ up: build
 	@bin/aim up $(ARGS)
 
 test: build
-	go vet ./...
 	$(TEST) ./...
-	cd devserver && go vet ./... && $(TEST) ./...
+	cd devserver && $(TEST) ./...
 
 # The root module only: the Temporal server would have to be compiled once more.
 race: export CGO_ENABLED := 1

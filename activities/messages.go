@@ -30,7 +30,6 @@ type PlaceResult struct {
 type ClaimRequest struct {
 	aim.Identity
 	GPUs      []string      `json:"gpus"`
-	VRAMBytes uint64        `json:"vram_bytes,omitempty"` // least memory of each
 	Resources aim.Resources `json:"resources"`
 }
 

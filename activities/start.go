@@ -35,9 +35,19 @@ func (n *Node) Start(ctx context.Context, req StartRequest) (StartResult, error)
 	}
 	server, err := r.Start(ctx, launch)
 	if err != nil {
-		return StartResult{}, carry(err)
+		return StartResult{}, carry(n.whyNotStarted(ctx, r, req.Identity, err))
 	}
 	return StartResult{URL: n.url(claim.Port), Runtime: r.Name(), Server: server.Name, Simulated: launch.Simulated}, nil
+}
+
+// whyNotStarted finds the root cause in the log of a server that ended before
+// its start was seen; anything else is what the runtime said.
+func (n *Node) whyNotStarted(ctx context.Context, r Runtime, id aim.Identity, err error) error {
+	server, ok, findErr := r.Find(ctx, id)
+	if findErr != nil || !ok || server.Exit == nil || aim.FailureOf(err).Class != aim.ClassStart {
+		return err
+	}
+	return n.rootCause(server, r, *server.Exit)
 }
 
 // runtimeFor is the runtime that has the attempt's server already, else the
@@ -133,9 +143,16 @@ func (n *Node) fillEnv(l *aim.Launch, backendEnv map[string]string, rung aim.Run
 	if filepath.IsAbs(rung.Model) {
 		l.Mounts = append(l.Mounts, aim.Mount{Source: rung.Model, Target: rung.Model, ReadOnly: true})
 	}
-	if root := n.opts.SimulateRoot; root != "" {
-		l.Env["AIM_SIM_ROOT"] = root
-		l.Mounts = append(l.Mounts, aim.Mount{Source: root, Target: root})
+	if n.opts.SimulateRoot != "" {
+		simulate(l, n.opts.SimulateRoot, rung.Version)
 	}
 	return nil
+}
+
+// simulate gives a stand-in server the tree of its GPUs. It gets no limits of
+// CPU and memory: those of the machine that it plays are not this one's.
+func simulate(l *aim.Launch, root, version string) {
+	l.Env["AIM_SIM_ROOT"], l.Env["AIM_SIM_VERSION"] = root, version
+	l.Mounts = append(l.Mounts, aim.Mount{Source: root, Target: root})
+	l.Resources.CPUs, l.Resources.HostBytes = 0, 0
 }

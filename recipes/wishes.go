@@ -36,7 +36,7 @@ func (s *selection) consider(r Recipe) {
 		s.reject(r.ID, "%s", why)
 		return
 	}
-	if s.spec.Precision != "" && s.spec.Precision != r.Precision && r.Precision != alias(s.spec.Precision) {
+	if _, is16 := dtypes[s.spec.Precision]; is16 && s.spec.Precision != r.Precision {
 		c = c.computing(s.spec.Precision)
 	}
 	s.offer(c)
@@ -62,14 +62,6 @@ func (s *selection) refuses(r Recipe) string {
 		return fmt.Sprintf("it is for %s, not %s", r.Hardware.GPUType, spec.GPUType)
 	}
 	return ""
-}
-
-// alias is the word that recipes use for a precision.
-func alias(precision string) string {
-	if precision == "fp4" {
-		return "mxfp4"
-	}
-	return precision
 }
 
 // standsFor tells whether a recipe for one type may run on another.

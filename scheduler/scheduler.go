@@ -82,7 +82,8 @@ func (s *Scheduler) Remove(id string) {
 }
 
 // Snapshot is the fleet as placement sees it: as reported, with the assumed
-// claims among the claims.
+// claims among the claims. It stays as it is when the scheduler goes on, so it
+// may be read by another goroutine.
 func (s *Scheduler) Snapshot() aim.Fleet {
 	var fleet aim.Fleet
 	for _, v := range s.views() {
@@ -94,13 +95,15 @@ func (s *Scheduler) Snapshot() aim.Fleet {
 // Place decides like the function Place, on the fleet as it stands with all
 // assumptions, and leaves alone what is kept for a request that comes first. A
 // placement is remembered under the request's token until a node shows the
-// claim, Refused or Expire; asking again under the token starts afresh.
+// claim, Refused or Expire; asking again under the token starts afresh. One who
+// waited and is placed this way waits no longer.
 func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
 	s.Expire(now)
 	s.forget(req.Token)
 	d := s.decide(req)
 	if d.Outcome == aim.Place {
 		s.assume(req, d.Placement, now)
+		s.leave(req.Token)
 	}
 	return d
 }

@@ -109,7 +109,7 @@ func (r *replica) request() aim.Request {
 	rung := r.rung()
 	return aim.Request{
 		Deployment: r.in.Name, UID: r.in.UID, Ordinal: r.in.Ordinal, Token: r.now.Token,
-		GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType,
+		GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType, VRAMBytes: uint64(rung.Memory.Terms["total"]),
 		CPUs: rung.Resources.CPUs, HostBytes: rung.Resources.HostBytes, DiskBytes: rung.Resources.DiskBytes,
 		Selector: r.in.Spec.Selector, Avoid: r.now.Avoid, Priority: r.in.Spec.Priority,
 		AskedAt: r.now.AskedAt, Image: rung.Image, Model: rung.Model,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"go.temporal.io/sdk/client"
 	"golang.org/x/term"
 
 	"github.com/aim-engine/aim/internal/config"
@@ -29,6 +30,7 @@ type app struct {
 	settings config.Settings
 	now      func() time.Time
 
+	client     client.Client   // nil until a command asks Temporal
 	conn       *inventory.Conn // nil until a command asks the fleet
 	configFile string          // --config as given
 	format     string          // -o as given, for errors that come before the settings

@@ -13,7 +13,7 @@ func (a *app) change(ctx context.Context, name, change string, request any, wait
 	if err != nil {
 		return err
 	}
-	applied, err := update[workflows.Applied](ctx, c, name, change, request)
+	applied, err := sendUpdate[workflows.Applied](ctx, c, name, change, request)
 	if err != nil {
 		return err
 	}

@@ -118,13 +118,12 @@ func (n *narrator) hear(e *historypb.HistoryEvent) {
 	case enums.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
 		n.completed(e)
 	case enums.EVENT_TYPE_ACTIVITY_TASK_FAILED:
-		a := e.GetActivityTaskFailedEventAttributes()
-		n.say(e, true, "%s failed: %s", n.activity(a.ScheduledEventId), failureText(a.Failure))
+		n.failed(e)
 	case enums.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
 		a := e.GetActivityTaskTimedOutEventAttributes()
 		n.say(e, true, "%s timed out: %s", n.activity(a.ScheduledEventId), timeoutText(a.Failure))
 	case enums.EVENT_TYPE_ACTIVITY_TASK_CANCELED:
-		n.say(e, false, "%s was cancelled", n.activity(e.GetActivityTaskCanceledEventAttributes().ScheduledEventId))
+		n.say(e, false, "%s was called off", n.activity(e.GetActivityTaskCanceledEventAttributes().ScheduledEventId))
 	default:
 		n.close(e)
 	}

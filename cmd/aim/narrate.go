@@ -1,14 +1,11 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
-	"reflect"
-	"slices"
+	"cmp"
 	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enums "go.temporal.io/api/enums/v1"
 	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
@@ -52,6 +49,7 @@ func (n *narrator) updated(e *historypb.HistoryEvent) {
 	case workflows.UpdateScale:
 		var r workflows.ScaleRequest
 		decode(input.Args, &r)
+		n.wish.Replicas = r.Replicas
 		n.say(e, false, "scale to %s asked for", display.Count(r.Replicas, "replica", "replicas"))
 	case workflows.UpdateRestart:
 		var r workflows.RestartRequest
@@ -79,14 +77,38 @@ func (n *narrator) signaled(e *historypb.HistoryEvent) {
 	}
 }
 
-// activity names a step by the sentence that was written down with it, else by
-// its type.
+// doing says what an activity does.
+var doing = map[string]string{
+	activities.SelectRecipes: "choosing a recipe",
+	activities.Place:         "looking for a place",
+	activities.AwaitTurn:     "waiting for a place",
+	activities.Claim:         "claiming GPUs",
+	activities.PullImage:     "pulling the image",
+	activities.FetchModel:    "fetching the weights",
+	activities.Start:         "starting the server",
+	activities.AwaitReady:    "proving the server",
+	activities.Watch:         "watching the server",
+	activities.Stop:          "stopping the server",
+	activities.Release:       "releasing the GPUs",
+}
+
+// activity says what a step was doing, by the event that asked for it.
 func (n *narrator) activity(scheduled int64) string {
-	a := n.asked[scheduled]
-	if a == nil {
-		return "a step"
+	name := n.asked[scheduled].GetActivityType().GetName()
+	if text, ok := doing[name]; ok {
+		return text
 	}
-	return a.ActivityType.GetName()
+	return cmp.Or(name, "a step")
+}
+
+// failed tells a step that has failed. One that was called off has not.
+func (n *narrator) failed(e *historypb.HistoryEvent) {
+	a := e.GetActivityTaskFailedEventAttributes()
+	if a.Failure.GetApplicationFailureInfo().GetType() == string(aim.ClassCancelled) {
+		n.say(e, false, "%s was called off", n.activity(a.ScheduledEventId))
+		return
+	}
+	n.say(e, true, "%s failed: %s", n.activity(a.ScheduledEventId), failureText(a.Failure))
 }
 
 // node is the node that an activity was sent to, or "".
@@ -111,132 +133,6 @@ func (n *narrator) completed(e *historypb.HistoryEvent) {
 	}
 }
 
-// resultText is what a step has done, in words; "" for one that is not worth a
-// line.
-func resultText(activity, node string, input, result *commonpb.Payloads) string {
-	switch activity {
-	case activities.SelectRecipes:
-		var r activities.SelectResult
-		decode(result, &r)
-		return describeLadder(r.Ladder)
-	case activities.Place, activities.AwaitTurn:
-		var r activities.PlaceResult
-		decode(result, &r)
-		if r.Outcome == aim.Place {
-			return "placed: " + r.String()
-		}
-		return fmt.Sprintf("not placed (%s): %s", r.Outcome, r)
-	case activities.Claim:
-		var r activities.ClaimResult
-		decode(result, &r)
-		return fmt.Sprintf("attempt %d claimed %s on %s: %s", r.Claim.Attempt, display.Count(len(r.Claim.GPUs), "GPU", "GPUs"), node, strings.Join(r.Claim.GPUs, " "))
-	case activities.PullImage:
-		var q activities.PullRequest
-		decode(input, &q)
-		return fmt.Sprintf("image %s is on %s%s", q.Image, node, moved(result))
-	case activities.FetchModel:
-		var q activities.FetchRequest
-		decode(input, &q)
-		return fmt.Sprintf("weights of %s are on %s%s", q.Model, node, moved(result))
-	case activities.Start:
-		var r activities.StartResult
-		decode(result, &r)
-		return fmt.Sprintf("started %s on %s (%s)%s", r.Server, node, r.Runtime, simulatedNote(r.Simulated))
-	case activities.AwaitReady:
-		var r activities.ReadyResult
-		decode(result, &r)
-		return fmt.Sprintf("ready: %s answers at %s", r.Endpoint.Model, r.Endpoint.URL)
-	case activities.Stop:
-		return "server is gone from " + node
-	case activities.Release:
-		return "GPUs released on " + node
-	}
-	return ""
-}
-
-func describeLadder(l aim.Ladder) string {
-	if len(l.Rungs) == 0 {
-		return "no recipe chosen"
-	}
-	text := "recipe chosen: " + l.Rungs[0].Recipe
-	if n := len(l.Rungs) - 1; n > 0 {
-		text += ", with " + display.Count(n, "fallback", "fallbacks")
-	}
-	return text
-}
-
-// describeChange names the fields in which two wishes differ, with their new
-// values.
-func describeChange(before, after aim.DeploymentSpec) string {
-	was, is := fieldsOf(before), fieldsOf(after)
-	names := map[string]bool{}
-	for _, fields := range []map[string]any{was, is} {
-		for name := range fields {
-			names[name] = names[name] || !reflect.DeepEqual(was[name], is[name])
-		}
-	}
-	var parts []string
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if names[name] {
-			value, _ := json.Marshal(is[name]) // it was JSON a moment ago
-			parts = append(parts, name+" "+string(value))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func fieldsOf(spec aim.DeploymentSpec) map[string]any {
-	var fields map[string]any
-	text, err := json.Marshal(spec.Defaulted())
-	if err == nil {
-		err = json.Unmarshal(text, &fields)
-	}
-	if err != nil {
-		return nil
-	}
-	return fields
-}
-
-func moved(result *commonpb.Payloads) string {
-	var r activities.StepResult
-	decode(result, &r)
-	var notes []string
-	if r.Bytes > 0 {
-		notes = append(notes, display.Bytes(r.Bytes))
-	}
-	if r.Note != "" {
-		notes = append(notes, r.Note)
-	}
-	if len(notes) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(notes, ", ") + ")"
-}
-
-func simulatedNote(simulated bool) string {
-	if simulated {
-		return ", SIMULATED"
-	}
-	return ""
-}
-
-func because(why string) string {
-	if why == "" {
-		return ""
-	}
-	return ": " + why
-}
-
-// lastReason reads why a workflow has ended from the status it returned.
-func lastReason(result *commonpb.Payloads) string {
-	var s struct {
-		Phase  aim.Phase `json:"phase"`
-		Reason string    `json:"reason"`
-	}
-	decode(result, &s)
-	return strings.TrimSuffix(string(s.Phase)+", "+s.Reason, ", ")
-}
-
 // failureText is the innermost message: the outer ones are Temporal's.
 func failureText(f *failurepb.Failure) string {
 	for f.GetCause() != nil {
@@ -250,8 +146,13 @@ func failureText(f *failurepb.Failure) string {
 
 // timeoutText says which time ran out.
 func timeoutText(f *failurepb.Failure) string {
-	if info := f.GetTimeoutFailureInfo(); info != nil {
-		return strings.ToLower(strings.ReplaceAll(info.TimeoutType.String(), "To", " to "))
+	switch f.GetTimeoutFailureInfo().GetTimeoutType() {
+	case enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
+		return "nobody took it up"
+	case enums.TIMEOUT_TYPE_HEARTBEAT:
+		return "whoever did it went silent"
+	case enums.TIMEOUT_TYPE_START_TO_CLOSE, enums.TIMEOUT_TYPE_SCHEDULE_TO_CLOSE:
+		return "it took too long"
 	}
 	return failureText(f)
 }

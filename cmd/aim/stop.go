@@ -66,7 +66,7 @@ func (o stopOptions) run(ctx context.Context, a *app, names []string) error {
 
 // ask asks one deployment to stop. over is true when it has ended before.
 func (o stopOptions) ask(ctx context.Context, c client.Client, name string) (over bool, err error) {
-	_, err = update[workflows.Applied](ctx, c, name, workflows.UpdateStop, workflows.StopRequest{Why: o.why})
+	_, err = sendUpdate[workflows.Applied](ctx, c, name, workflows.UpdateStop, workflows.StopRequest{Why: o.why})
 	if err == nil {
 		return false, nil
 	}

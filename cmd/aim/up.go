@@ -78,7 +78,7 @@ func (o upOptions) run(ctx context.Context, a *app) error {
 		return err
 	}
 	o.announceReady()
-	s.wait(ctx, interrupts, o.keep)
+	s.wait(ctx, interrupts, o.keep, a.realModels)
 	a.hint("stopping")
 	s.stop()
 	a.hint("stopped; deployments stay wanted, and `aim up` goes on with them")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/supervise"
@@ -28,14 +29,16 @@ func (s *stack) start(ctx context.Context, interrupts <-chan os.Signal) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	started := make(chan struct{})
-	defer close(started)
-	go func() {
+	var watching sync.WaitGroup
+	watching.Go(func() {
 		select {
 		case <-interrupts:
 			cancel(errStopEarly)
 		case <-started:
 		}
-	}()
+	})
+	defer watching.Wait()
+	defer close(started)
 	s.children = supervise.New(func(e supervise.Event) { s.app.hint("%s", e) })
 	if err := s.startAll(ctx); err != nil {
 		if errors.Is(context.Cause(ctx), errStopEarly) {

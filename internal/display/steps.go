@@ -45,10 +45,12 @@ func Progress(o *Output, s aim.Status, running Running, now time.Time) []Item {
 	head := deploymentItem(o, s)
 	items := []Item{{Key: head.Key, Line: head.Line}}
 	for _, r := range s.Replicas {
-		items = append(items, replicaItem(o, s.Name, r))
+		attempt := replicaItem(o, s.Name, r)
+		items = append(items, Item{Key: attempt.Key, Line: attempt.Line})
 		for _, t := range r.Tries {
 			items = append(items, tryItem(o, s.Name, r, t))
 		}
+		items = append(items, Item{Key: attempt.Key, Fact: attempt.Fact}) // after what came before it
 		if r.Loses != "" {
 			items = append(items, losesItem(o, s.Name, r))
 		}

@@ -20,6 +20,7 @@ type answer struct {
 	retryAfter time.Duration
 }
 
+// newAnswer reads what the hub says about a refusal; its body is not needed.
 func (a *api) newAnswer(resp *http.Response) *answer {
 	seconds, _ := strconv.Atoi(resp.Header.Get("Retry-After")) // dates are not used by hubs
 	return &answer{
@@ -39,6 +40,7 @@ func (a *answer) passing() bool {
 	return a.status >= 500 || a.elsewhere
 }
 
+// Error names the host and the status, with the host's own words where it has any.
 func (a *answer) Error() string {
 	s := fmt.Sprintf("%s answered %d", a.host, a.status)
 	if a.message != "" {

@@ -139,6 +139,7 @@ func (a *api) fileURL(commit, name string) string {
 	return a.endpoint.JoinPath(a.repo.id, "resolve", commit).JoinPath(segments...).String()
 }
 
+// firstOf is the first header that is set.
 func firstOf(h http.Header, names ...string) string {
 	for _, name := range names {
 		if v := h.Get(name); v != "" {

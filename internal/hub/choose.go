@@ -132,15 +132,18 @@ func oneModel(files []file) bool {
 	return !slices.ContainsFunc(files, func(f file) bool { return stem(f) != stem(files[0]) })
 }
 
+// inOtherForm tells whether a file lies in a folder for other programs.
 func inOtherForm(name string) bool {
 	top, _, nested := strings.Cut(name, "/")
 	return nested && slices.Contains(otherForms, strings.ToLower(top))
 }
 
+// isWeight tells whether an ending is that of weights in any form.
 func isWeight(ext string) bool {
 	return slices.ContainsFunc(weightFormats, func(exts []string) bool { return slices.Contains(exts, ext) })
 }
 
+// filter keeps the files with these names, in their order.
 func filter(files []file, keep func(name string) bool) []file {
 	var kept []file
 	for _, f := range files {

@@ -51,4 +51,5 @@ func newTransport() *http.Transport {
 	}
 }
 
+// sameOrigin compares scheme, host and port: what a token is given out for.
 func sameOrigin(a, b *url.URL) bool { return a.Scheme == b.Scheme && a.Host == b.Host }

@@ -78,6 +78,8 @@ func (f *flight) wait(ctx context.Context, report func(aim.Progress)) (string, e
 	}
 }
 
+// leave takes one caller off. A flight without callers is taken off the list at
+// once: who comes now must not join a fetch that is being ended.
 func (f *flight) leave() {
 	f.hub.mu.Lock()
 	f.waiters--

@@ -46,8 +46,10 @@ type Hub struct {
 	localRoots []string
 	client     *http.Client
 	pace       pace
-	free       func(*os.Root) (uint64, error)
+	free       func(*os.Root) (uint64, error) // free bytes of the cache's file system
 
+	// flights are the fetches under way, so that callers for the same model in
+	// this process share one; between processes the lock files see to that.
 	mu      sync.Mutex
 	flights map[repo]*flight
 }

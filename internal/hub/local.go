@@ -80,6 +80,7 @@ func below(roots []string, path string) (root, name string, ok bool) {
 	return "", "", false
 }
 
+// allowed is the hint for a folder that may not be used.
 func (h *Hub) allowed() string {
 	if len(h.localRoots) == 0 {
 		return "the node's settings allow no model folder; add one there"

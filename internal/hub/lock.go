@@ -65,6 +65,7 @@ func (s *store) tryLock(name string) (*os.File, error) {
 	return nil, err
 }
 
+// same tells whether the name still leads to the open file.
 func (s *store) same(f *os.File, name string) bool {
 	mine, err := f.Stat()
 	if err != nil {

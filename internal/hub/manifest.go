@@ -33,6 +33,7 @@ func (s *store) seal(commit string, files []file) error {
 	return s.setRef(commit)
 }
 
+// writeManifest records a complete snapshot.
 func (s *store) writeManifest(commit string, files []file) error {
 	data, err := json.MarshalIndent(manifest{manifestVersion, s.repo.id, commit, files}, "", " ")
 	if err != nil {
@@ -77,6 +78,7 @@ func (s *store) readManifest(commit string) (manifest, bool) {
 	return decodeManifest(data, commit)
 }
 
+// decodeManifest takes only what this version has written for this commit.
 func decodeManifest(data []byte, commit string) (manifest, bool) {
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil || m.Version != manifestVersion || m.Commit != commit || len(m.Files) == 0 {

@@ -15,6 +15,8 @@ type repo struct {
 	revision string // branch, tag or commit
 }
 
+// What becomes a folder, a file or a URL is checked against these before it does.
+// The first two are wider than what the public hub allows, as mirrors are.
 var (
 	idPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 	revisionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)

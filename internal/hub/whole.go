@@ -87,6 +87,8 @@ func wholeFiles(folder fs.FS, names []string) error {
 	return nil
 }
 
+// wholeFile checks one weight file. A link to nothing is a missing file: that is
+// how a blob which was deleted looks.
 func wholeFile(folder fs.FS, name string) error {
 	f, err := folder.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -126,6 +128,7 @@ func present(folder fs.FS, name string) bool {
 	return err == nil && st.Mode().IsRegular() && st.Size() > 0
 }
 
+// readAll reads a file of JSON, within bounds: others may have written it.
 func readAll(folder fs.FS, name string) ([]byte, error) {
 	f, err := folder.Open(name)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"github.com/aim-engine/aim"
 	"github.com/nats-io/nats.go"
@@ -24,6 +25,7 @@ type answerer struct {
 	nc     *nats.Conn
 	redact func(lines []byte) []byte // nil = as it is
 	slots  chan struct{}
+	quiet  time.Duration // after which an empty piece is sent
 
 	mu    sync.Mutex
 	ended bool // no new goroutine: somebody waits for the last
@@ -31,7 +33,7 @@ type answerer struct {
 }
 
 func newAnswerer(nc *nats.Conn, redact func([]byte) []byte) *answerer {
-	return &answerer{nc: nc, redact: redact, slots: make(chan struct{}, maxAnswers)}
+	return &answerer{nc: nc, redact: redact, slots: make(chan struct{}, maxAnswers), quiet: quietFor}
 }
 
 // start answers a message with f; the final piece carries f's error.
@@ -69,9 +71,9 @@ func (a *answerer) answer(ctx context.Context, m *nats.Msg, f Answer) {
 	}
 	var alive sync.WaitGroup
 	defer alive.Wait()
-	quiet, stop := context.WithCancel(ctx)
+	talking, stop := context.WithCancel(ctx)
 	defer stop()
-	alive.Go(func() { s.keepAlive(quiet) })
+	alive.Go(func() { s.keepAlive(talking, a.quiet) })
 
 	lines := &lineWriter{redact: a.redact, write: func(b []byte) error { return s.write(ctx, b) }}
 	failure := f(ctx, lastToken(m.Subject), m.Data, lines.Write)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"time"
 
 	"github.com/aim-engine/aim"
 	"github.com/nats-io/nats.go"
@@ -37,7 +38,7 @@ func ask(ctx context.Context, conn *Conn, subject string, payload []byte) (*read
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{ctx: ctx, nc: conn.nc, sub: sub, who: "the answerer"}
+	r := &reader{ctx: ctx, nc: conn.nc, sub: sub, who: "the answerer", gone: goneAfter}
 	if err := conn.nc.PublishRequest(subject, inbox, payload); err != nil {
 		r.Close()
 		return nil, err
@@ -55,10 +56,11 @@ type reader struct {
 	nc   *nats.Conn
 	sub  *nats.Subscription
 	who  string
-	ack  string // where signs of reading go
-	next int    // piece expected
-	rest []byte // of the piece in hand
-	err  error  // how the answer ended; sticky
+	gone time.Duration // without a piece, after which the answerer is given up
+	ack  string        // where signs of reading go
+	next int           // piece expected
+	rest []byte        // of the piece in hand
+	err  error         // how the answer ended; sticky
 }
 
 // Read returns the answer's bytes in order, io.EOF at its end.
@@ -85,7 +87,7 @@ func (r *reader) Close() error {
 // receive takes the next piece and says that it has been read: io.EOF at the
 // end, the answerer's failure, or what is wrong with the stream.
 func (r *reader) receive() error {
-	wait, cancel := context.WithTimeout(r.ctx, goneAfter)
+	wait, cancel := context.WithTimeout(r.ctx, r.gone)
 	defer cancel()
 	m, err := r.sub.NextMsgWithContext(wait)
 	switch {

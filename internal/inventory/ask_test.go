@@ -21,11 +21,9 @@ func asked(t *testing.T, f Answer, redact func([]byte) []byte) *Conn {
 	t.Helper()
 	url := urlOf(startServer(t, server.Options{}))
 	startNode(t, url, "n1", 1, PublisherOptions{Answer: f, Redact: redact})
-	conn := connect(t, url, "aim-cli")
-	return conn
+	return connect(t, url, "aim-cli")
 }
 
-// read asks until the node listens: Run subscribes a moment after it starts.
 func read(t *testing.T, conn *Conn, question, payload string) ([]byte, error) {
 	t.Helper()
 	r := open(t, conn, question, payload)
@@ -35,15 +33,11 @@ func read(t *testing.T, conn *Conn, question, payload string) ([]byte, error) {
 
 func open(t *testing.T, conn *Conn, question, payload string) io.ReadCloser {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); ; {
-		r, err := Ask(t.Context(), conn, "n1", question, []byte(payload))
-		if err == nil {
-			return r
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
+	r, err := Ask(t.Context(), conn, "n1", question, []byte(payload))
+	if err != nil {
+		t.Fatal(err)
 	}
+	return r
 }
 
 func TestAnswers(t *testing.T) {
@@ -165,6 +159,51 @@ func TestAnAskerWhoLeavesEndsTheAnswer(t *testing.T) {
 				t.Fatal("the answer goes on for nobody")
 			}
 		})
+	}
+}
+
+// TestAQuietAnswerIsNotGivenUp: a log that is followed says nothing for hours.
+func TestAQuietAnswerIsNotGivenUp(t *testing.T) {
+	url := urlOf(startServer(t, server.Options{}))
+	n := startNode(t, url, "n1", 1, PublisherOptions{Answer: func(_ context.Context, _ string, _ []byte, write func([]byte) error) error {
+		<-time.After(2 * time.Second)
+		return write([]byte("at last"))
+	}})
+	n.answers.quiet = 20 * time.Millisecond
+	r := open(t, connect(t, url, "aim-cli"), QuestionLogs, "")
+	defer r.Close()
+	r.(*reader).gone = time.Second
+	if got, err := io.ReadAll(r); err != nil || string(got) != "at last" {
+		t.Errorf("answer = %q, %v", got, err)
+	}
+}
+
+func TestAnAnswererThatDiesIsGivenUp(t *testing.T) {
+	url := urlOf(startServer(t, server.Options{}))
+	n := startNode(t, url, "n1", 1, PublisherOptions{Answer: func(ctx context.Context, _ string, _ []byte, _ func([]byte) error) error {
+		<-ctx.Done()
+		return nil
+	}})
+	r := open(t, connect(t, url, "aim-cli"), QuestionLogs, "")
+	defer r.Close()
+	r.(*reader).gone = 300 * time.Millisecond
+	n.conn.Close()
+	if _, err := io.ReadAll(r); aim.FailureOf(err).Class != aim.ClassNodeLost || !strings.Contains(err.Error(), "n1 stopped answering") {
+		t.Errorf("error = %v", err)
+	}
+}
+
+func TestTooManyQuestionsAtATime(t *testing.T) {
+	conn := asked(t, func(ctx context.Context, _ string, _ []byte, _ func([]byte) error) error {
+		<-ctx.Done()
+		return nil
+	}, nil)
+	for range maxAnswers {
+		r := open(t, conn, QuestionLogs, "")
+		defer r.Close()
+	}
+	if _, err := read(t, conn, QuestionLogs, ""); err == nil || !strings.Contains(err.Error(), "being answered already") {
+		t.Errorf("one question too many: %v", err)
 	}
 }
 

@@ -45,9 +45,10 @@ type Conn struct {
 	hooks       int
 }
 
-// Connect connects to NATS under this client name (see NodeName). The error
-// says which server could not be reached and what to do; passwords in the URL
-// are not shown.
+// Connect connects to NATS under this client name (see NodeName); server may be
+// a list of URLs with commas. The context's deadline bounds the first attempt,
+// at most 5 s. The error says which server could not be reached and what to do;
+// passwords in the URL are not shown.
 func Connect(ctx context.Context, server, name string, opts Options) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -174,27 +175,4 @@ func (c *Conn) publish(subject string, data []byte) error {
 		return nil
 	}
 	return err
-}
-
-// subscriptions are ended together.
-type subscriptions struct {
-	conn *Conn
-	subs []*nats.Subscription
-}
-
-// add subscribes; queue "" means every message.
-func (s *subscriptions) add(subject, queue string, f nats.MsgHandler) error {
-	sub, err := s.conn.nc.QueueSubscribe(subject, queue, f)
-	if err != nil {
-		return fmt.Errorf("subscribe to %s: %w", subject, err)
-	}
-	s.subs = append(s.subs, sub)
-	return nil
-}
-
-// end unsubscribes; on a closed connection there is nothing to end.
-func (s *subscriptions) end() {
-	for _, sub := range s.subs {
-		_ = sub.Unsubscribe()
-	}
 }

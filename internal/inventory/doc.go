@@ -27,9 +27,11 @@
 //	subjects.go   every subject
 //	beat.go       the beat and its bytes; snapshot.go the snapshot and its JSON
 //	content.go    which changes are worth telling
-//	publisher.go  the node's side
+//	publisher.go  the node's side, with what it says in speak.go and what it is
+//	              told in listen.go
 //	tracker.go    control's side as a state machine without clock and network,
 //	              with liveness.go, rivals.go, guard.go and brake.go as its parts
-//	view.go       the tracker on real NATS and real time
+//	view.go       the tracker on real NATS and real time; hear.go what comes in,
+//	              look.go what callers see
 //	stream.go     questions, and answers in pieces
 package inventory

@@ -98,7 +98,9 @@ func (t *tracker) silent(p *peer, now time.Time) {
 	limit := lostWithout
 	if p.goodbye {
 		limit = lostGoodbye
-		t.judge(p, aim.Away, "its agent was stopped; it has no endpoint to ask", now)
+		if p.verdict.Liveness == aim.Silent {
+			t.judge(p, aim.Away, "its agent was stopped; it has no endpoint to ask", now)
+		}
 	}
 	since := p.verdict.Since
 	if !p.heard.IsZero() {

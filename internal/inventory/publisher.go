@@ -120,8 +120,8 @@ func (p *Publisher) Revision() uint64 {
 }
 
 // Run beats, repeats the snapshot and answers questions until ctx ends; then it
-// says goodbye, so that control does not have to find out. The error is one of
-// subscribing.
+// says goodbye, so that control does not have to find out. It runs once. The
+// error is one of subscribing.
 func (p *Publisher) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	subs := subscriptions{conn: p.conn}
@@ -175,122 +175,6 @@ func (p *Publisher) interval() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.beat
-}
-
-// sendBeat sends a beat, unless goodbye has been said.
-func (p *Publisher) sendBeat() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.stopping {
-		p.logged(p.conn.publish(beatSubject(p.node), p.nextBeat(p.flags).encode()))
-	}
-}
-
-// goodbye is the last beat, sent off at once: the connection may be closed next.
-func (p *Publisher) goodbye() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.stopping = true
-	p.logged(p.conn.publish(beatSubject(p.node), p.nextBeat(p.flags|FlagGoodbye).encode()))
-	if p.conn.Connected() {
-		p.logged(p.conn.nc.FlushTimeout(time.Second))
-	}
-}
-
-// nextBeat counts up; the caller holds mu.
-func (p *Publisher) nextBeat(flags Flags) Beat {
-	p.seq++
-	return Beat{
-		Epoch: p.epoch, Nonce: p.nonce, Seq: p.seq, Revision: p.content.Revision, Digest: p.digest,
-		Sent: time.Now().UnixNano(), Interval: p.beat, Flags: flags,
-	}
-}
-
-// repeat broadcasts the snapshot again.
-func (p *Publisher) repeat() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.sendSnapshot(snapshotSubject(p.node))
-}
-
-// sendSnapshot sends the newest snapshot, if there is one; the caller holds mu.
-func (p *Publisher) sendSnapshot(subject string) error {
-	if p.known == nil || p.stopping {
-		return nil
-	}
-	p.seq++
-	data, err := encodeSnapshot(p.known, p.nonce, p.seq)
-	if err != nil {
-		return fmt.Errorf("encode inventory of %s: %w", p.node, err)
-	}
-	return p.conn.publish(subject, data)
-}
-
-// called answers the call to all nodes: to the one who asks, or to everybody,
-// then spread over time.
-func (p *Publisher) called(ctx context.Context, m *nats.Msg) {
-	if m.Reply != "" {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.logged(p.sendSnapshot(m.Reply))
-		return
-	}
-	p.answers.run(func() {
-		select {
-		case <-time.After(rand.N(callSpread)):
-			p.logged(p.repeat())
-		case <-ctx.Done():
-		}
-	})
-}
-
-// question answers what was asked of this node alone.
-func (p *Publisher) question(ctx context.Context, m *nats.Msg) {
-	switch {
-	case lastToken(m.Subject) != QuestionSnapshot:
-		p.answers.start(ctx, m, p.opts.Answer)
-	case m.Reply == "":
-		p.logged(p.repeat())
-	default:
-		p.answers.start(ctx, m, p.answerSnapshot)
-	}
-}
-
-func (p *Publisher) answerSnapshot(_ context.Context, _ string, _ []byte, write func([]byte) error) error {
-	p.mu.Lock()
-	known := p.known
-	p.mu.Unlock()
-	if known == nil {
-		return aim.Failf(aim.ClassInternal, "node %s has not looked at itself yet", p.node)
-	}
-	return write(known)
-}
-
-// rateJSON is what control sends on rateSubject.
-type rateJSON struct {
-	Version int   `json:"version"`
-	BeatMS  int64 `json:"beat_ms"`
-}
-
-// setRate takes a new rate; one that makes no sense is brought into bounds, one
-// that cannot be read is left alone.
-func (p *Publisher) setRate(data []byte) {
-	var r rateJSON
-	if err := json.Unmarshal(data, &r); err != nil || r.BeatMS <= 0 {
-		p.log.Warn("beat rate cannot be read", "data", string(data[:min(len(data), 100)]))
-		return
-	}
-	wanted := min(max(time.Duration(min(r.BeatMS, 1<<30))*time.Millisecond, minBeat), maxBeat)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if wanted == p.beat {
-		return
-	}
-	p.beat = wanted
-	select {
-	case p.rate <- struct{}{}:
-	default:
-	}
 }
 
 // logged notes an error that mends itself with the next beat or snapshot.

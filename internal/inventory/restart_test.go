@@ -28,12 +28,13 @@ func herd(t testing.TB, v *View, url string, nodes int, beat time.Duration) {
 
 // restartServer crashes the server and starts another at its place; the time is
 // that from there until every node has been heard anew.
-func restartServer(t testing.TB, v *View, s *server.Server, nodes int) time.Duration {
+func restartServer(t testing.TB, v *View, s *server.Server, nodes int, meanwhile func()) (*server.Server, time.Duration) {
 	t.Helper()
 	opts := server.Options{Port: portOf(s)}
 	s.Shutdown()
 	s.WaitForShutdown()
-	startServer(t, opts)
+	meanwhile()
+	next := startServer(t, opts)
 	start := time.Now()
 	for deadline := start.Add(30 * time.Second); ; <-time.After(5 * time.Millisecond) {
 		heard := 0
@@ -45,7 +46,7 @@ func restartServer(t testing.TB, v *View, s *server.Server, nodes int) time.Dura
 		}
 		v.mu.Unlock()
 		if heard == nodes {
-			return time.Since(start)
+			return next, time.Since(start)
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("%d of %d nodes are back after 30 s", heard, nodes)
@@ -60,7 +61,13 @@ func TestAServerRestart(t *testing.T) {
 	s := startServer(t, server.Options{})
 	v := startView(t, urlOf(s), ViewOptions{})
 	herd(t, v, urlOf(s), nodes, DefaultBeat)
-	took := restartServer(t, v, s, nodes)
+	changing := startNode(t, urlOf(s), "changing", 1, PublisherOptions{})
+	eventually(t, v, "one more is seen", is("changing", aim.Alive))
+	_, took := restartServer(t, v, s, nodes+1, func() {
+		if err := changing.Publish(aim.Node{Host: "changed"}); err != nil {
+			t.Errorf("publishing while NATS is down: %v", err)
+		}
+	})
 	t.Logf("%d nodes are back after %s", nodes, took)
 	if took > 10*time.Second { // under a second on a quiet machine; see the benchmark
 		t.Errorf("the last node was back after %s", took)
@@ -70,7 +77,10 @@ func TestAServerRestart(t *testing.T) {
 			t.Errorf("%s is lost although it only reconnected", n.ID)
 		}
 	}
-	eventually(t, v, "all are alive", func(f aim.Fleet) bool {
+	eventually(t, v, "all are alive and the change is known", func(f aim.Fleet) bool {
+		if n, _ := f.Find("changing"); n.Host != "changed" {
+			return false
+		}
 		for _, n := range f.Nodes {
 			if n.Liveness != aim.Alive {
 				return false
@@ -89,7 +99,9 @@ func BenchmarkServerRestart(b *testing.B) {
 	herd(b, v, urlOf(s), nodes, time.Second)
 	var total time.Duration
 	for range b.N {
-		total += restartServer(b, v, s, nodes)
+		var took time.Duration
+		s, took = restartServer(b, v, s, nodes, func() {})
+		total += took
 	}
 	b.ReportMetric(float64(total.Milliseconds())/float64(b.N), "ms/restart")
 }

@@ -70,7 +70,7 @@ func drawSpeech(t *rapid.T) []message {
 				said = append(said, message{data: data})
 				continue
 			}
-			b := Beat{Epoch: from.epoch, Nonce: from.nonce, Seq: seq + 1, Revision: revision, Digest: digest, Interval: DefaultBeat}
+			b := Beat{Epoch: from.epoch, Nonce: from.nonce, Seq: seq + 1, Revision: revision, Digest: digest, Interval: rapid.SampledFrom([]time.Duration{0, DefaultBeat}).Draw(t, "interval")}
 			if rapid.IntRange(0, 9).Draw(t, "goodbye") == 0 {
 				b.Flags = FlagGoodbye
 			}

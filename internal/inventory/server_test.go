@@ -122,7 +122,13 @@ func startNode(t testing.TB, url, id string, epoch uint64, opts PublisherOptions
 	if err := p.Publish(aim.Node{ID: id, Host: "host-" + id, Version: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	return testNode{Publisher: p, conn: conn, run: run(t, p.Run)}
+	n := testNode{Publisher: p, conn: conn, run: run(t, p.Run)}
+	for deadline := time.Now().Add(20 * time.Second); conn.nc.NumSubscriptions() < 3; <-time.After(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s does not listen", id)
+		}
+	}
+	return n
 }
 
 func startView(t testing.TB, url string, opts ViewOptions) *View {

@@ -158,8 +158,8 @@ func (s *sender) trySend(data []byte, h nats.Header, limit int) (sent bool, err 
 
 // keepAlive sends an empty piece now and then until ctx ends. A full window
 // needs none: the asker has enough to read.
-func (s *sender) keepAlive(ctx context.Context) {
-	tick := time.NewTicker(quietFor)
+func (s *sender) keepAlive(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
 		select {

@@ -1,9 +1,6 @@
 package inventory
 
 import (
-	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -90,7 +87,7 @@ func (t *tracker) beat(id string, b Beat, now time.Time) {
 	if !t.sign(p, incarnation{b.Epoch, b.Nonce}, b.Seq, now) {
 		return
 	}
-	p.interval = b.Interval
+	p.interval = max(b.Interval, minBeat)
 	p.announced = version{p.current, b.Revision, b.Digest}
 	if b.Flags&FlagGoodbye != 0 {
 		p.goodbye = true
@@ -206,46 +203,4 @@ func (t *tracker) judge(p *peer, l aim.Liveness, reason string, now time.Time) {
 func (t *tracker) changed(p *peer) {
 	t.mark++
 	p.mark = t.mark
-}
-
-// visible tells whether the node has described itself, or is expected.
-func (p *peer) visible() bool { return p.node.ID != "" }
-
-// fleetNode is the node as others see it.
-func (p *peer) fleetNode(now time.Time) aim.FleetNode {
-	n := aim.FleetNode{Node: p.node, Liveness: p.verdict.Liveness}
-	if !p.heard.IsZero() {
-		n.AgeMS = now.Sub(p.heard).Milliseconds()
-	}
-	if why := p.rival.conflict; why != "" {
-		n.Cordon = fmt.Sprintf("refused: %s", why)
-	}
-	return n
-}
-
-// fleet lists the nodes by id.
-func (t *tracker) fleet(now time.Time) aim.Fleet {
-	f := aim.Fleet{Nodes: make([]aim.FleetNode, 0, len(t.peers))}
-	for _, id := range slices.Sorted(maps.Keys(t.peers)) {
-		if p := t.peers[id]; p.visible() {
-			f.Nodes = append(f.Nodes, p.fleetNode(now))
-		}
-	}
-	return f
-}
-
-// since lists what has changed after a mark.
-func (t *tracker) since(mark uint64, now time.Time) Changes {
-	c := Changes{Mark: t.mark}
-	for _, id := range slices.Sorted(maps.Keys(t.peers)) {
-		if p := t.peers[id]; p.mark > mark && p.visible() {
-			c.Nodes = append(c.Nodes, p.fleetNode(now))
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(t.removed)) {
-		if t.removed[id] > mark {
-			c.Removed = append(c.Removed, id)
-		}
-	}
-	return c
 }

@@ -273,6 +273,11 @@ func TestGoodbye(t *testing.T) {
 			a.mute = true
 			s.pass(tc.after)
 			s.want("n1", tc.then)
+			mark := s.tr.mark
+			s.pass(time.Second)
+			if s.tr.mark != mark {
+				t.Errorf("the verdict does not stand still")
+			}
 			a.mute = false
 			a.restart(2, 2)
 			s.publish(a)

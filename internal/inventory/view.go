@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -79,8 +78,8 @@ func NewView(conn *Conn, opts ViewOptions) *View {
 	}
 }
 
-// Run listens, judges and answers until ctx ends. The error is one of
-// subscribing.
+// Run listens, judges and answers until ctx ends. It runs once. The error is one
+// of subscribing.
 func (v *View) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	subs := subscriptions{conn: v.conn}
@@ -93,9 +92,9 @@ func (v *View) Run(ctx context.Context) error {
 		subject, queue string
 		f              nats.MsgHandler
 	}{
-		{allBeats, "", v.onBeat},
-		{allSnapshots, "", v.onSnapshot},
-		{disconnectSubject, "", v.onDisconnect},
+		{allBeats, "", func(m *nats.Msg) { v.onBeat(ctx, m) }},
+		{allSnapshots, "", func(m *nats.Msg) { v.onSnapshot(ctx, m) }},
+		{disconnectSubject, "", func(m *nats.Msg) { v.onDisconnect(ctx, m) }},
 		{fleetSubject, controlQueue, func(m *nats.Msg) { answers.start(ctx, m, v.answerFleet) }},
 	} {
 		if err := subs.add(s.subject, s.queue, s.f); err != nil {
@@ -166,55 +165,6 @@ func (v *View) do(ctx context.Context, e effect) {
 
 // call asks every node for its snapshot.
 func (v *View) call() { v.logged(v.conn.publish(callSubject, nil)) }
-
-func (v *View) onBeat(m *nats.Msg) {
-	id := lastToken(m.Subject)
-	if id == controlID {
-		v.onSelf(m.Data)
-		return
-	}
-	b, err := decodeBeat(m.Data)
-	if err != nil || !aim.IsLabel(id) {
-		v.log.Debug("beat not understood", "subject", m.Subject, "error", err)
-		return
-	}
-	v.with(context.Background(), func(t *tracker) { t.beat(id, b, v.opts.Now()) })
-}
-
-func (v *View) onSnapshot(m *nats.Msg) {
-	s, err := decodeSnapshot(m.Data, lastToken(m.Subject)) // outside the lock: it is the slow part
-	if err != nil || !aim.IsLabel(s.Node.ID) {
-		v.log.Warn("snapshot not understood", "subject", m.Subject, "error", err)
-		return
-	}
-	v.with(context.Background(), func(t *tracker) { t.snapshot(s, v.opts.Now()) })
-}
-
-// disconnectJSON is the part of the server's event that is read. The rest holds
-// the client's credentials and is not kept or logged.
-type disconnectJSON struct {
-	Client struct {
-		Name string `json:"name"`
-	} `json:"client"`
-}
-
-func (v *View) onDisconnect(m *nats.Msg) {
-	var e disconnectJSON
-	if err := json.Unmarshal(m.Data, &e); err != nil {
-		return // of another form; beats tell the same a little later
-	}
-	if id, ok := nodeOfName(e.Client.Name); ok {
-		v.with(context.Background(), func(t *tracker) { t.disconnected(id, v.opts.Now()) })
-	}
-}
-
-// onReconnect asks for everything anew: snapshots may have passed unheard.
-func (v *View) onReconnect() {
-	v.mu.Lock()
-	v.t.guard.reconnected(v.opts.Now())
-	v.mu.Unlock()
-	v.call()
-}
 
 // settle closes settled when everybody who was going to be heard has been.
 func (v *View) settle(running time.Duration) {

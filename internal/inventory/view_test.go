@@ -265,3 +265,31 @@ func TestOneEndpointThatAnswersIsEnough(t *testing.T) {
 		}
 	}
 }
+
+func TestControlCutOffHoldsReplacements(t *testing.T) {
+	s := startServer(t, server.Options{})
+	v := startView(t, urlOf(s), ViewOptions{Probe: refuse})
+	startNode(t, urlOf(s), "n1", 1, PublisherOptions{})
+	eventually(t, v, "n1 is seen", is("n1", aim.Alive))
+	v.Expect(aim.Node{ID: "n9", Endpoints: []aim.Endpoint{{URL: "http://n9", Healthy: true}}})
+	eventually(t, v, "n9, never heard, is lost", is("n9", aim.Lost))
+	s.Shutdown()
+	s.WaitForShutdown()
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(10 * time.Millisecond) {
+		if held, why := v.Held(); held {
+			if !strings.Contains(why, "has not heard itself") {
+				t.Errorf("held because %s", why)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("control without NATS holds nothing back")
+		}
+	}
+	if verdict, ok := v.Verdict("n1"); !ok || verdict.Liveness != aim.Alive {
+		t.Errorf("n1 is judged by a control that hears nobody: %+v", verdict)
+	}
+	if _, ok := v.Verdict("n5"); ok {
+		t.Error("a verdict on a node that nobody has heard of")
+	}
+}

@@ -23,15 +23,20 @@ type DockerNode struct {
 	Root string // of its tree
 	cmd  *exec.Cmd
 	log  *os.File
+	end  context.CancelFunc // of the driver's part: memory of dead servers is freed
 }
 
 // StartDockerNode joins a node with so many simulated GPUs that starts
 // containers. Images must be on the machine already.
 func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*DockerNode, error) {
 	n := &DockerNode{ID: id, Root: filepath.Join(s.nodeDir(id), "tree")}
-	if _, err := simulator.CreateTree(n.Root, id, gpus); err != nil {
+	tree, err := simulator.CreateTree(n.Root, id, gpus)
+	if err != nil {
 		return nil, err
 	}
+	reap, end := context.WithCancel(context.WithoutCancel(ctx))
+	n.end = end
+	go func() { _ = tree.Reap(reap) }() // ends with the node
 	ready, err := freeAddress()
 	if err != nil {
 		return nil, err
@@ -81,6 +86,7 @@ func (s *Stack) awaitAlive(ctx context.Context, id string) error {
 
 // Kill ends the agent as a crash would. Its containers go on.
 func (n *DockerNode) Kill() error {
+	n.end()
 	defer n.log.Close()
 	if err := n.cmd.Process.Kill(); err != nil {
 		return err
@@ -91,6 +97,7 @@ func (n *DockerNode) Kill() error {
 
 // Stop ends the agent in order.
 func (n *DockerNode) Stop() error {
+	defer n.end()
 	defer n.log.Close()
 	if err := n.cmd.Process.Signal(os.Interrupt); err != nil {
 		return err

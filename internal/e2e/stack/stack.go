@@ -134,6 +134,8 @@ func (s *Stack) Apply(ctx context.Context, spec aim.DeploymentSpec) error {
 	return Apply(ctx, s.temporal, spec)
 }
 
+var errEnded = errors.New("it has ended")
+
 // AwaitStatus waits until the status satisfies ok.
 func (s *Stack) AwaitStatus(ctx context.Context, name string, ok func(aim.Status) bool) (aim.Status, error) {
 	var last aim.Status
@@ -143,7 +145,10 @@ func (s *Stack) AwaitStatus(ctx context.Context, name string, ok func(aim.Status
 			return false, nil // control or server may be down on purpose
 		}
 		last = status
-		return ok(status), nil
+		if done := ok(status); done || !status.Phase.Final() {
+			return done, nil
+		}
+		return false, errEnded
 	})
 	if err != nil {
 		return last, fmt.Errorf("deployment %s: %w; last status: %s, %s", name, err, last.Phase, last.Reason)

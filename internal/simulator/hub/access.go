@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// idPattern is what the hub takes for a model id.
 var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 
 // find looks a model up as the asking account sees it; it answers with a refusal
@@ -49,6 +50,7 @@ func admit(w http.ResponseWriter, r *http.Request, m Model) bool {
 	return false
 }
 
+// bearer is the token of a request, "" without one.
 func bearer(r *http.Request) string {
 	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 }

@@ -17,6 +17,7 @@ type sibling struct {
 	LFS    *lfs   `json:"lfs,omitempty"`
 }
 
+// lfs is the part that large files have in addition.
 type lfs struct {
 	SHA256      string `json:"sha256"`
 	Size        int64  `json:"size"`
@@ -47,6 +48,7 @@ func (s *Server) serveInfo(w http.ResponseWriter, r *http.Request, id, revision 
 	})
 }
 
+// describe makes the entry of one file in the model's description.
 func (s *Server) describe(m Model, e entry, blobs bool) sibling {
 	d := sibling{Name: e.name}
 	if !blobs {

@@ -81,6 +81,7 @@ func (s *Server) etag(m Model, e entry) string {
 	return s.etags[key]
 }
 
+// sum hashes content of any size in little memory.
 func sum(h hash.Hash, c content) string {
 	io.CopyBuffer(h, io.NewSectionReader(c, 0, c.Size()), make([]byte, 1<<20)) // neither side fails
 	return hex.EncodeToString(h.Sum(nil))

@@ -92,6 +92,8 @@ func (w *faultyWriter) Write(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// send passes one piece on. A slow or cut body is flushed piece by piece, or the
+// server would keep it in its buffer.
 func (w *faultyWriter) send(piece []byte) error {
 	if w.fault.Corrupt {
 		piece = append([]byte(nil), piece...)

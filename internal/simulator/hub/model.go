@@ -95,6 +95,7 @@ func (m Model) shardBytes() int64 {
 	return m.ShardBytes &^ 1
 }
 
+// config makes up an architecture that servers and estimates can read.
 func (m Model) config() []byte {
 	if m.Config != nil {
 		return m.Config
@@ -129,12 +130,14 @@ func (m Model) commit(revision string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// hasRevision knows branches, tags and their commits.
 func (m Model) hasRevision(revision string) bool {
 	return slices.Contains(m.branches(), revision) || m.isCommit(revision)
 }
 
 func (m Model) branches() []string { return append([]string{"main"}, m.Revisions...) }
 
+// isCommit tells whether this is the commit of a branch or tag.
 func (m Model) isCommit(revision string) bool {
 	return len(revision) == 2*sha1.Size && slices.ContainsFunc(m.branches(), func(branch string) bool {
 		sum := sha1.Sum([]byte(m.id + "@" + branch))

@@ -89,6 +89,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusNotFound, "EntryNotFound", "Not a path of the simulated hub")
 }
 
+// unescape decodes one part of a path: a revision such as refs/pr/1 comes as
+// refs%2Fpr%2F1, so that paths are cut apart before they are decoded.
 func unescape(s string) string {
 	if u, err := url.PathUnescape(s); err == nil {
 		return u

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// status asks a deployment how it is. It answers for finished ones too.
+func status(ctx context.Context, c client.Client, name string) (aim.Status, error) {
+	var s aim.Status
+	if !aim.IsLabel(name) {
+		return s, noSuchDeployment(ctx, c, name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := c.QueryWorkflow(ctx, workflows.DeploymentID(name), "", workflows.QueryStatus)
+	if err == nil {
+		err = answer.Get(&s)
+	}
+	if err == nil && s.Name == "" {
+		err = errors.New("its answer has no name")
+	}
+	return s, explainQuery(ctx, c, name, err)
+}
+
+// errSilent is a deployment that exists and cannot be asked just now.
+var errSilent = errors.New("no control process answers for it")
+
+func explainQuery(ctx context.Context, c client.Client, name string, err error) error {
+	var notFound *serviceerror.NotFound
+	var queryFailed *serviceerror.QueryFailed
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &notFound), errors.As(err, &queryFailed): // not there, or another workflow
+		return noSuchDeployment(context.WithoutCancel(ctx), c, name)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errInterrupted
+	}
+	return next(failed("ask deployment %s: %w (%v)", name, errSilent, shortCause(err)), "aim doctor")
+}
+
+// noSuchDeployment names the deployment that was probably meant.
+func noSuchDeployment(ctx context.Context, c client.Client, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	names, err := deploymentNames(ctx, c, false)
+	if near := aim.Nearest(name, names); err == nil && near != "" {
+		return next(failed("there is no deployment %q; did you mean %q?", name, near), "aim status %s", near)
+	}
+	return next(failed("there is no deployment %q", name), "aim ps")
+}
+
+// deploymentNames lists the deployments that run, or all that Temporal still
+// keeps, by name.
+func deploymentNames(ctx context.Context, c client.Client, all bool) ([]string, error) {
+	query := fmt.Sprintf("WorkflowType = '%s'", workflows.TypeDeployment)
+	if !all {
+		query += " AND ExecutionStatus = 'Running'"
+	}
+	var names []string
+	var page []byte
+	for {
+		answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000, NextPageToken: page})
+		if err != nil {
+			return nil, failed("list deployments: %v", shortCause(err))
+		}
+		for _, e := range answer.Executions {
+			names = append(names, e.Execution.WorkflowId)
+		}
+		if page = answer.NextPageToken; len(page) == 0 {
+			break
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// statuses asks all deployments. One that cannot be asked is listed with the
+// reason: a list that hides what it could not read would lie.
+func statuses(ctx context.Context, c client.Client, all bool) ([]aim.Status, error) {
+	names, err := deploymentNames(ctx, c, all)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]aim.Status, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16) // queries run on control's workers; more at once only queue there
+	for i, name := range names {
+		g.Go(func() error {
+			s, err := status(ctx, c, name)
+			if err != nil {
+				s = aim.Status{Name: name, Reason: err.Error(), Replicas: []aim.ReplicaStatus{}}
+			}
+			found[i] = s
+			return nil
+		})
+	}
+	return found, g.Wait()
+}
+
+// closing is the failure with which a deployment's workflow has closed, nil if
+// it has not failed.
+func closing(ctx context.Context, c client.Client, name string) *aim.Failure {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return failureOf(c.GetWorkflow(ctx, workflows.DeploymentID(name), "").Get(ctx, nil))
+}
+
+// running reads what the long steps of a replica say in their heartbeats.
+func running(ctx context.Context, c client.Client, name string, ordinal int) []aim.Progress {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	d, err := c.DescribeWorkflowExecution(ctx, workflows.ReplicaID(name, ordinal), "")
+	if err != nil {
+		return nil // progress is a kindness; the status tells what matters
+	}
+	var all []aim.Progress
+	for _, p := range d.PendingActivities {
+		var progress aim.Progress
+		if p.HeartbeatDetails == nil || converter.GetDefaultDataConverter().FromPayloads(p.HeartbeatDetails, &progress) != nil {
+			continue
+		}
+		all = append(all, progress)
+	}
+	return all
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// failureOf reads the failure that a workflow or an update has carried.
+func failureOf(err error) *aim.Failure {
+	var app *temporal.ApplicationError
+	if !errors.As(err, &app) {
+		return nil
+	}
+	var f aim.Failure
+	if app.HasDetails() && app.Details(&f) == nil && f.Class != "" {
+		return &f
+	}
+	return nil
+}
+
+// sendUpdate changes a deployment and waits until the change is written down.
+func sendUpdate[R any](ctx context.Context, c client.Client, name, change string, request any) (R, error) {
+	var result R
+	if !aim.IsLabel(name) {
+		return result, noSuchDeployment(ctx, c, name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.DeploymentID(name), UpdateName: change, Args: []any{request},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, &result)
+	}
+	return result, explainUpdate(ctx, c, name, err)
+}
+
+// updateTimeout covers a control process that is being restarted.
+const updateTimeout = 15 * time.Second
+
+func explainUpdate(ctx context.Context, c client.Client, name string, err error) error {
+	var notFound *serviceerror.NotFound
+	switch {
+	case err == nil:
+		return nil
+	case failureOf(err) != nil:
+		return failureOf(err)
+	case errors.As(err, &notFound):
+		return noSuchDeployment(context.WithoutCancel(ctx), c, name)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return errInterrupted
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return next(failed("change deployment %s: no control process has answered within %s; it may still happen", name, updateTimeout), "aim status %s", name)
+	}
+	return next(failed("change deployment %s: %v", name, shortCause(err)), "aim doctor")
+}

@@ -1,0 +1,59 @@
+package inventory
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/aim-engine/aim"
+	"github.com/nats-io/nats.go"
+)
+
+// onBeat takes beats and, on the same subscription, control's own probes.
+func (v *View) onBeat(ctx context.Context, m *nats.Msg) {
+	id := lastToken(m.Subject)
+	if id == controlID {
+		v.onSelf(m.Data)
+		return
+	}
+	b, err := decodeBeat(m.Data)
+	if err != nil || !aim.IsLabel(id) {
+		v.log.Debug("beat not understood", "subject", m.Subject, "error", err)
+		return
+	}
+	v.with(ctx, func(t *tracker) { t.beat(id, b, v.opts.Now()) })
+}
+
+func (v *View) onSnapshot(ctx context.Context, m *nats.Msg) {
+	s, err := decodeSnapshot(m.Data, lastToken(m.Subject)) // outside the lock: it is the slow part
+	if err != nil || !aim.IsLabel(s.Node.ID) {
+		v.log.Warn("snapshot not understood", "subject", m.Subject, "error", err)
+		return
+	}
+	v.with(ctx, func(t *tracker) { t.snapshot(s, v.opts.Now()) })
+}
+
+// disconnectJSON is the part of the server's event that is read. The rest holds
+// the client's credentials and is not kept or logged.
+type disconnectJSON struct {
+	Client struct {
+		Name string `json:"name"`
+	} `json:"client"`
+}
+
+func (v *View) onDisconnect(ctx context.Context, m *nats.Msg) {
+	var e disconnectJSON
+	if err := json.Unmarshal(m.Data, &e); err != nil {
+		return // of another form; beats tell the same a little later
+	}
+	if id, ok := nodeOfName(e.Client.Name); ok {
+		v.with(ctx, func(t *tracker) { t.disconnected(id, v.opts.Now()) })
+	}
+}
+
+// onReconnect asks for everything anew: snapshots may have passed unheard.
+func (v *View) onReconnect() {
+	v.mu.Lock()
+	v.t.guard.reconnected(v.opts.Now())
+	v.mu.Unlock()
+	v.call()
+}

@@ -1,0 +1,54 @@
+package recipes
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aim-engine/aim"
+)
+
+// validate checks a model file: every size and shape has a source and can be
+// one. doc says where things stand.
+func (m Model) validate(doc *document) error {
+	wrong := func(path []string, format string, args ...any) error {
+		return aim.Failf(aim.ClassInput, "%s: %s", doc.at(path...), fmt.Sprintf(format, args...))
+	}
+	if err := (aim.DeploymentSpec{Model: m.ID}).Validate(); err != nil {
+		return wrong([]string{"model_id"}, "%s", aim.FailureOf(err).Why)
+	}
+	for i, c := range m.Checkpoints {
+		path := []string{"checkpoints", fmt.Sprint(i)}
+		if c.Repo == "" {
+			return wrong(path, "a checkpoint without a repo")
+		}
+		if c.Bytes > 0 && c.Source == "" {
+			return wrong(append(path, "bytes"), "a size without a source")
+		}
+	}
+	if a := m.Architecture; a != nil {
+		if a.Source == "" {
+			return wrong([]string{"architecture"}, "an architecture without a source")
+		}
+		counts := a.counts()
+		for _, name := range slices.Sorted(maps.Keys(counts)) {
+			if n := counts[name]; n < 0 || n > 1<<31 {
+				return wrong([]string{"architecture", name}, "%s is %d", name, counts[name])
+			}
+		}
+		if a.Local != nil && (a.Local.Layers > a.Layers || a.Local.Window < 1) {
+			return wrong([]string{"architecture", "local"}, "local layers must be at most layers, with a window of at least 1")
+		}
+	}
+	return nil
+}
+
+// counts lists the sizes of a shape by field name.
+func (a *Architecture) counts() map[string]int {
+	return map[string]int{
+		"layers": a.Layers, "hidden": a.Hidden, "heads": a.Heads, "kv_heads": a.KVHeads, "head_dim": a.HeadDim,
+		"intermediate": a.Intermediate, "experts": a.Experts, "experts_per_token": a.ExpertsUsed,
+		"expert_intermediate": a.ExpertWidth, "shared_experts": a.SharedExperts, "moe_every": a.MoEEvery,
+		"dense_layers": a.DenseLayers, "dense_intermediate": a.DenseWidth, "vocab": a.Vocab, "max_position": a.MaxPosition,
+	}
+}
