@@ -15,7 +15,7 @@ func carry(err error) error {
 		return nil
 	}
 	var f *aim.Failure
-	if !errors.As(err, &f) || f.Class == aim.ClassInternal {
+	if !errors.As(err, &f) {
 		return err
 	}
 	options := temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*f}}

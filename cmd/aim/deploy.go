@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 	enums "go.temporal.io/api/enums/v1"
@@ -131,7 +130,7 @@ func (a *app) announce(s aim.Status) error {
 	if first == nil {
 		return nil
 	}
-	if slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Simulated }) {
+	if display.Simulated(s) {
 		a.hint("%s: the GPUs and the model are stand-ins, and so are the answers", a.err.Warn("SIMULATED"))
 	}
 	a.hint("%s", curl(*first))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -41,6 +42,9 @@ func (o endpointsOptions) run(ctx context.Context, a *app, names []string) error
 		return nil
 	}
 	display.Endpoints(a.out, all)
+	if slices.ContainsFunc(found, display.Simulated) {
+		a.hint("%s: some of them are stand-ins, and so are their answers", a.err.Warn("SIMULATED"))
+	}
 	return nil
 }
 

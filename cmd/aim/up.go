@@ -77,7 +77,7 @@ func (o upOptions) run(ctx context.Context, a *app) error {
 		s.stop()
 		return err
 	}
-	o.announceReady()
+	o.announceReady(a)
 	s.wait(ctx, interrupts, o.keep, a.realModels)
 	a.hint("stopping")
 	s.stop()
@@ -85,9 +85,11 @@ func (o upOptions) run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// announceReady tells the `aim up --detach` that has started us.
-func (o upOptions) announceReady() {
+// announceReady tells a person how to stop, or the `aim up --detach` that has
+// started us that it need not wait any longer.
+func (o upOptions) announceReady(a *app) {
 	if o.readyFD == 0 {
+		a.hint("Ctrl-C stops it")
 		return
 	}
 	f := os.NewFile(uintptr(o.readyFD), "ready")

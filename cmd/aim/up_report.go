@@ -20,7 +20,6 @@ func (s *stack) tell(ctx context.Context) error {
 	if err := s.app.tellStack(ctx, s.state); err != nil {
 		return err
 	}
-	s.app.hint("Ctrl-C stops it")
 	return nil
 }
 

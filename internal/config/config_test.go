@@ -227,3 +227,12 @@ func TestSecrets(t *testing.T) {
 	_, err = config.Secret("file:/nowhere/token")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+// A process with settings of its own gets none from the environment, and
+// everything else.
+func TestEnviron(t *testing.T) {
+	got := config.Environ([]string{
+		"PATH=/bin", "HOME=/root", "AIM_NODE_ID=n1", "AIM_CONFIG=/x", "TEMPORAL_ADDRESS=a:1", "HF_HOME=/m", "NATS_URL=n", "AIM_SIMULATE=oom",
+	})
+	require.Equal(t, []string{"PATH=/bin", "HOME=/root", "AIM_SIMULATE=oom"}, got)
+}

@@ -67,19 +67,6 @@ func (o *Output) Println(args ...any) { fmt.Fprintln(o.w, args...) }
 // Terminal tells whether a person looks at it.
 func (o *Output) Terminal() bool { return o.terminal }
 
-// width is the number of columns, 0 when unknown. It is asked for each time:
-// windows change.
-func (o *Output) width() int {
-	if !o.terminal {
-		return 0
-	}
-	w, _, err := term.GetSize(o.fd)
-	if err != nil {
-		return 0
-	}
-	return w
-}
-
 // The colours carry no meaning that the words do not.
 const (
 	codeBold   = "1"

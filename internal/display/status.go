@@ -11,7 +11,7 @@ import (
 
 // Deployments prints one line for each deployment.
 func Deployments(o *Output, all []aim.Status) {
-	t := Table{Header: []string{"NAME", "MODEL", "PHASE", "READY", "GPUS", "NODES", "REASON"}}
+	t := Table{Header: []string{"NAME", "MODEL", "PHASE", "READY", "GPUS", "NODES", "NOTE"}}
 	for _, s := range all {
 		ready, gpus := 0, 0
 		var nodes []string
@@ -26,15 +26,26 @@ func Deployments(o *Output, all []aim.Status) {
 		}
 		slices.Sort(nodes)
 		t.Add(o.Bold(s.Name), s.Model, o.Phase(s.Phase), fmt.Sprintf("%d/%d", ready, s.Wanted),
-			fmt.Sprint(gpus), orDash(strings.Join(nodes, ",")), shorten(s.Reason, 80))
+			fmt.Sprint(gpus), orDash(strings.Join(nodes, ",")), deploymentNote(s))
 	}
 	t.Print(o)
+}
+
+func deploymentNote(s aim.Status) string {
+	var notes []string
+	if Simulated(s) {
+		notes = append(notes, "SIMULATED")
+	}
+	if s.Reason != "" {
+		notes = append(notes, shorten(s.Reason, 80))
+	}
+	return strings.Join(notes, "; ")
 }
 
 // Status prints all there is to say about one deployment.
 func Status(o *Output, s aim.Status, now time.Time) {
 	head := fmt.Sprintf("%s  %s  %s", o.Bold(s.Name), s.Model, o.Phase(s.Phase))
-	if simulated(s) {
+	if Simulated(s) {
 		head += "  " + o.Warn("SIMULATED")
 	}
 	o.Println(head)
@@ -111,8 +122,8 @@ func rejections(all []aim.Rejection) string {
 	return b.String()
 }
 
-// simulated tells whether any replica runs on GPUs that are not real.
-func simulated(s aim.Status) bool {
+// Simulated tells whether any replica runs on GPUs that are not real.
+func Simulated(s aim.Status) bool {
 	return slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Simulated })
 }
 

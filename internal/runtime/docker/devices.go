@@ -19,7 +19,7 @@ const firstRender = 128
 // see the GPUs whose render node its device cgroup allows, and numbers them
 // from 0.
 func deviceFiles(l aim.Launch) ([]string, error) {
-	if l.Simulated || len(l.GPUs) == 0 {
+	if len(l.GPUs) == 0 {
 		return nil, nil
 	}
 	files := []string{"kfd"}

@@ -126,7 +126,6 @@ func TestSpecLevels(t *testing.T) {
 func TestSpecWithoutGPUs(t *testing.T) {
 	for name, change := range map[string]func(*aim.Launch){
 		"none":      func(l *aim.Launch) { l.GPUs = nil },
-		"simulated": func(l *aim.Launch) { l.Simulated = true },
 	} {
 		l := exampleLaunch()
 		change(&l)
