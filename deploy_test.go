@@ -219,6 +219,9 @@ func TestComposeNodeSeesTheMachine(t *testing.T) {
 			t.Errorf("%s is not mounted", v)
 		}
 	}
+	if len(n.CapAdd) > 1 || n.Environment["AIM_NODE_ADDRESS"] != "" {
+		t.Errorf("capabilities %v, endpoints on %q unasked", n.CapAdd, n.Environment["AIM_NODE_ADDRESS"])
+	}
 	if n.NetworkMode != "host" || !slices.Equal(n.Devices, []string{"/dev/kfd", "/dev/dri"}) || !slices.Equal(n.Profiles, []string{"node"}) {
 		t.Errorf("network %q, devices %v, profiles %v", n.NetworkMode, n.Devices, n.Profiles)
 	}

@@ -49,6 +49,7 @@ const (
 	MaxReplicas = 1000
 	MaxGPUs     = 1024 // GPUs of one replica
 	MaxPriority = 100
+	maxImage    = 255
 	maxLabel    = 53 // DNS label (63) less room for "-<ordinal>" suffixes
 )
 
@@ -73,9 +74,9 @@ var (
 	// Hugging Face ids: owner/name of letters, digits, dots, dashes and underscores.
 	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 	envPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	typePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}$`)
+	typePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9]+$`)
 	// A Docker reference without blanks or shell characters; the registry checks the rest.
-	imagePattern = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]{0,254}$`)
+	imagePattern = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
 )
 
 // IsLabel tells whether s is a DNS label: lower case letters, digits and inner
@@ -139,9 +140,9 @@ func checkNames(s DeploymentSpec) error {
 		return inputError("model %q is neither an owner/name id nor an absolute path", s.Model)
 	case s.Name != "" && (!IsLabel(s.Name) || len(s.Name) > maxLabel):
 		return inputError("name %q is not a DNS label of at most %d characters; try %q", s.Name, maxLabel, NameOf(s.Name))
-	case s.Image != "" && !imagePattern.MatchString(s.Image):
+	case s.Image != "" && (!imagePattern.MatchString(s.Image) || len(s.Image) > maxImage):
 		return inputError("image %q is not an image reference", s.Image)
-	case s.GPUType != "" && !typePattern.MatchString(s.GPUType):
+	case s.GPUType != "" && (!typePattern.MatchString(s.GPUType) || len(s.GPUType) > 16):
 		return inputError("gpu_type %q is not a GPU type such as MI300X", s.GPUType)
 	case strings.ContainsAny(s.Revision+s.ServedName, " \t\n\x00"):
 		return inputError("revision and served_name may not hold blanks")

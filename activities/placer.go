@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -98,19 +99,17 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 	tick := time.NewTicker(retell)
 	defer tick.Stop()
 	for {
-		why := scheduler.Place(req, p.Fleet())
-		if why.Outcome == aim.Impossible && p.isSettled() {
-			if d, granted := p.leave(req.Token, answer); granted {
-				return d, nil
+		if w, waits := p.waits(req.Token); waits {
+			if w.Decision.Outcome == aim.Impossible && p.isSettled() {
+				return p.leave(req.Token, answer, w.Decision), nil
 			}
-			return why, nil
+			tell(fmt.Sprintf("%d of %d in the queue: %s", w.Position, w.Of, w.Decision))
 		}
-		tell(why.String())
 		select {
 		case d := <-answer:
 			return d, nil
 		case <-ctx.Done():
-			p.leave(req.Token, answer)
+			p.leave(req.Token, answer, aim.Decision{})
 			return aim.Decision{}, ctx.Err()
 		case <-tick.C:
 		}
@@ -127,19 +126,25 @@ func (p *Placer) join(req aim.Request) chan aim.Decision {
 	return answer
 }
 
-// leave takes the request out of the queue. A turn that came in the same
-// moment is handed out.
-func (p *Placer) leave(token string, answer chan aim.Decision) (d aim.Decision, granted bool) {
+func (p *Placer) waits(token string) (scheduler.Waiting, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.core.Waiting(token)
+}
+
+// leave takes the request out of the queue and returns the turn that came in
+// the same moment, or else the decision otherwise.
+func (p *Placer) leave(token string, answer chan aim.Decision, otherwise aim.Decision) aim.Decision {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case d := <-answer:
+		return d
+	default:
+	}
 	if p.waiting[token] == answer {
 		delete(p.waiting, token)
+		p.core.Cancel(token)
 	}
-	p.core.Cancel(token)
-	select {
-	case d = <-answer:
-		return d, true
-	default:
-		return aim.Decision{}, false
-	}
+	return otherwise
 }

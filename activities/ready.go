@@ -12,15 +12,18 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// Pace of asking a starting server. The first questions come quickly, so that
-// a server that starts at once is ready at once; a model that loads for minutes
+// ask is the pace of asking a starting server, by the time since its start. A
+// server that starts at once is ready at once; a model that loads for minutes
 // is asked once a second.
-const (
-	askFirst = 5 * time.Millisecond
-	askSoon  = 50 * time.Millisecond // up to askQuick after the start
-	askQuick = 5 * time.Second
-	askLater = time.Second
-)
+func ask(since time.Duration) time.Duration {
+	switch {
+	case since < 500*time.Millisecond:
+		return 5 * time.Millisecond
+	case since < 10*time.Second:
+		return 50 * time.Millisecond
+	}
+	return time.Second
+}
 
 // logTail is how much of a log is read to find a root cause: the first errors
 // of a multi-process start lie within it.
@@ -70,7 +73,6 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 		return aim.Failf(aim.ClassInternal, "backend %q of server %s is not known", server.Backend, server.Name)
 	}
 	started := time.Now()
-	wait := askFirst
 	for {
 		if backend.Health(ctx, n.ports.Client, url) == nil {
 			err := backend.Prove(ctx, n.ports.Client, url, server.Model, task)
@@ -84,21 +86,12 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(wait):
+		case <-time.After(ask(time.Since(started))):
 		}
 		if idle := seen.idle(); idle > n.opts.Stall {
 			return aim.Failf(aim.ClassTimeout, "no progress for %s; last: %s", idle.Round(time.Second), seen.last())
 		}
-		wait = nextAsk(wait, time.Since(started))
 	}
-}
-
-func nextAsk(last, since time.Duration) time.Duration {
-	limit := askSoon
-	if since > askQuick {
-		limit = askLater
-	}
-	return min(last*2, limit)
 }
 
 // untilEnded returns the root cause when the server ends.

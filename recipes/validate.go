@@ -16,7 +16,7 @@ import (
 const maxGPUs = 64
 
 var (
-	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,127}$`)
+	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`) // at most 128 long
 	typePattern = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}$`)
 )
 
@@ -45,7 +45,7 @@ func (r Recipe) checkNames() error {
 			return r.wrong(nil, "field %q is missing", f.name)
 		}
 	}
-	if !idPattern.MatchString(r.ID) {
+	if !idPattern.MatchString(r.ID) || len(r.ID) > 128 {
 		return r.wrong([]string{"recipe_id"}, "%q is not an id: use lower-case letters, digits, dots and dashes", r.ID)
 	}
 	if r.Checkpoint != "" && r.HuggingFaceID != "" && r.Checkpoint != r.HuggingFaceID {

@@ -25,6 +25,10 @@ const (
 	// gather is how long a control process listens for nodes before it takes
 	// work: one round of questions and answers, with room for slow nodes.
 	gather = 500 * time.Millisecond
+	// stickyFor is how long the next task of a workflow waits for the process
+	// that has it in memory. After a crash of control every workflow waits once
+	// this long; too short a time costs replays when control is busy.
+	stickyFor = 2 * time.Second
 	// tickEvery is the pace of what has no event of its own.
 	tickEvery = time.Second
 )
@@ -137,7 +141,8 @@ func (c *Control) options() worker.Options {
 	return worker.Options{
 		Identity: "aim-control/" + c.cfg.ID, WorkerStopTimeout: stopWithin,
 		MaxConcurrentWorkflowTaskPollers: 8, MaxConcurrentActivityTaskPollers: 8,
-		Interceptors: []interceptor.WorkerInterceptor{c.monitor.interceptor()},
+		StickyScheduleToStartTimeout: stickyFor,
+		Interceptors:                 []interceptor.WorkerInterceptor{c.monitor.interceptor()},
 	}
 }
 

@@ -155,7 +155,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
 	var err error
-	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, inventory.PublisherOptions{Answer: n.answer}); err != nil {
+	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, inventory.PublisherOptions{Answer: n.answer, Log: n.log}); err != nil {
 		return err
 	}
 	n.monitor.watchFleet(n.self)

@@ -47,8 +47,8 @@ var policies = map[string]workflow.ActivityOptions{
 	activities.Lead: {StartToCloseTimeout: forever, HeartbeatTimeout: 5 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 1}},
 
-	// Reads a few hundred small files and syncs one: milliseconds. 10 s cover a busy disk.
-	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 10 * time.Second, RetryPolicy: steady},
+	// Reads a few hundred small files and syncs one: milliseconds. 5 s cover a busy disk.
+	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Second, RetryPolicy: steady},
 	// Tens of GB over a slow registry: hours. Progress heartbeats.
 	activities.PullImage: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: few},
 	// Up to 1.5 TB: a day. Progress heartbeats, and a retry resumes.
@@ -63,7 +63,7 @@ var policies = map[string]workflow.ActivityOptions{
 	// the order within a minute is left to its own ownership rule.
 	activities.Stop: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 10 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: steady},
 	// One write and sync.
-	activities.Release: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 10 * time.Second, RetryPolicy: steady},
+	activities.Release: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 5 * time.Second, RetryPolicy: steady},
 }
 
 // on sets up ctx for one activity: its policy, its queue ("" for the

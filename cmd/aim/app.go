@@ -37,6 +37,7 @@ type app struct {
 	closers    []func()
 }
 
+// newApp reads nothing yet: settings come when a command needs them.
 func newApp(io streams) *app {
 	return &app{in: io.in, out: display.New(io.out, display.Auto), err: display.New(io.err, display.Auto), now: time.Now}
 }
@@ -107,6 +108,7 @@ func (a *app) logger() *slog.Logger {
 // atEnd runs f when the command is over.
 func (a *app) atEnd(f func()) { a.closers = append(a.closers, f) }
 
+// close undoes in reverse what the command has opened.
 func (a *app) close() {
 	for _, f := range slices.Backward(a.closers) {
 		f()

@@ -35,6 +35,7 @@ number of control processes may run side by side; one of them leads.`,
 	return cmd
 }
 
+// run ends well when it is told to end: a service manager asks with SIGTERM.
 func (o controlRunOptions) run(ctx context.Context, a *app) error {
 	connection, err := a.connection()
 	if err != nil {

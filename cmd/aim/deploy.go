@@ -49,6 +49,8 @@ wait does not stop the work.`,
 	return cmd
 }
 
+// run refuses what can be refused here before it writes anything, sends the one
+// write, and then only reads.
 func (o deployOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) error {
 	if err := a.checkAgainstCatalogue(spec); err != nil {
 		return err

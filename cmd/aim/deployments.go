@@ -37,6 +37,8 @@ func status(ctx context.Context, c client.Client, name string) (aim.Status, erro
 // errSilent is a deployment that exists and cannot be asked just now.
 var errSilent = errors.New("no control process answers for it")
 
+// explainQuery tells a deployment that is not there from one that cannot be
+// asked just now. A caller that waits goes on for the latter (errSilent).
 func explainQuery(ctx context.Context, c client.Client, name string, err error) error {
 	var notFound *serviceerror.NotFound
 	var queryFailed *serviceerror.QueryFailed

@@ -40,6 +40,8 @@ const (
 	stateBad  = "bad"
 )
 
+// run prints each line as soon as it is known: a check that has to wait for a
+// timeout should not hide what was found before it.
 func (o doctorOptions) run(ctx context.Context, a *app) error {
 	var all []finding
 	for _, check := range []func(context.Context, *app) finding{
@@ -62,6 +64,7 @@ func (o doctorOptions) run(ctx context.Context, a *app) error {
 	return nil
 }
 
+// printFinding puts the next command below the line it belongs to.
 func printFinding(o *display.Output, f finding) {
 	marks := map[string]string{stateOK: o.Good("ok  "), stateNote: o.Warn("note"), stateBad: o.Bad("bad ")}
 	o.Printf("%s  %-9s %s\n", marks[f.State], f.Check, f.Text)

@@ -21,6 +21,8 @@ import (
 
 // The checks of `aim doctor`, in the order of their lines.
 
+// checkState looks at the folder of `aim up`. A stopped stack is no fault: the
+// user may have another Temporal.
 func checkState(_ context.Context, a *app) finding {
 	f := finding{Check: "state", State: stateOK, Text: a.settings.Dir}
 	s, err := config.ReadStack(a.settings.Dir)
@@ -37,6 +39,8 @@ func checkState(_ context.Context, a *app) finding {
 	return f
 }
 
+// checkTemporal also looks for the search attributes: control refuses to start
+// without them.
 func checkTemporal(ctx context.Context, a *app) finding {
 	t := a.settings.Temporal
 	f := finding{Check: "Temporal", State: stateOK, Text: fmt.Sprintf("%s, namespace %s (from %s)", t.Address, t.Namespace, a.settings.Source("temporal.address"))}
@@ -87,6 +91,7 @@ func checkControl(ctx context.Context, a *app) finding {
 	return f
 }
 
+// checkNATS connects; who answers there is for checkNodes.
 func checkNATS(ctx context.Context, a *app) finding {
 	f := finding{Check: "NATS", State: stateOK, Text: fmt.Sprintf("%s (from %s)", a.settings.NATS.URL, a.settings.Source("nats.url"))}
 	if _, err := a.nats(ctx); err != nil {
@@ -95,6 +100,8 @@ func checkNATS(ctx context.Context, a *app) finding {
 	return f
 }
 
+// checkNodes counts the fleet. A silent node is told, but may be switched off on
+// purpose.
 func checkNodes(ctx context.Context, a *app) finding {
 	f := finding{Check: "nodes", State: stateOK}
 	if _, err := a.nats(ctx); err != nil {
@@ -129,6 +136,8 @@ func checkNodes(ctx context.Context, a *app) finding {
 	return f
 }
 
+// checkGPUs reads this machine. A control host or a laptop has no GPU, so that is
+// a note with its reason.
 func checkGPUs(ctx context.Context, a *app) finding {
 	f := finding{Check: "GPUs", State: stateOK}
 	found, err := a.detect(ctx)
@@ -152,6 +161,7 @@ func checkGPUs(ctx context.Context, a *app) finding {
 	return f
 }
 
+// checkDocker is a note as well: the process runtime does without.
 func checkDocker(ctx context.Context, a *app) finding {
 	f := finding{Check: "Docker", State: stateOK, Text: "answers"}
 	if err := askDocker(ctx, a.settings.Docker.Host); err != nil {

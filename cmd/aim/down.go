@@ -31,17 +31,12 @@ serving meanwhile; simulated ones end.`,
 	return cmd
 }
 
+// run asks first, then stops, then waits: whoever types the next command finds
+// files and ports free.
 func (o downOptions) run(ctx context.Context, a *app) error {
 	dir := a.settings.Dir
 	if !stackRuns(dir) {
-		// A killed aim up may have left simulated servers behind.
-		ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
-		defer cancel()
-		if err := endLeftovers(ctx, simulatedDir(dir)); err != nil {
-			return err
-		}
-		a.hint("nothing runs in %s", dir)
-		return nil
+		return o.clear(ctx, a)
 	}
 	if err := o.ask(ctx, a); err != nil {
 		return err
@@ -60,6 +55,21 @@ func (o downOptions) run(ctx context.Context, a *app) error {
 		return next(err, "aim down")
 	}
 	a.hint("stopped; deployments stay wanted, and `aim up` goes on with them")
+	return nil
+}
+
+// clear ends what a killed aim up has left behind.
+func (o downOptions) clear(ctx context.Context, a *app) error {
+	dir := a.settings.Dir
+	if err := endOrphans(ctx, dir, orphanPatience); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, leftoverWithin)
+	defer cancel()
+	if err := endLeftovers(ctx, simulatedDir(dir)); err != nil {
+		return err
+	}
+	a.hint("nothing runs in %s", dir)
 	return nil
 }
 

@@ -24,6 +24,8 @@ func newEndpoints(a *app) *cobra.Command {
 	}
 }
 
+// run reads Temporal and not the inventory: an endpoint is listed from the moment
+// at which it has proved itself.
 func (o endpointsOptions) run(ctx context.Context, a *app, names []string) error {
 	c, err := a.temporal(ctx)
 	if err != nil {
@@ -48,6 +50,7 @@ func (o endpointsOptions) run(ctx context.Context, a *app, names []string) error
 	return nil
 }
 
+// read asks for one deployment, or for all that run.
 func (o endpointsOptions) read(ctx context.Context, c client.Client, names []string) ([]aim.Status, error) {
 	if len(names) == 0 {
 		return statuses(ctx, c, false)

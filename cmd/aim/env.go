@@ -30,6 +30,7 @@ func newEnv(a *app) *cobra.Command {
 	}
 }
 
+// run prints shell code on stdout and nothing else, so that eval can take it.
 func (o envOptions) run(a *app) error {
 	info := envInfo{
 		TemporalAddress: a.settings.Temporal.Address, TemporalNamespace: a.settings.Temporal.Namespace, NATSURL: a.settings.NATS.URL,

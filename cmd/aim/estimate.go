@@ -41,6 +41,7 @@ fleet.`,
 	return cmd
 }
 
+// run takes the top rung: that is the one that deploy would start.
 func (o estimateOptions) run(a *app, spec aim.DeploymentSpec) error {
 	c, err := a.catalogue()
 	if err != nil {

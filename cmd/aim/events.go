@@ -28,6 +28,8 @@ func newEvents(a *app) *cobra.Command {
 	return cmd
 }
 
+// run reads whole histories every time. They are short, and a reader that keeps
+// no position cannot lose one over a continue-as-new.
 func (o eventsOptions) run(ctx context.Context, a *app, name string) error {
 	c, err := a.temporal(ctx)
 	if err != nil {

@@ -84,6 +84,7 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
+// codeOfClass: a bad value is a usage error wherever it was found.
 func codeOfClass(c aim.Class) int {
 	switch c {
 	case aim.ClassInput:
@@ -116,6 +117,7 @@ type report struct {
 	Next     string     `json:"next,omitempty"`
 }
 
+// reportOf puts together what a person or a program is told.
 func reportOf(cmd *cobra.Command, err error) report {
 	r := report{Error: err.Error(), ExitCode: codeOf(err), Next: nextOf(err)}
 	var f *aim.Failure

@@ -33,6 +33,7 @@ Hardware ids are replaced by pseudonyms unless --serials is given.`,
 	return cmd
 }
 
+// run keeps a binary off the terminal.
 func (o gpuDumpOptions) run(ctx context.Context, a *app) error {
 	if err := checkSysfs(a.settings.Node.Sysfs); err != nil {
 		return err

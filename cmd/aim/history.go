@@ -48,6 +48,7 @@ func firstRun(ctx context.Context, c client.Client, name string) (execution, err
 	return execution{id: name, run: d.WorkflowExecutionInfo.FirstRunId}, nil
 }
 
+// readHistory reads one run from its start.
 func readHistory(ctx context.Context, c client.Client, e execution) ([]*historypb.HistoryEvent, error) {
 	var all []*historypb.HistoryEvent
 	pages := c.GetWorkflowHistory(ctx, e.id, e.run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
@@ -102,6 +103,8 @@ func (n *narrator) say(e *historypb.HistoryEvent, bad bool, format string, args 
 	})
 }
 
+// hear tells what an event means. Events that are only Temporal's bookkeeping
+// are passed over.
 func (n *narrator) hear(e *historypb.HistoryEvent) {
 	switch e.EventType {
 	case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 
@@ -37,6 +39,8 @@ keep their logs: aim status lists them.`,
 	return cmd
 }
 
+// run finds the node by the status and asks it over NATS: agents need no port for
+// this, and a finished attempt is as good as a running one.
 func (o logsOptions) run(ctx context.Context, a *app, name string) error {
 	if o.tail < 0 {
 		return usage("--tail is %d; it must be 1 or more", o.tail)
@@ -49,21 +53,11 @@ func (o logsOptions) run(ctx context.Context, a *app, name string) error {
 	if err != nil {
 		return err
 	}
-	where, err := findAttempt(s, o.replica, o.attempt)
+	which, err := findAttempt(s, o.replica, o.attempt)
 	if err != nil {
 		return err
 	}
-	conn, err := a.nats(ctx)
-	if err != nil {
-		return err
-	}
-	question, err := json.Marshal(worker.LogQuestion{
-		Identity: where.identity, LogOptions: aim.LogOptions{Follow: o.follow, Tail: o.tail},
-	})
-	if err != nil {
-		return failed("ask for the log: %w", err)
-	}
-	log, err := inventory.Ask(ctx, conn, where.node, inventory.QuestionLogs, question)
+	log, err := o.open(ctx, a, which)
 	if err != nil {
 		return err
 	}
@@ -77,14 +71,71 @@ func (o logsOptions) run(ctx context.Context, a *app, name string) error {
 	return nil
 }
 
-// attempt is where the log of one attempt is.
-type attempt struct {
-	identity aim.Identity
-	node     string
+// open asks the node of the attempt. A status names the nodes of failed attempts
+// and of the one at hand; one that was only replaced may be on any node.
+func (o logsOptions) open(ctx context.Context, a *app, which attempt) (io.ReadCloser, error) {
+	conn, err := a.nats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	question, err := json.Marshal(worker.LogQuestion{
+		Identity: which.identity, LogOptions: aim.LogOptions{Follow: o.follow, Tail: o.tail},
+	})
+	if err != nil {
+		return nil, failed("ask for the log: %w", err)
+	}
+	nodes := []string{which.node}
+	if which.node == "" {
+		fleet, err := a.fleet(ctx)
+		if err != nil {
+			return nil, err
+		}
+		nodes = nil
+		for _, n := range fleet.Nodes {
+			nodes = append(nodes, n.ID)
+		}
+	}
+	return askNodes(ctx, conn, nodes, which, question)
 }
 
-// findAttempt finds the node of an attempt: the one at hand, or one of the
-// past. number 0 is the last that had a server.
+// askNodes asks one node after the other until one has the log.
+func askNodes(ctx context.Context, conn *inventory.Conn, nodes []string, which attempt, question []byte) (io.ReadCloser, error) {
+	var last error
+	for _, node := range nodes {
+		answer, err := inventory.Ask(ctx, conn, node, inventory.QuestionLogs, question)
+		if err != nil {
+			last = err
+			continue
+		}
+		// A node that has no such log says so instead of a first byte.
+		log := bufio.NewReader(answer)
+		if _, err = log.Peek(1); err == nil || errors.Is(err, io.EOF) {
+			return peeked{log, answer}, nil
+		}
+		last = err
+		answer.Close()
+	}
+	if len(nodes) > 1 || last == nil {
+		return nil, next(failed("no node has a log of attempt %d of %s", which.identity.Attempt, which.identity.ReplicaName()),
+			"aim status %s", which.identity.Deployment)
+	}
+	return nil, last
+}
+
+// peeked is an answer whose first bytes have been looked at.
+type peeked struct {
+	io.Reader
+	io.Closer
+}
+
+// attempt is one attempt of a replica, and where its log is.
+type attempt struct {
+	identity aim.Identity
+	node     string // "" when the status does not tell
+}
+
+// findAttempt finds an attempt: the one at hand, or one of the past. number 0 is
+// the last that is known to have had a server.
 func findAttempt(s aim.Status, ordinal, number int) (attempt, error) {
 	i := slices.IndexFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Ordinal == ordinal })
 	if i < 0 {
@@ -104,11 +155,11 @@ func findAttempt(s aim.Status, ordinal, number int) (attempt, error) {
 	if number == 0 {
 		number = last
 	}
-	if nodes[number] == "" {
-		if last == 0 {
+	if number < 1 || number > r.Attempt {
+		if r.Attempt == 0 || number == 0 {
 			return attempt{}, next(failed("replica %d of %s has had no server yet", ordinal, s.Name), "aim status %s --watch", s.Name)
 		}
-		return attempt{}, next(failed("no server of attempt %d of %s/%d is known", number, s.Name, ordinal), "aim status %s", s.Name)
+		return attempt{}, next(failed("%s/%d has made %d attempts; there is no attempt %d", s.Name, ordinal, r.Attempt, number), "aim status %s", s.Name)
 	}
 	return attempt{
 		identity: aim.Identity{Deployment: s.Name, UID: s.UID, Ordinal: ordinal, Attempt: number},

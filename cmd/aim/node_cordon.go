@@ -23,6 +23,7 @@ func newNodeCordon(a *app) *cobra.Command {
 	return cmd
 }
 
+// run needs a reason: "" would open the node.
 func (o nodeCordonOptions) run(ctx context.Context, a *app, id string) error {
 	if o.why == "" {
 		return usage("--why may not be empty")

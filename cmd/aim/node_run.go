@@ -28,6 +28,8 @@ to end; the reason is told instead.`,
 	return cmd
 }
 
+// nodeFlags are all settings: what is not given may come from the environment or
+// a file, so no flag has a default of its own.
 func nodeFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	for _, f := range []struct{ flag, key, text string }{
@@ -55,6 +57,7 @@ func nodeFlags(cmd *cobra.Command) {
 	setting(flags, "weight-root", "node.weight_roots")
 }
 
+// run refuses a folder that is no sysfs here; a machine without GPUs goes on.
 func (o nodeRunOptions) run(ctx context.Context, a *app) error {
 	cfg, err := a.nodeConfig()
 	if err != nil {
@@ -76,6 +79,8 @@ func (o nodeRunOptions) run(ctx context.Context, a *app) error {
 	return daemonEnd(ctx, "node "+cfg.ID, node.Run(ctx))
 }
 
+// nodeConfig hands the settings over. The path of this binary goes along, because
+// servers of the process runtime are led by it.
 func (a *app) nodeConfig() (worker.NodeConfig, error) {
 	connection, err := a.connection()
 	if err != nil {

@@ -37,6 +37,7 @@ no recipe.`,
 	return cmd
 }
 
+// run goes the way of a deployment with pure functions: fleet, ladder, places.
 func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) error {
 	c, err := a.catalogue()
 	if err != nil {

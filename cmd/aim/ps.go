@@ -24,6 +24,7 @@ func newPs(a *app) *cobra.Command {
 	return cmd
 }
 
+// run says on stderr that there is nothing, so that an empty list is empty.
 func (o psOptions) run(ctx context.Context, a *app) error {
 	c, err := a.temporal(ctx)
 	if err != nil {

@@ -27,6 +27,7 @@ func newRecipeList(a *app) *cobra.Command {
 	return cmd
 }
 
+// run reads every recipe, so that a broken file of the user is found here.
 func (o recipeListOptions) run(a *app, models []string) error {
 	c, err := a.catalogue()
 	if err != nil {
@@ -53,6 +54,7 @@ func (o recipeListOptions) run(a *app, models []string) error {
 	return nil
 }
 
+// printRecipes shows what a ladder is chosen by.
 func printRecipes(o *display.Output, all []recipes.Recipe) {
 	t := display.Table{Header: []string{"RECIPE", "MODEL", "GPUS", "PRECISION", "BACKEND", "METRIC"}}
 	for _, r := range all {

@@ -44,6 +44,7 @@ func (o recipeShowOptions) run(a *app, id string) error {
 	return nil
 }
 
+// printRecipe shows defaults where the recipe leaves a choice open.
 func printRecipe(o *display.Output, r recipes.Recipe) {
 	o.Println(o.Bold(r.ID))
 	var s display.Sections
@@ -74,6 +75,7 @@ func settingsText[V any](m map[string]V) string {
 	return b.String()
 }
 
+// fallbacksText tells what is tried after which failure, and what it costs.
 func fallbacksText(all []recipes.Fallback) string {
 	var b strings.Builder
 	for _, f := range all {
@@ -86,6 +88,7 @@ func fallbacksText(all []recipes.Fallback) string {
 	return b.String()
 }
 
+// evidenceText names who has published the configuration.
 func evidenceText(all []recipes.Evidence) string {
 	var b strings.Builder
 	for _, e := range all {

@@ -31,6 +31,7 @@ func newRecipeValidate(a *app) *cobra.Command {
 	}
 }
 
+// run looks at all files before it fails: a CI run should show all mistakes.
 func (o recipeValidateOptions) run(a *app, files []string) error {
 	var all []verdict
 	var first error
@@ -57,6 +58,7 @@ func (o recipeValidateOptions) run(a *app, files []string) error {
 	return quiet(exitUsage) // every file has been told about
 }
 
+// validateRecipe checks one file by itself, without the catalogue around it.
 func validateRecipe(file string) (verdict, error) {
 	if _, err := os.Stat(file); err != nil {
 		err := usage("no file %s", file)
@@ -73,6 +75,7 @@ func validateRecipe(file string) (verdict, error) {
 	return v, err
 }
 
+// printVerdicts leaves a single bad file to the error that follows.
 func printVerdicts(a *app, all []verdict) {
 	for _, v := range all {
 		switch {

@@ -58,6 +58,7 @@ func resultText(activity, node string, input, result *commonpb.Payloads) string 
 	return ""
 }
 
+// describeLadder names the top rung; the others are in the status.
 func describeLadder(l aim.Ladder) string {
 	if len(l.Rungs) == 0 {
 		return "no recipe chosen"
@@ -89,6 +90,7 @@ func describeChange(before, after aim.DeploymentSpec) string {
 	return strings.Join(parts, ", ")
 }
 
+// fieldsOf is a wish by the names of the contract, defaults filled in.
 func fieldsOf(spec aim.DeploymentSpec) map[string]any {
 	var fields map[string]any
 	text, err := json.Marshal(spec.Defaulted())
@@ -101,6 +103,7 @@ func fieldsOf(spec aim.DeploymentSpec) map[string]any {
 	return fields
 }
 
+// moved tells how much a pull or fetch has moved, or that nothing had to be.
 func moved(result *commonpb.Payloads) string {
 	var r activities.StepResult
 	decode(result, &r)

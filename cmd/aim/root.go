@@ -27,6 +27,8 @@ const (
 	annotationSignals = "aim_signals"
 )
 
+// newRoot builds the tree of commands. It must stay cheap: it is all that --help
+// and completion wait for.
 func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "aim",
@@ -61,6 +63,8 @@ over it until you stop it. Every step is durable.`,
 	return root
 }
 
+// globalFlags are settings. Their defaults are told in words, since the value may
+// come from elsewhere.
 func globalFlags(root *cobra.Command) {
 	f := root.PersistentFlags()
 	f.StringP("output", "o", "", "how to print data: "+strings.Join(config.Outputs(), ", ")+" (default table)")
@@ -78,6 +82,7 @@ func globalFlags(root *cobra.Command) {
 	}
 }
 
+// addCommands puts every command into its group; hidden ones have none.
 func addCommands(root *cobra.Command, a *app) {
 	add := func(group string, commands ...*cobra.Command) {
 		for _, c := range commands {

@@ -40,6 +40,7 @@ func (a *app) setNode(ctx context.Context, id string, request activities.SetNode
 	return explainSetNode(id, err)
 }
 
+// explainSetNode: nobody has taken the order up, or the node has refused it.
 func explainSetNode(id string, err error) error {
 	var timeout *temporal.TimeoutError
 	switch {

@@ -32,6 +32,7 @@ func newSimulateHold(*app) *cobra.Command {
 	return cmd
 }
 
+// run holds the memory until it is interrupted or killed.
 func (o simulateHoldOptions) run(ctx context.Context) error {
 	if o.root == "" {
 		return usage("--root is missing: the tree of a simulated node, DIR/simulated/NODE/tree")

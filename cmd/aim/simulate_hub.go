@@ -24,6 +24,7 @@ func newSimulateHub(a *app) *cobra.Command {
 	return cmd
 }
 
+// run prints the address alone on stdout: with port 0 nobody else knows it.
 func (o simulateHubOptions) run(ctx context.Context, a *app) error {
 	server := hub.New(hub.Config{})
 	url, err := server.Listen(ctx, o.address)

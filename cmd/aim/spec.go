@@ -24,6 +24,8 @@ type specFlags struct {
 	env, secrets, selector []string
 }
 
+// add defines a flag for every field of a spec. Zero is "choose for me", so the
+// defaults are told in words.
 func (f *specFlags) add(cmd *cobra.Command) {
 	flags, s := cmd.Flags(), &f.spec
 	flags.StringVarP(&f.file, "file", "f", "", "read the spec from a YAML or JSON file; flags win")

@@ -30,6 +30,7 @@ func newStatus(a *app) *cobra.Command {
 	return cmd
 }
 
+// run prints data to stdout and the next command to stderr.
 func (o statusOptions) run(ctx context.Context, a *app, name string) error {
 	c, err := a.temporal(ctx)
 	if err != nil {
@@ -49,6 +50,7 @@ func (o statusOptions) run(ctx context.Context, a *app, name string) error {
 	return nil
 }
 
+// read asks once, or follows the deployment until nothing more happens by itself.
 func (o statusOptions) read(ctx context.Context, a *app, c client.Client, name string) (aim.Status, error) {
 	s, err := status(ctx, c, name)
 	if err != nil || !o.watch {

@@ -77,6 +77,8 @@ func (o stopOptions) ask(ctx context.Context, c client.Client, name string) (ove
 	return false, err
 }
 
+// follow waits for the end. A server that could not be seen to end is told by the
+// reason, and is no error: its node cleans up.
 func (o stopOptions) follow(ctx context.Context, a *app, c client.Client, name string, timeout time.Duration) error {
 	s, err := a.await(ctx, c, name, timeout, func(s aim.Status) (bool, error) { return s.Phase.Final(), nil })
 	if err != nil {

@@ -55,6 +55,7 @@ Ctrl-C ends what up has started and nothing else. Real models go on serving.`,
 	return cmd
 }
 
+// run is the whole life of a stack: lock, plan, start, wait, stop.
 func (o upOptions) run(ctx context.Context, a *app) error {
 	lock, err := lockStack(a.settings.Dir)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aim-engine/aim/internal/config"
 )
 
+// startControl starts the one control process of this stack.
 func (s *stack) startControl(ctx context.Context) error {
 	return s.startDaemon(ctx, "control", s.app.settings.Control.Metrics, nil, "control", "run")
 }
@@ -77,7 +78,7 @@ func (s *stack) startHub(ctx context.Context) (string, error) {
 	err = s.launch(ctx, partWithin, supervise.Process{
 		Name: "hub",
 		Command: func() (supervise.Command, error) {
-			return supervise.Command{Args: []string{s.self, "simulate", "hub", "--addr", address}}, nil
+			return supervise.Command{Args: []string{s.self, "simulate", "hub", "--addr", address, "--dir", s.app.settings.Dir}}, nil
 		},
 		Ready: func(ctx context.Context, _ int) error {
 			conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)

@@ -26,6 +26,8 @@ type devserverReady struct {
 	Namespace       string `json:"namespace"`
 }
 
+// startDevserver starts Temporal, its UI and NATS. The addresses are known when
+// it is ready, and are kept for every later start.
 func (s *stack) startDevserver(ctx context.Context) error {
 	program, err := s.findDevserver()
 	if err != nil {
@@ -34,7 +36,7 @@ func (s *stack) startDevserver(ctx context.Context) error {
 	dir := filepath.Join(s.app.settings.Dir, "devserver")
 	readyFile := filepath.Join(s.app.settings.Dir, "run", "devserver.json")
 	ports := s.devserverPorts()
-	err = s.launch(ctx, devserverWithin, supervise.Process{
+	return next(s.launch(ctx, devserverWithin, supervise.Process{
 		Name: "devserver", Grace: 20 * time.Second, // Temporal drains for up to 15 s
 		Command: func() (supervise.Command, error) {
 			args := []string{program, "--dir", dir, "--ready-file", readyFile, "--namespace", s.state.Namespace,
@@ -54,8 +56,7 @@ func (s *stack) startDevserver(ctx context.Context) error {
 			ports = [3]string{portOf(ready.TemporalAddress), portOf(ready.UIAddress), portOf(ready.NATSURL)}
 			return nil
 		},
-	})
-	return err
+	}), "aim up")
 }
 
 // readDevserver reads the ready file; one that a killed devserver has left
@@ -125,6 +126,7 @@ func portOf(address string) string {
 	return "0"
 }
 
+// portFree tells whether one could listen there now.
 func portFree(address string) bool {
 	l, err := net.Listen("tcp", address)
 	if err != nil {

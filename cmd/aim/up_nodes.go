@@ -97,6 +97,7 @@ const (
 	portRanges   = (32000 - lowestPort - maxSimulated*portsPerNode) / portsPerNode
 )
 
+// portsOf picks a range by the name of the state folder.
 func portsOf(dir string) int {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(dir)) // never fails

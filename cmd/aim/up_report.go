@@ -67,6 +67,7 @@ func (a *app) awaitNodes(ctx context.Context, nodes []config.StackNode) (aim.Fle
 	}
 }
 
+// hasAll tells whether every node has been heard of.
 func hasAll(fleet aim.Fleet, nodes []config.StackNode) bool {
 	for _, n := range nodes {
 		if _, ok := fleet.Find(n.ID); !ok {

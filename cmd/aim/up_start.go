@@ -50,7 +50,11 @@ func (s *stack) start(ctx context.Context, interrupts <-chan os.Signal) error {
 	return s.state.Write(s.app.settings.Dir)
 }
 
+// startAll starts the parts in the order in which they need each other.
 func (s *stack) startAll(ctx context.Context) error {
+	if err := endOrphans(ctx, s.app.settings.Dir, orphanPatience); err != nil {
+		return err
+	}
 	if len(s.nodes) > 0 {
 		s.app.hint("%s: the GPUs and the model servers are stand-ins; everything else is real", s.app.err.Warn("SIMULATED"))
 		s.reap()
@@ -90,7 +94,7 @@ func (s *stack) launch(ctx context.Context, within time.Duration, p supervise.Pr
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it has had %s", within))
 	defer cancel()
 	if err := s.children.Start(ctx, p); err != nil {
-		return next(failed("%w", err), "aim doctor")
+		return failed("%w", err)
 	}
 	s.app.hint("%s %-14s %s", s.app.err.Good("✓"), p.Name, s.app.err.Dim(display.Elapsed(time.Since(began))))
 	return nil

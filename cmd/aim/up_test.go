@@ -216,6 +216,23 @@ func TestEndLeftovers(t *testing.T) {
 	require.NoError(t, other.Process.Signal(syscall.Signal(0)), "it still runs")
 }
 
+// What a killed stack has left behind is ended, by the pids it has noted. A pid
+// that belongs to somebody else now is left alone.
+func TestEndOrphans(t *testing.T) {
+	dir := t.TempDir()
+	ours, other := shim(t, filepath.Join(dir, "devserver")), shim(t, "/elsewhere")
+	s := &stack{app: newApp(streams{})}
+	s.app.settings.Dir = dir
+	s.writePID("devserver", ours.Process.Pid)
+	s.writePID("control", other.Process.Pid)
+	s.writePID("hub", 1<<22) // gone
+	ended := make(chan error, 1)
+	go func() { ended <- ours.Wait() }()
+	require.NoError(t, endOrphans(t.Context(), dir, 0))
+	require.ErrorContains(t, <-ended, "signal: terminated")
+	require.NoError(t, other.Process.Signal(syscall.Signal(0)), "it still runs")
+}
+
 func TestDevserverMustBeThere(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	s := &stack{self: filepath.Join(t.TempDir(), "aim")}

@@ -47,6 +47,8 @@ func sendUpdate[R any](ctx context.Context, c client.Client, name, change string
 // updateTimeout covers a control process that is being restarted.
 const updateTimeout = 15 * time.Second
 
+// explainUpdate hands on what the workflow has refused with, in its own words. A
+// change that nobody has answered may still happen, and is not called failed.
 func explainUpdate(ctx context.Context, c client.Client, name string, err error) error {
 	var notFound *serviceerror.NotFound
 	switch {

@@ -30,6 +30,7 @@ func newVersion(a *app) *cobra.Command {
 	}
 }
 
+// run needs no connection: it is the first thing a bug report asks for.
 func (o versionOptions) run(a *app) error {
 	v := buildVersion()
 	if a.programs() {

@@ -84,6 +84,7 @@ func (a *app) stopped(ctx context.Context, name string, timeout time.Duration) e
 	return next(fmt.Errorf("%w; what was asked for goes on", why), "aim status %s --watch", name)
 }
 
+// silence stands below the last status that was known.
 func silence() display.Item {
 	const text = "control does not answer; waiting for it"
 	return display.Item{Key: "silence", Line: "  " + text, Fact: text}

@@ -119,8 +119,8 @@ func TestFindAttempt(t *testing.T) {
 	}{
 		{"the one at hand", 0, 0, "n2", "", 4},
 		{"a finished one", 0, 1, "n1", "", 1},
-		{"one that had no server", 0, 2, "", "no server of attempt 2", 0},
-		{"one that never was", 0, 9, "", "no server of attempt 9", 0},
+		{"one that the status does not tell of", 0, 2, "", "", 2},
+		{"one that never was", 0, 9, "", "there is no attempt 9", 0},
 		{"a replica without one", 1, 0, "", "has had no server yet", 0},
 		{"no such replica", 5, 0, "", "has no replica 5", 0},
 	} {

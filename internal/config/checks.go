@@ -18,6 +18,7 @@ import (
 // The checks run when all settings are filled, so that one may look at another.
 // Each returns what is wrong with the value, without its name.
 
+// oneOf names the nearest allowed word.
 func oneOf(value *string, allowed ...string) func() error {
 	return func() error {
 		if slices.Contains(allowed, *value) {
@@ -55,6 +56,7 @@ func folder(value *string) func() error {
 	}
 }
 
+// hostPort looks at the form alone; whether anybody is there is for doctor.
 func hostPort(value *string) func() error {
 	return func() error {
 		_, number, err := net.SplitHostPort(*value)
@@ -89,6 +91,7 @@ func address(value *string) func() error {
 	}
 }
 
+// natsURL takes one server or several with commas, as NATS clients do.
 func natsURL(value *string) func() error {
 	return func() error {
 		for one := range strings.SplitSeq(*value, ",") {
@@ -114,6 +117,7 @@ func httpURL(value *string) func() error {
 	}
 }
 
+// secretRef keeps values out of files and process lists.
 func secretRef(value *string) func() error {
 	return func() error {
 		if *value == "" {
@@ -141,6 +145,7 @@ func positive(value *time.Duration) func() error {
 	}
 }
 
+// backendCommands needs a program for every backend that is named.
 func backendCommands(value *map[string][]string) func() error {
 	return func() error {
 		for backend, words := range *value {

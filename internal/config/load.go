@@ -127,6 +127,7 @@ func useStack(v *viper.Viper, dir string) map[string]string {
 	return addresses
 }
 
+// badSetting makes the one form of all errors about values.
 func badSetting(name, from string, value any, err error) error {
 	return aim.Failf(aim.ClassInput, "setting %s: %q (from %s) %v", name, fmt.Sprint(value), from, err)
 }

@@ -48,6 +48,7 @@ func read(raw, into any) error {
 	return fmt.Errorf("has a field of type %T, which cannot be read", into)
 }
 
+// readText refuses lists and tables where one value is wanted.
 func readText(raw any, set func(string) error) error {
 	switch raw := raw.(type) {
 	case []any, map[string]any, []string:

@@ -27,6 +27,7 @@ func Events(o *Output, all []Event) {
 	t.Print(o)
 }
 
+// stamp is to the millisecond: most steps take less than a second.
 func stamp(o *Output, at time.Time) string {
 	if o.terminal {
 		return at.Local().Format("15:04:05.000")

@@ -26,6 +26,7 @@ func Nodes(o *Output, fleet aim.Fleet) {
 	t.Print(o)
 }
 
+// nodeState puts what a node does before what it was told.
 func nodeState(o *Output, n aim.FleetNode) string {
 	switch {
 	case n.Liveness == aim.Lost:
@@ -38,6 +39,7 @@ func nodeState(o *Output, n aim.FleetNode) string {
 	return o.Good("alive")
 }
 
+// nodeNote says what a row of numbers would hide.
 func nodeNote(n aim.FleetNode) string {
 	var notes []string
 	if n.Simulated {
@@ -52,6 +54,7 @@ func nodeNote(n aim.FleetNode) string {
 	return strings.Join(notes, "; ")
 }
 
+// gpuTypes lists each type once, by name.
 func gpuTypes(n aim.Node) []string {
 	var types []string
 	for _, g := range n.GPUs {
@@ -102,6 +105,7 @@ func Node(o *Output, n aim.FleetNode) {
 	}
 }
 
+// nodeGPUs is the node GPU by GPU, with the reason for every one that is not free.
 func nodeGPUs(o *Output, n aim.FleetNode) {
 	t := Table{Header: []string{"GPU", "PCI", "TYPE", "MEMORY", "IN USE", "STATE", "WHY"}}
 	for _, g := range n.GPUs {
@@ -151,6 +155,7 @@ func GPUs(o *Output, d aim.Detection) {
 	}
 }
 
+// notOffered lists what is on the bus but not given out; nothing for none.
 func notOffered(o *Output, all []aim.NotOffered) {
 	if len(all) == 0 {
 		return
@@ -163,6 +168,7 @@ func notOffered(o *Output, all []aim.NotOffered) {
 	t.Print(o)
 }
 
+// modes is compute and memory partitioning, "SPX/NPS1".
 func modes(g aim.GPU) string {
 	if g.ComputeMode == "" && g.MemoryMode == "" {
 		return "-"
@@ -177,6 +183,7 @@ func number(n *int) string {
 	return fmt.Sprint(*n)
 }
 
+// health has the reason beside it when it is not ok.
 func health(o *Output, g aim.GPU) string {
 	if g.Health == aim.HealthOK {
 		return o.Good(string(g.Health))

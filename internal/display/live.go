@@ -41,6 +41,7 @@ func (l *Live) Show(items []Item) {
 	l.draw(lines)
 }
 
+// tell is for pipes: a fact is told once, and again when it has changed.
 func (l *Live) tell(items []Item) {
 	for _, item := range items {
 		if item.Fact != "" && l.told[item.Key] != item.Fact {
@@ -69,6 +70,7 @@ func (l *Live) draw(lines []string) {
 	l.out.Printf("%s", b.String())
 }
 
+// size is asked for at every frame: windows change. 0 is unknown.
 func (l *Live) size() (width, height int) {
 	width, height, err := term.GetSize(l.out.fd)
 	if err != nil {

@@ -42,6 +42,7 @@ func New(w io.Writer, mode Mode) *Output {
 // SetMode changes when o is coloured.
 func (o *Output) SetMode(mode Mode) { o.color = colored(mode, o.terminal) }
 
+// colored follows no-color.org and the CLICOLOR convention, in this order.
 func colored(mode Mode, terminal bool) bool {
 	switch {
 	case mode == Always:

@@ -62,6 +62,7 @@ func (p Plan) Print(o *Output) {
 	s.Print(o)
 }
 
+// places tells where each replica would go; the decision itself says why.
 func (p Plan) places(o *Output) string {
 	var b strings.Builder
 	for i, d := range p.Placements {
@@ -89,6 +90,7 @@ func where(d aim.Decision) string {
 	return strings.Join(parts, "; ")
 }
 
+// skipped tells the rungs that were passed over, with what would make them fit.
 func (p Plan) skipped() string {
 	var b strings.Builder
 	for _, s := range p.Skipped {
@@ -125,6 +127,7 @@ func (p Plan) fallbacks() string {
 // shownClasses is how many classes a line has room for.
 const shownClasses = 4
 
+// classes names the first few; the JSON has all.
 func classes(all []aim.Class) string {
 	var words []string
 	for _, c := range all[:min(len(all), shownClasses)] {

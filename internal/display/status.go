@@ -16,6 +16,9 @@ func Deployments(o *Output, all []aim.Status) {
 		ready, gpus := 0, 0
 		var nodes []string
 		for _, r := range s.Replicas {
+			if r.Phase.Final() {
+				continue // it holds nothing any more
+			}
 			gpus += len(r.GPUs)
 			if r.Phase == aim.Ready {
 				ready++
@@ -64,6 +67,7 @@ func Status(o *Output, s aim.Status, now time.Time) {
 	}
 }
 
+// replica tells one replica from its phase down to what was tried before.
 func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	o.Printf("replica %d  %s\n", r.Ordinal, o.Phase(r.Phase))
 	var s Sections

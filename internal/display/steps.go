@@ -72,6 +72,8 @@ func Progress(o *Output, s aim.Status, running Running, now time.Time) []Item {
 // leaving tells whether the attempt is on its way out.
 func leaving(p aim.Phase) bool { return p == aim.Stopping || p == aim.Stopped }
 
+// deploymentItem is the head line. The reason is shown where the steps below do
+// not say more.
 func deploymentItem(o *Output, s aim.Status) Item {
 	ready := 0
 	for _, r := range s.Replicas {
@@ -103,6 +105,7 @@ func waiting(p aim.Phase) bool {
 	return slices.Contains([]aim.Phase{aim.Pending, aim.Placing, aim.Degraded, aim.Failed, aim.Stopped}, p)
 }
 
+// replicaItem names the attempt at hand.
 func replicaItem(o *Output, name string, r aim.ReplicaStatus) Item {
 	text := describeAttempt(r)
 	if text == "" {
@@ -131,6 +134,7 @@ func describeAttempt(r aim.ReplicaStatus) string {
 	return text
 }
 
+// tryItem is a failed attempt; it stays for as long as the status keeps it.
 func tryItem(o *Output, name string, r aim.ReplicaStatus, t aim.Try) Item {
 	text := DescribeTry(t)
 	return Item{
@@ -170,6 +174,7 @@ func readyItem(o *Output, name string, r aim.ReplicaStatus, now time.Time) Item 
 	}
 }
 
+// losesItem says what the user gives up on this rung, while it can be stopped.
 func losesItem(o *Output, name string, r aim.ReplicaStatus) Item {
 	text := fmt.Sprintf("rung %d gives up: %s", r.Rung, r.Loses)
 	return Item{
@@ -179,6 +184,8 @@ func losesItem(o *Output, name string, r aim.ReplicaStatus) Item {
 	}
 }
 
+// stepItem is one step: running with its bytes, done with its time, or failed
+// with its class.
 func stepItem(o *Output, name string, r aim.ReplicaStatus, i int, running Running, now time.Time) Item {
 	s := r.Steps[i] // a step may stand there twice
 	item := Item{Key: fmt.Sprintf("%d.%d.%d %s", r.Ordinal, r.Attempt, i, s.Name)}

@@ -39,6 +39,7 @@ func (t *Table) print(o *Output, indent string) {
 	}
 }
 
+// widths is the widest cell of each column.
 func widths(rows [][]string) []int {
 	var w []int
 	for _, row := range rows {
@@ -52,6 +53,7 @@ func widths(rows [][]string) []int {
 	return w
 }
 
+// line pads all cells but the last.
 func line(row []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range row {

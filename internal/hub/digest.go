@@ -14,9 +14,9 @@ import (
 // is all that can be checked.
 func newDigest(f file) hash.Hash {
 	switch {
-	case sha256Pattern.MatchString(f.Blob):
+	case isSHA256(f.Blob):
 		return sha256.New()
-	case commitPattern.MatchString(f.Blob):
+	case isCommit(f.Blob):
 		h := sha1.New()
 		fmt.Fprintf(h, "blob %d\x00", f.Size)
 		return h

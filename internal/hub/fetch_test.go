@@ -23,7 +23,7 @@ func TestFetchMakesTheLayoutOfHuggingFace(t *testing.T) {
 
 	repo := filepath.Join(h.Cache(), "hub", "models--org--model")
 	commit := filepath.Base(path)
-	if filepath.Dir(path) != filepath.Join(repo, "snapshots") || !commitPattern.MatchString(commit) {
+	if filepath.Dir(path) != filepath.Join(repo, "snapshots") || !isCommit(commit) {
 		t.Errorf("path %s", path)
 	}
 	if ref, err := os.ReadFile(filepath.Join(repo, "refs", "main")); err != nil || string(ref) != commit {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 )
 
@@ -25,8 +24,6 @@ type info struct {
 	files  []file
 }
 
-var sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
 // maxFile bounds the size of a file, so that sums of sizes cannot overflow.
 const maxFile = 1 << 46 // 64 TiB
 
@@ -44,7 +41,7 @@ func decodeInfo(data []byte) (info, error) {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		return info{}, fmt.Errorf("%w: %v", errBadAnswer, err)
 	}
-	if !commitPattern.MatchString(raw.SHA) {
+	if !isCommit(raw.SHA) {
 		return info{}, fmt.Errorf("%w: commit %q", errBadAnswer, raw.SHA)
 	}
 	in := info{commit: raw.SHA}
@@ -84,7 +81,7 @@ func (s sibling) file() (file, error) {
 	size, blob := s.Size, s.BlobID
 	if s.LFS != nil {
 		size, blob = s.LFS.Size, s.LFS.SHA256
-		if blob != "" && !sha256Pattern.MatchString(blob) {
+		if blob != "" && !isSHA256(blob) {
 			return file{}, fmt.Errorf("%w: file %s has the SHA-256 %q", errBadAnswer, s.Name, blob)
 		}
 	}
@@ -94,7 +91,7 @@ func (s sibling) file() (file, error) {
 	if f.Size < -1 || f.Size > maxFile {
 		return file{}, fmt.Errorf("%w: file %s has %d bytes", errBadAnswer, s.Name, f.Size)
 	}
-	if blob != "" && !blobPattern.MatchString(blob) {
+	if blob != "" && !isBlob(blob) {
 		return file{}, fmt.Errorf("%w: file %s has the etag %q", errBadAnswer, s.Name, blob)
 	}
 	f.Blob = strings.ToLower(blob)

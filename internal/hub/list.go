@@ -47,7 +47,7 @@ func (s *store) anyComplete() bool {
 	}
 	return slices.ContainsFunc(snapshots, func(e fs.DirEntry) bool {
 		commit := e.Name()
-		if !commitPattern.MatchString(commit) {
+		if !isCommit(commit) {
 			return false
 		}
 		m, ok := s.readManifest(commit)

@@ -66,7 +66,7 @@ func (f *fetch) described(ctx context.Context, commit string, want file) (file, 
 	if err != nil {
 		return file{}, err
 	}
-	if !got.known() || !blobPattern.MatchString(got.Blob) {
+	if !got.known() || !isBlob(got.Blob) {
 		return file{}, fmt.Errorf("%w: no size and etag of %s", errBadAnswer, want.Name)
 	}
 	return got, nil

@@ -20,8 +20,7 @@ type repo struct {
 var (
 	idPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 	revisionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
-	commitPattern   = regexp.MustCompile(`^[0-9a-f]{40}$`)
-	blobPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$`)
+	blobPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 )
 
 const folderPrefix = "models--"
@@ -71,3 +70,16 @@ func localName(name string) bool {
 	return filepath.IsLocal(name) && path.Clean(name) == name && name != "." && len(name) <= 1024 &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '\\' || r == 0x7f })
 }
+
+// isCommit tells a full commit hash from a branch or tag, and from a sha256.
+func isCommit(s string) bool { return isHex(s, 40) }
+
+// isSHA256 tells whether s is a sha256 in lower case hex.
+func isSHA256(s string) bool { return isHex(s, 64) }
+
+func isHex(s string, length int) bool {
+	return len(s) == length && strings.Trim(s, "0123456789abcdef") == ""
+}
+
+// isBlob tells whether s may name a file of the blob store.
+func isBlob(s string) bool { return blobPattern.MatchString(s) && len(s) <= 128 }

@@ -53,11 +53,11 @@ func (s *store) path(commit string) string {
 
 // commit is what the revision stands for in this cache, "" when that is unknown.
 func (s *store) commit() string {
-	if commitPattern.MatchString(s.repo.revision) {
+	if isCommit(s.repo.revision) {
 		return s.repo.revision
 	}
 	data, err := s.root.ReadFile(s.ref(s.repo.revision))
-	if commit := strings.TrimSpace(string(data)); err == nil && commitPattern.MatchString(commit) {
+	if commit := strings.TrimSpace(string(data)); err == nil && isCommit(commit) {
 		return commit
 	}
 	return ""

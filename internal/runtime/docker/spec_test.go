@@ -125,7 +125,7 @@ func TestSpecLevels(t *testing.T) {
 
 func TestSpecWithoutGPUs(t *testing.T) {
 	for name, change := range map[string]func(*aim.Launch){
-		"none":      func(l *aim.Launch) { l.GPUs = nil },
+		"none": func(l *aim.Launch) { l.GPUs = nil },
 	} {
 		l := exampleLaunch()
 		change(&l)

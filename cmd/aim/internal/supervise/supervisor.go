@@ -123,6 +123,7 @@ func (c *child) first(ctx context.Context) error {
 	return err
 }
 
+// awaitReady asks until the life at hand is ready, has ended, or ctx has.
 func (c *child) awaitReady(ctx context.Context) error {
 	if c.Ready == nil {
 		return nil
