@@ -40,12 +40,20 @@ func (n *Node) guard(t *tenant, server aim.Server, r Runtime) *guard {
 	go func() {
 		defer close(g.done)
 		defer cancel()
+		n.look(ctx)
 		if f := n.untilUnwell(ctx, t, server, r); ctx.Err() == nil {
 			g.failure = f
 			n.setHealth(t, server, f.Error())
 		}
 	}()
 	return g
+}
+
+// look reads the GPUs again, so that the inventory shows what the server holds.
+func (n *Node) look(ctx context.Context) {
+	if _, err := n.Rescan(ctx); err == nil {
+		n.announce()
+	}
 }
 
 // untilUnwell returns when the server has ended or does not answer any more.

@@ -66,13 +66,10 @@ func reasonOf(members []*member, behind, ready, wanted int) string {
 		return fmt.Sprintf("%d of %d replicas ready", ready, wanted)
 	}
 	m := members[behind].Status
-	text := m.Reason
-	if text == "" {
-		text = strings.ToLower(string(m.Phase))
-	}
 	if wanted == 1 && len(members) == 1 {
-		return text
+		return m.Reason
 	}
+	text := orElse(m.Reason, strings.ToLower(string(m.Phase)))
 	return fmt.Sprintf("%d of %d replicas ready; replica %d: %s", ready, wanted, m.Ordinal, text)
 }
 
