@@ -39,7 +39,7 @@ build: bin/aim bin/aim-devserver
 
 # Go knows best whether it is up to date. VERSION=v1.2.3 stamps a release.
 bin/aim:
-	@go build $(if $(VERSION),-ldflags '-X main.version=$(VERSION) -X github.com/aim-engine/aim/worker.Version=$(VERSION)') -o $@ ./cmd/aim
+	@go build $(if $(VERSION),-ldflags '-X github.com/aim-engine/aim/worker.Version=$(VERSION)') -o $@ ./cmd/aim
 
 # A module of its own, whose four hundred dependencies even an up-to-date check
 # has to read: make looks at the files instead.

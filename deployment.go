@@ -50,7 +50,9 @@ const (
 	MaxGPUs     = 1024 // GPUs of one replica
 	MaxPriority = 100
 	maxImage    = 255
-	maxLabel    = 53 // DNS label (63) less room for "-<ordinal>" suffixes
+	// reservedName is the id of the workflow that elects the leader.
+	reservedName = "scheduler"
+	maxLabel     = 53 // DNS label (63) less room for "-<ordinal>" suffixes
 )
 
 // Values that the named fields of a spec may have; "" always means "choose".
@@ -140,6 +142,8 @@ func checkNames(s DeploymentSpec) error {
 		return inputError("model %q is neither an owner/name id nor an absolute path", s.Model)
 	case s.Name != "" && (!IsLabel(s.Name) || len(s.Name) > maxLabel):
 		return inputError("name %q is not a DNS label of at most %d characters; try %q", s.Name, maxLabel, NameOf(s.Name))
+	case s.Name == reservedName:
+		return inputError("name %q is taken by the engine itself; choose another", s.Name)
 	case s.Image != "" && (!imagePattern.MatchString(s.Image) || len(s.Image) > maxImage):
 		return inputError("image %q is not an image reference", s.Image)
 	case s.GPUType != "" && (!typePattern.MatchString(s.GPUType) || len(s.GPUType) > 16):

@@ -10,7 +10,6 @@ import (
 // Logs reads an attempt's log, running or ended. It needs no workflow: people
 // ask for it, who know the attempt by its number and not by its token.
 func (n *Node) Logs(ctx context.Context, id aim.Identity, opts aim.LogOptions) (io.ReadCloser, error) {
-	id = n.named(ctx, id)
 	for _, r := range n.ports.Runtimes {
 		if reader, err := r.Logs(ctx, withToken(ctx, r, id), opts); err == nil {
 			return reader, nil
@@ -29,24 +28,6 @@ func withToken(ctx context.Context, r Runtime, id aim.Identity) aim.Identity {
 	}
 	for _, s := range servers {
 		if s.UID == id.UID && s.Server() == id.Server() {
-			return s.Identity
-		}
-	}
-	return id
-}
-
-// named completes an identity that a person gave: they know a replica and an
-// attempt, not its token.
-func (n *Node) named(ctx context.Context, id aim.Identity) aim.Identity {
-	if id.Token != "" {
-		return id
-	}
-	servers, err := n.servers(ctx)
-	if err != nil {
-		return id // a kept log needs no more than the name
-	}
-	for _, s := range servers {
-		if s.Server() == id.Server() {
 			return s.Identity
 		}
 	}

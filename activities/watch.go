@@ -105,6 +105,9 @@ func (n *Node) setHealth(t *tenant, server aim.Server, reason string) {
 	}
 }
 
+// errStopping hands a watch over: it is retried, and the next agent takes it up.
+var errStopping = errors.New("the agent is stopping; the next one goes on watching")
+
 // Watch stays with a ready server until it is not well any more. An agent that
 // stops hands the watch to the next one. Its owner is asked about now and then:
 // a replica whose deployment has ended is told so.
@@ -130,12 +133,15 @@ func (n *Node) Watch(ctx context.Context, req WatchRequest) error {
 	for {
 		select {
 		case <-g.done:
-			if g.failure == nil {
-				return carry(aim.Failf(aim.ClassCancelled, "stopped on node %s", n.opts.ID))
+			switch {
+			case g.failure != nil:
+				return carry(g.failure)
+			case n.life.Err() != nil:
+				return errStopping
 			}
-			return carry(g.failure)
+			return carry(aim.Failf(aim.ClassCancelled, "stopped on node %s", n.opts.ID))
 		case <-stopping:
-			return errors.New("the agent is stopping; the next one goes on watching")
+			return errStopping
 		case <-ctx.Done():
 			return carry(aim.Failf(aim.ClassCancelled, "the watch was called off"))
 		case <-ask.C:

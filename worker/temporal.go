@@ -79,7 +79,7 @@ func namespaceID(ctx context.Context, t client.Client, name string) (string, err
 	r, err := t.WorkflowService().DescribeNamespace(ctx, &workflowservice.DescribeNamespaceRequest{Namespace: name})
 	var missing *serviceerror.NamespaceNotFound
 	if errors.As(err, &missing) {
-		return "", fmt.Errorf("Temporal has no namespace %q; create it with `temporal operator namespace create %s`", name, name)
+		return "", fmt.Errorf("no namespace %q in Temporal; create it with `temporal operator namespace create %s`", name, name)
 	}
 	if err != nil {
 		return "", fmt.Errorf("look up Temporal namespace %q: %w", name, err)
@@ -104,6 +104,6 @@ func checkAttributes(ctx context.Context, t client.Client, namespace string) err
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("Temporal namespace %q lacks search attributes; add them with: temporal operator search-attribute create --namespace %s %s",
+	return fmt.Errorf("namespace %q of Temporal lacks search attributes; add them with: temporal operator search-attribute create --namespace %s %s",
 		namespace, namespace, strings.Join(missing, " "))
 }

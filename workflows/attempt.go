@@ -169,8 +169,8 @@ func (r *replica) claim(ctx workflow.Context) *aim.Failure {
 // bring pulls the image and fetches the weights at the same time.
 func (r *replica) bring(ctx workflow.Context) *aim.Failure {
 	rung := r.rung()
-	r.setPhase(ctx, aim.Pulling, "")
 	endPull, endFetch := r.begin(ctx, "pull"), r.begin(ctx, "fetch")
+	r.setPhase(ctx, aim.Pulling, "")
 	pull := workflow.ExecuteActivity(r.onNode(ctx, activities.PullImage, "pull %s on %s", rung.Image, r.node()),
 		activities.PullImage, activities.PullRequest{Identity: r.identity(), Image: rung.Image})
 	fetch := workflow.ExecuteActivity(r.onNode(ctx, activities.FetchModel, "fetch %s on %s", rung.Model, r.node()),
@@ -190,8 +190,8 @@ func (r *replica) bring(ctx workflow.Context) *aim.Failure {
 }
 
 func (r *replica) start(ctx workflow.Context) *aim.Failure {
-	r.setPhase(ctx, aim.Starting, "")
 	end := r.begin(ctx, "start")
+	r.setPhase(ctx, aim.Starting, "")
 	rung := r.rung()
 	var res activities.StartResult
 	f := failureOf(workflow.ExecuteActivity(r.onNode(ctx, activities.Start, "start %s as %s on %s", rung.Backend, r.identity().Server(), r.node()),
@@ -203,8 +203,8 @@ func (r *replica) start(ctx workflow.Context) *aim.Failure {
 
 // prove waits until the server really answers.
 func (r *replica) prove(ctx workflow.Context) *aim.Failure {
-	r.setPhase(ctx, aim.Proving, "")
 	end := r.begin(ctx, "prove")
+	r.setPhase(ctx, aim.Proving, "")
 	var res activities.ReadyResult
 	f := failureOf(workflow.ExecuteActivity(r.onNode(ctx, activities.AwaitReady, "prove that %s answers on %s", r.rung().ServedName, r.node()),
 		activities.AwaitReady, activities.ReadyRequest{Identity: r.identity(), Rung: r.rung()}).Get(ctx, &res), r.node())
@@ -256,12 +256,12 @@ func (r *replica) withdraw(ctx workflow.Context) {
 		return
 	}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
-	if r.stop != "" || r.restarts {
-		r.setPhase(ctx, aim.Stopping, orElse(r.stop, "restarting"))
-	}
 	r.now.Status.Endpoint = ""
 	why := orElse(r.stop, "attempt ended")
 	end := r.begin(ctx, "stop")
+	if r.stop != "" || r.restarts {
+		r.setPhase(ctx, aim.Stopping, orElse(r.stop, "restarting"))
+	}
 	err := workflow.ExecuteActivity(r.onNode(ctx, activities.Stop, "stop %s on %s", r.identity().Server(), r.node()),
 		activities.Stop, activities.StopRequest{Identity: r.identity(), Why: why}).Get(ctx, nil)
 	if err == nil {

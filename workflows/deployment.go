@@ -16,9 +16,11 @@ import (
 type deployment struct {
 	now deploymentState
 
-	wake  bool   // something has changed: reconcile
-	stop  string // why it is to end; "" = it is not
-	apply *aim.DeploymentSpec
+	wake  bool                // something has changed: reconcile
+	stop  string              // why it is to end; "" = it is not
+	apply *aim.DeploymentSpec // accepted, not yet taken up
+
+	choosing bool // a changed spec's ladder is being chosen
 }
 
 // deploymentState is carried from run to run.
@@ -190,7 +192,9 @@ func (d *deployment) change(ctx workflow.Context) {
 	if !needsServers(before.Spec, d.now.Spec) {
 		return
 	}
+	d.choosing = true
 	d.choose(ctx)
+	d.choosing = false
 	if d.now.Failed != nil {
 		d.now.Spec, d.now.Ladder = before.Spec, before.Ladder
 		d.now.Note = "the last change was not taken up: " + d.now.Failed.Text()

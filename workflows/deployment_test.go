@@ -65,6 +65,12 @@ func (w *world) update(activity string, n int, name string, arg any, then func(A
 
 func ignore(Applied, error) {}
 
+// end asks for the end of the deployment.
+func (w *world) end() {
+	w.env.UpdateWorkflow(UpdateStop, "", &testsuite.TestUpdateCallback{
+		OnAccept: func() {}, OnReject: func(error) {}, OnComplete: func(any, error) {}}, StopRequest{})
+}
+
 func TestDeploymentServesAndStops(t *testing.T) {
 	w := deploymentWorld(t)
 	var stopped Applied
@@ -86,7 +92,7 @@ func TestApplyingTheSameAgainChangesNothing(t *testing.T) {
 	var same Applied
 	w.update(activities.Watch, 1, UpdateApply, wish(), func(a Applied, err error) {
 		same = a
-		w.env.UpdateWorkflow(UpdateStop, "", &testsuite.TestUpdateCallback{OnAccept: func() {}, OnReject: func(error) {}, OnComplete: func(any, error) {}}, StopRequest{})
+		w.end()
 	})
 	if _, err := w.runDeployment(wish()); err != nil {
 		t.Fatal(err)
@@ -102,8 +108,10 @@ func TestAnotherModelUnderARunningNameIsRefused(t *testing.T) {
 	var refused error
 	other := wish()
 	other.Model = "o/other"
-	w.update(activities.Watch, 1, UpdateApply, other, func(_ Applied, err error) { refused = err })
-	w.update(activities.Watch, 1, UpdateStop, StopRequest{}, ignore)
+	w.update(activities.Watch, 1, UpdateApply, other, func(_ Applied, err error) {
+		refused = err
+		w.end()
+	})
 	if _, err := w.runDeployment(wish()); err != nil {
 		t.Fatal(err)
 	}
@@ -141,8 +149,10 @@ func TestScaleAddsAndTakesAway(t *testing.T) {
 func TestScaleToNothingIsRefused(t *testing.T) {
 	w := deploymentWorld(t)
 	var refused error
-	w.update(activities.Watch, 1, UpdateScale, ScaleRequest{}, func(_ Applied, err error) { refused = err })
-	w.update(activities.Watch, 1, UpdateStop, StopRequest{}, ignore)
+	w.update(activities.Watch, 1, UpdateScale, ScaleRequest{}, func(_ Applied, err error) {
+		refused = err
+		w.end()
+	})
 	if _, err := w.runDeployment(wish()); err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +195,7 @@ func TestAChangeThatCannotBeMetLeavesTheDeploymentAsItWas(t *testing.T) {
 				if s := w.status(); s.Phase != aim.Ready || s.Spec.Precision != "" || s.Reason == "" {
 					t.Errorf("after the refused change: %+v", s)
 				}
-				w.env.UpdateWorkflow(UpdateStop, "", &testsuite.TestUpdateCallback{OnAccept: func() {}, OnReject: func(error) {}, OnComplete: func(any, error) {}}, StopRequest{})
+				w.end()
 			}, 50*time.Millisecond)
 			return failing(2, aim.ClassNoRecipe)(call)
 		}
@@ -262,7 +272,7 @@ func TestDeploymentContinuesAsNewWithItsReplicas(t *testing.T) {
 		if s := w2.status(); s.Phase != aim.Ready {
 			t.Errorf("after continuing as new: %+v", s)
 		}
-		w2.env.UpdateWorkflow(UpdateStop, "", &testsuite.TestUpdateCallback{OnAccept: func() {}, OnReject: func(error) {}, OnComplete: func(any, error) {}}, StopRequest{})
+		w2.end()
 	}, time.Minute)
 	w2.env.ExecuteWorkflow(TypeDeployment, spec, &state)
 	if err := w2.env.GetWorkflowError(); err != nil {

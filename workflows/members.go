@@ -165,10 +165,9 @@ func (d *deployment) childOptions(ordinal int) workflow.ChildWorkflowOptions {
 func (d *deployment) follow(ctx workflow.Context, m *member, child workflow.ChildWorkflowFuture) {
 	var run workflow.Execution
 	if err := child.GetChildWorkflowExecution().Get(ctx, &run); err != nil {
-		if temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			d.evict(ctx, m)
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) || !d.adopts(ctx, m) {
+			d.closed(ctx, m)
 		}
-		d.closed(ctx, m)
 		return
 	}
 	m.Run = run.RunID
@@ -176,11 +175,17 @@ func (d *deployment) follow(ctx workflow.Context, m *member, child workflow.Chil
 	d.closed(ctx, m)
 }
 
-// evict ends a replica of an earlier deployment of this name, which stands in
-// the way of ours.
-func (d *deployment) evict(ctx workflow.Context, m *member) {
-	_ = workflow.SignalExternalWorkflow(ctx, ReplicaID(d.now.Spec.Name, m.Status.Ordinal), "", signalCommand,
-		command{UID: d.now.UID, Verb: verbStop, Why: "another deployment has its name"}).Get(ctx, nil)
+// adopts deals with a replica that runs already. One of an earlier deployment
+// of this name stands in the way and is told to end; one of ours, as a reset
+// leaves it, reports and is kept.
+func (d *deployment) adopts(ctx workflow.Context, m *member) bool {
+	err := workflow.SignalExternalWorkflow(ctx, ReplicaID(d.now.Spec.Name, m.Status.Ordinal), "", signalCommand,
+		command{UID: d.now.UID, Verb: verbEvict, Why: "another deployment has its name"}).Get(ctx, nil)
+	if err != nil {
+		return false
+	}
+	ours, err := workflow.AwaitWithTimeout(ctx, time.Second, func() bool { return m.Run != "" })
+	return err == nil && ours
 }
 
 // closed notes that a replica's workflow has ended. One that nobody asked to

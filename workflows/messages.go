@@ -59,6 +59,7 @@ const (
 	verbStop    verb = "stop"
 	verbRestart verb = "restart"
 	verbAttach  verb = "attach" // report now: the Deployment has continued as new
+	verbEvict   verb = "evict"  // end, unless you are mine: then report now
 )
 
 type replicaUpdate struct {

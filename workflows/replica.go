@@ -196,12 +196,13 @@ func (r *replica) listen(ctx workflow.Context) {
 }
 
 func (r *replica) obey(ctx workflow.Context, c command) {
+	ours := c.UID == r.in.UID
 	switch {
-	case c.Verb == verbStop:
+	case c.Verb == verbStop && ours, c.Verb == verbEvict && !ours:
 		r.stop = orElse(c.Why, "stopped on request")
-	case c.UID != r.in.UID:
+	case !ours:
 		return // of a Deployment that is not ours
-	case c.Verb == verbAttach:
+	case c.Verb == verbAttach, c.Verb == verbEvict:
 		r.report(ctx)
 		return
 	case c.Verb == verbRestart && c.Update != nil:

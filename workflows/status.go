@@ -13,6 +13,9 @@ import (
 // status is the answer to the status query.
 func (d *deployment) status() aim.Status {
 	phase, reason := summarize(d.now, d.stop)
+	if phase == aim.Ready && (d.apply != nil || d.choosing) {
+		phase, reason = aim.Pending, fmt.Sprintf("taking up revision %d", d.now.Revision)
+	}
 	s := aim.Status{
 		Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Model: d.now.Spec.Model,
 		Phase: phase, Reason: reason, Wanted: d.now.Spec.Defaulted().Replicas, Spec: d.now.Spec,

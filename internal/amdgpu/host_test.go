@@ -14,7 +14,6 @@ import (
 type host struct {
 	gpus   []card
 	noKFD  bool // no amdgpu, or one without compute
-	noPCI  bool // KFD alone
 	driver string
 }
 

@@ -67,15 +67,15 @@ func (b Backend) check(table *options.Table, rung aim.Rung) error {
 	if b.AllowRemoteCode {
 		allowed = append(allowed, remoteCode)
 	}
-	for _, p := range table.CheckUser(rung.Options, allowed...) {
+	if problems := table.CheckUser(rung.Options, allowed...); len(problems) > 0 {
 		class := aim.ClassOption
-		if p.Option == remoteCode {
+		if problems[0].Option == remoteCode {
 			class = aim.ClassRemoteCode
 		}
-		return aim.Failf(class, "rung %d: %s", rung.Number, p)
+		return aim.Failf(class, "rung %d: %s", rung.Number, problems[0])
 	}
-	for _, p := range table.CheckEnv(rung.Env) {
-		return aim.Failf(aim.ClassOption, "rung %d: environment %s: %s", rung.Number, p.Option, p.Why)
+	if problems := table.CheckEnv(rung.Env); len(problems) > 0 {
+		return aim.Failf(aim.ClassOption, "rung %d: environment %s: %s", rung.Number, problems[0].Option, problems[0].Why)
 	}
 	return nil
 }
