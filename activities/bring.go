@@ -90,23 +90,33 @@ func (n *Node) hub(secrets map[string]string) (Hub, error) {
 type pulse struct {
 	mu     sync.Mutex
 	last   aim.Progress
+	first  sync.Once
+	news   chan struct{} // closed at the first report
 	cancel context.CancelFunc
 	gone   chan struct{}
 }
 
 func newPulse(ctx context.Context) *pulse {
 	beat, cancel := context.WithCancel(ctx)
-	p := &pulse{cancel: cancel, gone: make(chan struct{})}
+	p := &pulse{cancel: cancel, gone: make(chan struct{}), news: make(chan struct{})}
 	go p.run(beat, ctx)
 	return p
 }
 
 // run beats with the activity's own context: beats of a derived one are lost
-// when that is cancelled.
+// when that is cancelled. The first beat waits for something to tell, if that
+// comes soon: the SDK sends it at once, and holds the next ones back for most of
+// the heartbeat timeout.
 func (p *pulse) run(ctx, beat context.Context) {
 	defer close(p.gone)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-p.news:
+	case <-tick.C:
+	}
 	for {
 		activity.RecordHeartbeat(beat, p.progress())
 		select {
@@ -121,6 +131,7 @@ func (p *pulse) report(progress aim.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last = progress
+	p.first.Do(func() { close(p.news) })
 }
 
 func (p *pulse) progress() aim.Progress {

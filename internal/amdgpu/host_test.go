@@ -12,9 +12,9 @@ import (
 // host describes a machine for tests; tree makes its files. Only what differs
 // from an MI300X host in SPX has to be said.
 type host struct {
-	gpus   []card
-	noKFD  bool // no amdgpu, or one without compute
-	driver string
+	gpus  []card
+	noKFD bool // no amdgpu, or one without compute
+	noPCI bool // KFD alone
 }
 
 // card is a physical GPU of a host.

@@ -164,8 +164,8 @@ func checkOwner(t *testing.T, ctx context.Context, s *stack.Stack, status aim.St
 	}
 }
 
-// Obligation: a replica that waits for capacity says in Temporal why, and since
-// when it is whose turn: in the heartbeat of the pending step and on its card.
+// Obligation: a replica that waits for capacity says in Temporal why, and where
+// it is in the queue: in the heartbeat of the pending step and on its card.
 func TestTemporalTellsWhyAReplicaWaits(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
 	whole := func(name string) aim.DeploymentSpec { // all GPUs of one node
@@ -176,31 +176,39 @@ func TestTemporalTellsWhyAReplicaWaits(t *testing.T) {
 	apply(t, ctx, s, whole("has-it"))
 	awaitReady(t, ctx, s, "has-it")
 	apply(t, ctx, s, whole("waits"))
+	must(t, awaitStep(ctx, s, "waits", activities.AwaitTurn, 1))
 
 	id := workflows.ReplicaID("waits", 0)
 	var said aim.Progress
-	err := stack.Eventually(ctx, func() (bool, error) {
-		said = aim.Progress{}
-		for _, p := range describe(t, ctx, s, id).GetPendingActivities() {
-			if p.GetActivityType().GetName() == activities.AwaitTurn && p.GetHeartbeatDetails() != nil {
-				return true, converter.GetDefaultDataConverter().FromPayloads(p.GetHeartbeatDetails(), &said)
-			}
-		}
-		return false, nil
-	})
-	must(t, err)
+	must(t, stack.Eventually(ctx, func() (bool, error) {
+		said = progressOf(t, ctx, s, id, activities.AwaitTurn)
+		return said.Step != "", nil
+	}))
 	if said.Step != "wait" {
 		t.Errorf("the heartbeat is of step %q", said.Step)
 	}
-	checkSays(t, said.Note, "1 of 1 in the queue", "8 GPUs", "claimed")
-	checkSays(t, cardOf(t, ctx, s, id), "**Placing**", "8 GPUs", "claimed")
-	checkSays(t, cardOf(t, ctx, s, workflows.DeploymentID("waits")), "**Placing**", "8 GPUs", "claimed")
+	why := []string{"fewer than 8 free GPUs", "has-it/0"} // what is missing, and who has it
+	checkSays(t, said.Note, append(why, "1 of 1 in the queue")...)
+	checkSays(t, cardOf(t, ctx, s, id), append(why, "**Placing**")...)
+	checkSays(t, cardOf(t, ctx, s, workflows.DeploymentID("waits")), append(why, "**Placing**")...)
 
 	must(t, stack.Stop(ctx, s.Temporal(), "has-it"))
 	status := awaitReady(t, ctx, s, "waits")
 	if status.Replicas[0].Attempt != 1 {
 		t.Errorf("waiting took %d attempts", status.Replicas[0].Attempt)
 	}
+}
+
+// progressOf is what a pending step says in its last heartbeat.
+func progressOf(t *testing.T, ctx context.Context, s *stack.Stack, id, activity string) aim.Progress {
+	t.Helper()
+	var said aim.Progress
+	for _, p := range describe(t, ctx, s, id).GetPendingActivities() {
+		if p.GetActivityType().GetName() == activity && p.GetHeartbeatDetails() != nil {
+			must(t, converter.GetDefaultDataConverter().FromPayloads(p.GetHeartbeatDetails(), &said))
+		}
+	}
+	return said
 }
 
 // checkSays asserts that the text holds all the words.
