@@ -3,6 +3,7 @@ package activities
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,10 @@ func (n *Node) Reconcile(ctx context.Context) error {
 
 func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	claim, claimed := n.claimOf(s.Identity)
+	if !claimed && !n.hasAny(s.GPUs) {
+		n.opts.Log.Warn("leaving a server alone that has none of this node's GPUs", "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
+		return nil
+	}
 	if !claimed {
 		_, err := n.ports.Ledger.Claim(aim.Claim{Identity: s.Identity, GPUs: s.GPUs, Port: s.Port, Since: s.Started})
 		if err != nil {
@@ -50,6 +55,14 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	n.opts.Log.Info("found a running server", "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
 	go n.readvertise(t, s)
 	return nil
+}
+
+// hasAny tells whether one of the GPUs is on this node: the runtime may be
+// shared with another agent.
+func (n *Node) hasAny(ids []string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.ContainsFunc(n.detection.GPUs, func(g aim.GPU) bool { return slices.Contains(ids, g.ID) })
 }
 
 // readvertise proves a server that was found running. One that is still

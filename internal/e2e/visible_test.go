@@ -33,6 +33,9 @@ func TestTemporalTellsTheStory(t *testing.T) {
 	apply(t, ctx, s, named(name, "oom@first=1"))
 	status := awaitReady(t, ctx, s, name)
 	replica := status.Replicas[0]
+	if len(replica.Tries) != 1 {
+		t.Fatalf("%d attempts have failed, want one: %+v", len(replica.Tries), replica.Tries)
+	}
 
 	t.Run("every step has a summary", func(t *testing.T) { checkSummaries(t, ctx, s, replica) })
 	t.Run("a failed attempt shows class and cause", func(t *testing.T) { checkFailedAttempt(t, ctx, s, name) })

