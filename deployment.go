@@ -142,8 +142,8 @@ func checkNames(s DeploymentSpec) error {
 		return inputError("model %q is neither an owner/name id nor an absolute path", s.Model)
 	case s.Name != "" && (!IsLabel(s.Name) || len(s.Name) > maxLabel):
 		return inputError("name %q is not a DNS label of at most %d characters; try %q", s.Name, maxLabel, NameOf(s.Name))
-	case s.Name == reservedName:
-		return inputError("name %q is taken by the engine itself; choose another", s.Name)
+	case s.Defaulted().Name == reservedName:
+		return inputError("name %q is taken by AIM Engine itself; choose another with --name", reservedName)
 	case s.Image != "" && (!imagePattern.MatchString(s.Image) || len(s.Image) > maxImage):
 		return inputError("image %q is not an image reference", s.Image)
 	case s.GPUType != "" && (!typePattern.MatchString(s.GPUType) || len(s.GPUType) > 16):

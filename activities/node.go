@@ -82,6 +82,9 @@ type Node struct {
 	life    context.Context // of the agent: guards live and end with it
 	changed chan struct{}   // the inventory differs from what was published
 
+	state  sync.Mutex           // one change of the state file at a time
+	unused map[string]time.Time // quarantined GPUs, and since when nobody is seen on them; of Scan alone
+
 	mu        sync.Mutex
 	detection aim.Detection
 	tenants   map[tenantKey]*tenant
@@ -91,7 +94,7 @@ type Node struct {
 func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
 	return &Node{
 		ports: ports, opts: opts, started: time.Now(), life: ctx,
-		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{},
+		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{}, unused: map[string]time.Time{},
 	}
 }
 

@@ -100,43 +100,16 @@ func stillBusy(d aim.Detection, ids []string) map[string]string {
 	return busy
 }
 
+// quarantine takes GPUs out of placement, with the reason of each.
 func (n *Node) quarantine(gpus map[string]string) (StopResult, error) {
-	state := n.ports.Ledger.State()
-	if state.Quarantine == nil {
-		state.Quarantine = map[string]string{}
-	}
-	for id, why := range gpus {
-		n.opts.Log.Warn("quarantining a GPU", "gpu", id, "why", why)
-		state.Quarantine[id] = why
-	}
-	if err := n.ports.Ledger.SetState(state); err != nil {
-		return StopResult{}, err
-	}
-	n.announce()
-	return StopResult{Quarantined: gpus}, nil
-}
-
-// SetNode changes the node's own state: cordon, labels, quarantine.
-func (n *Node) SetNode(_ context.Context, req SetNodeRequest) (SetNodeResult, error) {
-	s := n.ports.Ledger.State()
-	if req.Cordon != nil {
-		s.Cordon = *req.Cordon
-	}
-	for name, value := range req.Labels {
-		if s.Labels == nil {
-			s.Labels = map[string]string{}
+	_, err := n.editState(func(s *aim.NodeState) {
+		if s.Quarantine == nil {
+			s.Quarantine = map[string]string{}
 		}
-		s.Labels[name] = value
-		if value == "" {
-			delete(s.Labels, name)
+		for id, why := range gpus {
+			n.opts.Log.Warn("quarantining a GPU", "gpu", id, "why", why)
+			s.Quarantine[id] = why
 		}
-	}
-	for _, id := range req.Unquarantine {
-		delete(s.Quarantine, id)
-	}
-	if err := n.ports.Ledger.SetState(s); err != nil {
-		return SetNodeResult{}, err
-	}
-	n.announce()
-	return SetNodeResult{State: s}, nil
+	})
+	return StopResult{Quarantined: gpus}, err
 }

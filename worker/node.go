@@ -208,7 +208,7 @@ func (n *Node) tend(ctx context.Context) {
 			continue
 		}
 		generation, scanned = now, time.Now()
-		if _, err := n.node.Rescan(ctx); err != nil {
+		if err := n.node.Scan(ctx, scanned); err != nil {
 			n.log.Error("could not read the GPUs", "error", err)
 			continue
 		}

@@ -13,7 +13,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/workflows"
 )
 
 // specFlags are the flags of commands that say what is wanted: deploy and plan.
@@ -140,13 +139,7 @@ func addPairs(flag string, pairs []string, into *map[string]string) error {
 
 // checkSpec is what can be refused without asking anybody.
 func checkSpec(spec aim.DeploymentSpec) error {
-	if err := spec.Validate(); err != nil {
-		return err
-	}
-	if spec.Defaulted().Name == workflows.SchedulerID {
-		return aim.Failf(aim.ClassInput, "name %q is taken by AIM Engine itself; choose another with --name", workflows.SchedulerID)
-	}
-	return nil
+	return spec.Validate()
 }
 
 // readSpec reads a spec from YAML, of which JSON is a part.

@@ -1,0 +1,89 @@
+package activities
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// SetNode changes the node's own state: cordon, labels, quarantine.
+func (n *Node) SetNode(_ context.Context, req SetNodeRequest) (SetNodeResult, error) {
+	state, err := n.editState(func(s *aim.NodeState) {
+		if req.Cordon != nil {
+			s.Cordon = *req.Cordon
+		}
+		for name, value := range req.Labels {
+			if s.Labels == nil {
+				s.Labels = map[string]string{}
+			}
+			s.Labels[name] = value
+			if value == "" {
+				delete(s.Labels, name)
+			}
+		}
+		for _, id := range req.Unquarantine {
+			delete(s.Quarantine, id)
+		}
+	})
+	return SetNodeResult{State: state}, err
+}
+
+// editState changes the state file, one change at a time.
+func (n *Node) editState(edit func(*aim.NodeState)) (aim.NodeState, error) {
+	n.state.Lock()
+	defer n.state.Unlock()
+	s := n.ports.Ledger.State()
+	edit(&s)
+	if err := n.ports.Ledger.SetState(s); err != nil {
+		return aim.NodeState{}, err
+	}
+	n.announce()
+	return s, nil
+}
+
+// cleanFor is how long a quarantined GPU must be seen unused before it is given
+// out again: at least two scans, so that a process between two allocations is
+// not taken for its end.
+const cleanFor = time.Minute
+
+// Scan reads the GPUs and ends quarantines by rule: the GPU is healthy, and
+// nobody has been seen on it for cleanFor. One loop of the agent calls it.
+func (n *Node) Scan(ctx context.Context, now time.Time) error {
+	d, err := n.Rescan(ctx)
+	if err != nil {
+		return err
+	}
+	clean := n.seenClean(d, now)
+	if len(clean) == 0 {
+		return nil
+	}
+	_, err = n.editState(func(s *aim.NodeState) {
+		for _, id := range clean {
+			n.opts.Log.Info("a quarantined GPU is healthy and unused: giving it out again", "gpu", id)
+			delete(s.Quarantine, id)
+		}
+	})
+	return err
+}
+
+// seenClean lists the quarantined GPUs that have been clean for long enough.
+func (n *Node) seenClean(d aim.Detection, now time.Time) (clean []string) {
+	held := n.ports.Ledger.State().Quarantine
+	maps.DeleteFunc(n.unused, func(id string, _ time.Time) bool { _, ok := held[id]; return !ok })
+	for _, g := range d.GPUs {
+		if _, ok := held[g.ID]; !ok || g.Busy != nil || g.Health != aim.HealthOK {
+			delete(n.unused, g.ID)
+			continue
+		}
+		since, seen := n.unused[g.ID]
+		if !seen {
+			n.unused[g.ID] = now
+		}
+		if seen && now.Sub(since) >= cleanFor {
+			clean = append(clean, g.ID)
+		}
+	}
+	return clean
+}

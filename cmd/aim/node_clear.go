@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+)
+
+type nodeClearOptions struct{}
+
+func newNodeClear(a *app) *cobra.Command {
+	var o nodeClearOptions
+	return &cobra.Command{
+		Use:     "clear NODE [GPU...]",
+		Short:   "Take GPUs of a node out of quarantine; all of them by default",
+		Example: "  aim node clear n1 GPU-2e32dca6850926fc",
+		Args:    cobra.MinimumNArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1:]) },
+	}
+}
+
+// run clears what is quarantined now. A GPU that is still in use stays out of
+// placement: the node sees that for itself.
+func (o nodeClearOptions) run(ctx context.Context, a *app, id string, gpus []string) error {
+	if len(gpus) == 0 {
+		fleet, err := a.fleet(ctx)
+		if err != nil {
+			return err
+		}
+		gpus = quarantined(fleet, id)
+	}
+	if len(gpus) == 0 {
+		a.hint("%s has no GPU in quarantine", id)
+		return nil
+	}
+	if err := a.setNode(ctx, id, activities.SetNodeRequest{Unquarantine: gpus}); err != nil {
+		return err
+	}
+	a.hint("cleared on %s: %s", id, strings.Join(gpus, " "))
+	return nil
+}
+
+func quarantined(fleet aim.Fleet, id string) []string {
+	n, _ := fleet.Find(id)
+	var ids []string
+	for _, g := range n.GPUs {
+		if g.Health == aim.HealthQuarantined {
+			ids = append(ids, g.ID)
+		}
+	}
+	return ids
+}
