@@ -44,6 +44,9 @@ type bench struct {
 var groups = []group{
 	{"command line", []string{"cli_help_ms"}, benchHelp},
 	{"memory when idle", []string{"node_rss_mib", "control_rss_mib"}, benchMemory},
+	{"detection", []string{"detect_spx_ms", "detect_partitions_ms"}, benchDetect},
+	{"claims", []string{"claim_p50_ms"}, benchClaim},
+	{"liveness", []string{"agent_kill_known_p99_ms", "agent_hang_known_ms"}, benchLiveness},
 	{"one deployment at a time", []string{"deploy_overhead_ratio"}, benchOverhead},
 	{"Docker", []string{"deploy_vs_docker_ratio"}, benchDocker},
 	{"a hundred at once", []string{"deploy_rate_ratio"}, benchRate},
