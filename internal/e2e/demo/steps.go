@@ -66,6 +66,9 @@ func (d *demo) up(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("want 16 GPUs with 1 in use by a stranger, see %d and %v: %w", total, busy, err)
 	}
+	if err := page(ctx, s.UIAddress); err != nil {
+		return fmt.Errorf("the Temporal UI should answer: %w", err)
+	}
 	d.say("up: Temporal UI %s", s.UIAddress)
 	d.more("16 GPUs seen on %d nodes, 15 offered; not offered: %s", len(fleet.Nodes), busy[0])
 	return nil
@@ -103,8 +106,14 @@ func (d *demo) plan(ctx context.Context) error {
 	if r.Code != 0 {
 		return fmt.Errorf("aim plan %s ended with %d: %s", model, r.Code, r.Err)
 	}
+	for _, want := range []string{"\nrecipe ", "\nmemory ", "weights ", "kv_per_token ", "\nimage ", "\nplace "} {
+		if !strings.Contains(r.Out, want) {
+			return fmt.Errorf("the plan should tell its %s: %s", strings.TrimSpace(want), r.Out)
+		}
+	}
 	d.say("aim plan %s:", model)
-	for line := range strings.Lines(strings.TrimRight(r.Out, "\n")) {
+	shown, _, _ := strings.Cut(r.Out, "\nif it fails ")
+	for line := range strings.Lines(shown) {
 		d.more("  %s", strings.TrimRight(line, "\n"))
 	}
 	return nil
