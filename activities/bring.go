@@ -74,15 +74,16 @@ func (n *Node) FetchModel(ctx context.Context, req FetchRequest) (StepResult, er
 
 // hub opens the model hub with the token that the deployment or the node names.
 func (n *Node) hub(secrets map[string]string) (Hub, error) {
-	ref := n.opts.HubToken
-	if named, ok := secrets["HF_TOKEN"]; ok {
-		ref = named
+	ref, ok := secrets["HF_TOKEN"]
+	if !ok || ref == n.opts.HubToken {
+		token, _ := n.resolveSecret(n.opts.HubToken) // the node's own token is optional
+		return n.ports.Hub(token)
 	}
 	token, err := n.secret(ref)
-	if err != nil && ref != n.opts.HubToken {
+	if err != nil {
 		return nil, err
 	}
-	return n.ports.Hub(token) // the node's own token is optional
+	return n.ports.Hub(token)
 }
 
 // pulse heartbeats the last progress of a long step once a second, so that

@@ -6,6 +6,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aim-engine/aim"
 )
@@ -66,6 +67,9 @@ func (n *Node) strangers(ctx context.Context) ([]Stranger, error) {
 	return n.ports.Strangers(ctx)
 }
 
+// leftoverGrace is for servers that nobody uses any more. Claim has 5 s in all.
+const leftoverGrace = 2 * time.Second
+
 // reapLeftovers stops running servers of ours that hold one of the GPUs
 // without a claim.
 func (n *Node) reapLeftovers(ctx context.Context, ids []string) error {
@@ -79,7 +83,7 @@ func (n *Node) reapLeftovers(ctx context.Context, ids []string) error {
 			continue
 		}
 		n.opts.Log.Warn("stopping a server that has no claim", "replica", s.ReplicaName(), "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
-		if err := n.stopServer(ctx, s.Identity, n.opts.Grace); err != nil {
+		if err := n.stopServer(ctx, s.Identity, min(n.opts.Grace, leftoverGrace)); err != nil {
 			return fmt.Errorf("stop leftover server %s: %w", s.Name, err)
 		}
 	}

@@ -54,10 +54,13 @@ func (c *Control) Place(_ context.Context, req PlaceRequest) (PlaceResult, error
 }
 
 // AwaitTurn answers when it is the request's turn. Its heartbeat tells why it
-// still waits.
+// still waits. A process that stops gives the request back: the next one that
+// leads takes it up.
 func (c *Control) AwaitTurn(ctx context.Context, req PlaceRequest) (PlaceResult, error) {
 	p := newPulse(ctx)
 	defer p.stop()
+	ctx, cancel := untilWorkerStops(ctx)
+	defer cancel()
 	d, err := c.Placer.Await(ctx, req.Request, func(why string) { p.report(aim.Progress{Step: "wait", Note: why}) })
 	return PlaceResult{Decision: d}, err
 }
@@ -66,14 +69,22 @@ func (c *Control) AwaitTurn(ctx context.Context, req PlaceRequest) (PlaceResult,
 func (c *Control) Lead(ctx context.Context) error {
 	p := newPulse(ctx)
 	defer p.stop()
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := untilWorkerStops(ctx)
 	defer cancel()
+	return c.Leading(ctx)
+}
+
+// untilWorkerStops is the activity's context, ended as soon as its worker stops
+// and not only when the worker's patience is over.
+func untilWorkerStops(ctx context.Context) (context.Context, context.CancelFunc) {
+	stopping := activity.GetWorkerStopChannel(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		select {
-		case <-activity.GetWorkerStopChannel(ctx):
-			cancel() // the worker stops: let another lead
+		case <-stopping:
+			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	return c.Leading(ctx)
+	return ctx, cancel
 }

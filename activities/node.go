@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -70,6 +71,8 @@ type NodeOptions struct {
 	Grace                                 time.Duration // for a server to end by itself
 	Silence                               time.Duration // before asking whose a claim is
 	Stall                                 time.Duration // without progress before readiness is given up
+	HealthEvery                           time.Duration // between two health checks of a ready server; 0 = 2 s
+	FreeWithin                            time.Duration // for the memory of a stopped server to be seen free; 0 = 30 s
 	Log                                   *slog.Logger
 }
 
@@ -78,6 +81,7 @@ type NodeOptions struct {
 type Node struct {
 	ports   NodePorts
 	opts    NodeOptions
+	secrets secrets
 	started time.Time
 	life    context.Context // of the agent: guards live and end with it
 	changed chan struct{}   // the inventory differs from what was published
@@ -92,10 +96,14 @@ type Node struct {
 
 // NewNode makes a node whose guards live until ctx ends.
 func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
-	return &Node{
+	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
+	opts.FreeWithin = cmp.Or(opts.FreeWithin, freeWithin)
+	n := &Node{
 		ports: ports, opts: opts, started: time.Now(), life: ctx,
 		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{}, unused: map[string]time.Time{},
 	}
+	n.learnSecrets()
+	return n
 }
 
 // Register adds the node's activities to a worker.

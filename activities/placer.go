@@ -109,7 +109,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 		case d := <-answer:
 			return d, nil
 		case <-ctx.Done():
-			p.leave(req.Token, answer, aim.Decision{})
+			p.abandon(req.Token, answer)
 			return aim.Decision{}, ctx.Err()
 		case <-tick.C:
 		}
@@ -147,4 +147,18 @@ func (p *Placer) leave(token string, answer chan aim.Decision, otherwise aim.Dec
 		p.core.Cancel(token)
 	}
 	return otherwise
+}
+
+// abandon takes the request out of the queue and gives back the turn that may
+// have come in the same moment, so that the next in order has it at once. A
+// request that was asked again meanwhile is left to who asked.
+func (p *Placer) abandon(token string, answer chan aim.Decision) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if newer, ok := p.waiting[token]; ok && newer != answer {
+		return
+	}
+	delete(p.waiting, token)
+	p.core.Cancel(token)
+	p.turn()
 }

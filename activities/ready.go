@@ -45,10 +45,10 @@ func (n *Node) AwaitReady(ctx context.Context, req ReadyRequest) (ReadyResult, e
 	p := newPulse(ctx)
 	defer p.stop()
 	if err := n.prove(ctx, server, r, req.Rung.Task, p); err != nil {
-		return ReadyResult{}, carry(err)
+		return ReadyResult{}, carry(t.ended(err, n.opts.ID))
 	}
 	e := n.endpointOf(server)
-	n.guard(t, server, r)
+	n.guardAgain(t, server, r)
 	if t.setEndpoint(e) {
 		n.announce()
 	}
@@ -61,6 +61,10 @@ func (n *Node) endpointOf(s aim.Server) aim.Endpoint {
 
 // prove returns when the server answers, or why it never will.
 func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task string, p *pulse) error {
+	backend, err := n.backendOf(server)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
@@ -68,11 +72,7 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 	seen := newProgress()
 	go n.follow(ctx, server, r, seen, p)
 
-	backend, url := n.ports.Backends[server.Backend], n.url(server.Port)
-	if backend == nil {
-		return aim.Failf(aim.ClassInternal, "backend %q of server %s is not known", server.Backend, server.Name)
-	}
-	started := time.Now()
+	started, url := time.Now(), n.url(server.Port)
 	for {
 		if backend.Health(ctx, n.ports.Client, url) == nil {
 			err := backend.Prove(ctx, n.ports.Client, url, server.Model, task)
@@ -94,6 +94,16 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 	}
 }
 
+// backendOf fails for a server that another version of the agent has started,
+// with a backend that this one does not know.
+func (n *Node) backendOf(server aim.Server) (Backend, error) {
+	backend, ok := n.ports.Backends[server.Backend]
+	if !ok {
+		return nil, aim.Failf(aim.ClassInternal, "backend %q of server %s is not known on node %s", server.Backend, server.Name, n.opts.ID)
+	}
+	return backend, nil
+}
+
 // untilEnded returns the root cause when the server ends.
 func (n *Node) untilEnded(ctx context.Context, server aim.Server, r Runtime) error {
 	exit, err := r.Wait(ctx, server.Identity)
@@ -106,7 +116,7 @@ func (n *Node) untilEnded(ctx context.Context, server aim.Server, r Runtime) err
 // rootCause reads the log of an ended server. Its own context has ended with
 // the server's start, so it uses the agent's.
 func (n *Node) rootCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failure {
-	log := n.log(n.life, server, r)
+	log := string(n.Redact([]byte(n.log(n.life, server, r))))
 	if backend := n.ports.Backends[server.Backend]; backend != nil {
 		if f, ok := backend.Classify(log, &exit); ok {
 			return f

@@ -35,7 +35,7 @@ func (n *Node) Start(ctx context.Context, req StartRequest) (StartResult, error)
 	}
 	server, err := r.Start(ctx, launch)
 	if err != nil {
-		return StartResult{}, carry(n.whyNotStarted(ctx, r, req.Identity, err))
+		return StartResult{}, carry(t.ended(n.whyNotStarted(ctx, r, req.Identity, err), n.opts.ID))
 	}
 	return StartResult{URL: n.url(claim.Port), Runtime: r.Name(), Server: server.Name, Simulated: launch.Simulated}, nil
 }
@@ -91,7 +91,7 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req Start
 	if l.SecretEnv, err = n.secretEnv(req.Secrets); err != nil {
 		return aim.Launch{}, err
 	}
-	return l, n.fillEnv(&l, env, req.Rung)
+	return l, n.fillEnv(ctx, &l, env, req.Rung)
 }
 
 // resolve finds the claimed GPUs as they are now: render minors may have
@@ -121,15 +121,22 @@ var forbiddenEnv = []string{
 	"ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "AIM_SIM_",
 }
 
+func checkEnvName(name string) error {
+	for _, bad := range forbiddenEnv {
+		if name == bad || (strings.HasSuffix(bad, "_") || bad == "PYTHON") && strings.HasPrefix(name, bad) {
+			return aim.Failf(aim.ClassInput, "environment variable %s is set by the node and may not be given", name)
+		}
+	}
+	return nil
+}
+
 // fillEnv adds the environment: the backend's, the rung's, and where the
 // weights are. The weights were fetched and verified before, so that the server
 // need not reach the hub.
-func (n *Node) fillEnv(l *aim.Launch, backendEnv map[string]string, rung aim.Rung) error {
+func (n *Node) fillEnv(ctx context.Context, l *aim.Launch, backendEnv map[string]string, rung aim.Rung) error {
 	for name := range rung.Env {
-		for _, bad := range forbiddenEnv {
-			if name == bad || (strings.HasSuffix(bad, "_") || bad == "PYTHON") && strings.HasPrefix(name, bad) {
-				return aim.Failf(aim.ClassInput, "environment variable %s is set by the node and may not be given", name)
-			}
+		if err := checkEnvName(name); err != nil {
+			return err
 		}
 	}
 	hub, err := n.ports.Hub("")
@@ -141,6 +148,10 @@ func (n *Node) fillEnv(l *aim.Launch, backendEnv map[string]string, rung aim.Run
 	maps.Copy(l.Env, rung.Env)
 	l.Mounts = append(l.Mounts, aim.Mount{Source: hub.Cache(), Target: hub.Cache(), ReadOnly: true})
 	if filepath.IsAbs(rung.Model) {
+		// Checked again: whoever asks for a start need not have asked for a fetch.
+		if _, err := hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {}); err != nil {
+			return err
+		}
 		l.Mounts = append(l.Mounts, aim.Mount{Source: rung.Model, Target: rung.Model, ReadOnly: true})
 	}
 	if n.opts.SimulateRoot != "" {

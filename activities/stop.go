@@ -9,8 +9,8 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// freeWithin is how long the memory of a stopped server may take to be seen
-// free before the GPU is quarantined. The driver frees at once; a process that
+// freeWithin is how long the memory of a stopped server may take to be seen free
+// before the GPU is quarantined, unless NodeOptions say otherwise. The driver frees at once; a process that
 // hangs in it does not.
 const freeWithin = 30 * time.Second
 
@@ -69,7 +69,7 @@ func (n *Node) stopServer(ctx context.Context, id aim.Identity, grace time.Durat
 // seeFree waits until nobody uses the claimed GPUs, and quarantines those that
 // stay in use.
 func (n *Node) seeFree(ctx context.Context, claim aim.Claim) (StopResult, error) {
-	deadline := time.Now().Add(freeWithin)
+	deadline := time.Now().Add(n.opts.FreeWithin)
 	for wait := 10 * time.Millisecond; ; wait = min(wait*2, time.Second) {
 		d, err := n.Rescan(ctx)
 		if err != nil {

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,6 +28,7 @@ type tenant struct {
 	unowned  string    // why nobody is known to own it
 	endpoint *aim.Endpoint
 	guard    *guard
+	stopped  bool                       // for good: another attempt has another token
 	ends     map[int]context.CancelFunc // of the activities at work
 	next     int
 }
@@ -51,7 +53,7 @@ func (n *Node) forget(id aim.Identity) {
 }
 
 // enter notes that an activity of the attempt is at work. Its context ends
-// early when the attempt is stopped on this node.
+// early when the attempt is stopped on this node, or has been.
 func (n *Node) enter(ctx context.Context, id aim.Identity) (context.Context, *tenant, func()) {
 	t := n.tenant(id)
 	ctx, cancel := context.WithCancel(ctx)
@@ -61,7 +63,13 @@ func (n *Node) enter(ctx context.Context, id aim.Identity) (context.Context, *te
 	t.next++
 	mine := t.next
 	t.ends[mine] = cancel
-	t.unowned = ""
+	if t.stopped {
+		cancel()
+	}
+	if t.unowned != "" {
+		t.unowned = ""
+		n.announce()
+	}
 	return ctx, t, func() {
 		cancel()
 		t.mu.Lock()
@@ -72,10 +80,12 @@ func (n *Node) enter(ctx context.Context, id aim.Identity) (context.Context, *te
 	}
 }
 
-// end cancels the activities at work and the guard, but not the caller.
+// end cancels the activities at work and the guard, but not the caller. Nothing
+// is advertised from here on.
 func (t *tenant) end() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.stopped = true
 	for _, cancel := range t.ends {
 		cancel()
 	}
@@ -105,9 +115,30 @@ func (t *tenant) mark(now time.Time, unowned string) (changed bool) {
 	return changed
 }
 
+// ended tells apart why an activity's context has ended: the attempt was stopped
+// on this node, which is final, or something that Temporal knows.
+func (t *tenant) ended(err error, node string) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.stopped && errors.Is(err, context.Canceled) {
+		return aim.Failf(aim.ClassCancelled, "stopped on node %s", node)
+	}
+	return err
+}
+
+// doubt makes the next tending ask whose the attempt is.
+func (t *tenant) doubt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = time.Time{}
+}
+
 func (t *tenant) setEndpoint(e aim.Endpoint) (changed bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.stopped {
+		return false
+	}
 	changed = t.endpoint == nil || *t.endpoint != e
 	t.endpoint = &e
 	return changed

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,8 +32,20 @@ func (n *Node) Reconcile(ctx context.Context) error {
 			return err
 		}
 	}
+	n.doubtIdle(servers)
 	n.announce()
 	return nil
+}
+
+// doubtIdle makes the first tending ask about claims without a running server:
+// after a reboot of the machine nobody may want their GPUs any more.
+func (n *Node) doubtIdle(servers []aim.Server) {
+	for _, c := range n.ports.Ledger.Claims() {
+		runs := func(s aim.Server) bool { return s.Running && s.Same(c.Identity) }
+		if !slices.ContainsFunc(servers, runs) {
+			n.tenant(c.Identity).doubt()
+		}
+	}
 }
 
 func (n *Node) adopt(ctx context.Context, s aim.Server) error {
@@ -43,6 +56,10 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	}
 	if !claimed {
 		_, err := n.ports.Ledger.Claim(aim.Claim{Identity: s.Identity, GPUs: s.GPUs, Port: s.Port, Since: s.Started})
+		var refused *aim.Failure
+		if err != nil && !errors.As(err, &refused) {
+			return fmt.Errorf("claim the GPUs of running server %s: %w", s.Name, err) // a full disk is no reason to stop it
+		}
 		if err != nil {
 			n.opts.Log.Warn("stopping a server whose GPUs belong to another", "server", s.Name, "why", err)
 			return n.stopServer(ctx, s.Identity, n.opts.Grace)

@@ -13,7 +13,7 @@ import (
 // How a ready server is watched. Three failed questions in a row, two seconds
 // apart, are no accident; a single one may be a long prefill.
 const (
-	healthEvery = 2 * time.Second
+	healthEvery = 2 * time.Second // unless NodeOptions say otherwise
 	healthFails = 3
 	healthLimit = 10 * time.Second // for one answer
 )
@@ -27,7 +27,7 @@ type guard struct {
 	failure *aim.Failure // set before done is closed; nil when the guard was called off
 }
 
-// guard makes sure that the server has one.
+// guard makes sure that the server has one. That of a stopped attempt ends at once.
 func (n *Node) guard(t *tenant, server aim.Server, r Runtime) *guard {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -35,6 +35,9 @@ func (n *Node) guard(t *tenant, server aim.Server, r Runtime) *guard {
 		return t.guard
 	}
 	ctx, cancel := context.WithCancel(n.life)
+	if t.stopped {
+		cancel()
+	}
 	g := &guard{cancel: cancel, done: make(chan struct{})}
 	t.guard = g
 	go func() {
@@ -49,6 +52,26 @@ func (n *Node) guard(t *tenant, server aim.Server, r Runtime) *guard {
 	return g
 }
 
+// guardAgain guards a server that has just been proved: what an earlier guard
+// found wrong with it is over.
+func (n *Node) guardAgain(t *tenant, server aim.Server, r Runtime) {
+	t.mu.Lock()
+	if t.guard != nil && isClosed(t.guard.done) {
+		t.guard = nil
+	}
+	t.mu.Unlock()
+	n.guard(t, server, r)
+}
+
+func isClosed(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
+}
+
 // look reads the GPUs again, so that the inventory shows what the server holds.
 func (n *Node) look(ctx context.Context) {
 	if _, err := n.Rescan(ctx); err == nil {
@@ -60,7 +83,7 @@ func (n *Node) look(ctx context.Context) {
 func (n *Node) untilUnwell(ctx context.Context, t *tenant, server aim.Server, r Runtime) *aim.Failure {
 	ended := make(chan error, 1)
 	go func() { ended <- n.untilEnded(ctx, server, r) }()
-	tick := time.NewTicker(healthEvery)
+	tick := time.NewTicker(n.opts.HealthEvery)
 	defer tick.Stop()
 	for fails := 0; fails < healthFails; {
 		select {
@@ -70,7 +93,11 @@ func (n *Node) untilUnwell(ctx context.Context, t *tenant, server aim.Server, r 
 			return nil
 		case <-tick.C:
 		}
-		if err := n.healthOnce(ctx, server); err != nil {
+		err := n.healthOnce(ctx, server)
+		if ctx.Err() != nil {
+			return nil // the guard was called off in the middle of the question
+		}
+		if err != nil {
 			fails++
 			n.setHealth(t, server, err.Error())
 			continue
@@ -92,9 +119,13 @@ func exitOf(err error) *aim.Failure {
 }
 
 func (n *Node) healthOnce(ctx context.Context, server aim.Server) error {
+	backend, err := n.backendOf(server)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, healthLimit)
 	defer cancel()
-	return n.ports.Backends[server.Backend].Health(ctx, n.ports.Client, n.url(server.Port))
+	return backend.Health(ctx, n.ports.Client, n.url(server.Port))
 }
 
 func (n *Node) setHealth(t *tenant, server aim.Server, reason string) {
@@ -143,7 +174,7 @@ func (n *Node) Watch(ctx context.Context, req WatchRequest) error {
 		case <-stopping:
 			return errStopping
 		case <-ctx.Done():
-			return carry(aim.Failf(aim.ClassCancelled, "the watch was called off"))
+			return carry(t.ended(ctx.Err(), n.opts.ID))
 		case <-ask.C:
 			if o, err := n.ports.Owners.Owner(ctx, req.Identity); err == nil && !o.Owned {
 				return carry(aim.Failf(aim.ClassOrphaned, "%s", o.Why))

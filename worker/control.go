@@ -87,6 +87,7 @@ func (c *Control) Run(ctx context.Context) error {
 	group.Go(func() error { return c.monitor.serve(ctx, c.cfg.Metrics, c.log) })
 	group.Go(func() error { return c.view.Run(ctx) })
 	group.Go(func() error { c.followFleet(ctx); return nil })
+	group.Go(func() error { c.expect(ctx); return nil })
 	group.Go(func() error { return c.work(ctx) })
 	return group.Wait()
 }

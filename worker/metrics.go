@@ -15,6 +15,8 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+
+	"github.com/aim-engine/aim/activities"
 )
 
 // stepBuckets reach from an answer in memory to a model that loads for hours,
@@ -25,6 +27,7 @@ var stepBuckets = []float64{.005, .02, .1, .5, 2, 10, 60, 300, 1800, 7200}
 type monitor struct {
 	registry *prometheus.Registry
 	steps    *prometheus.HistogramVec
+	places   *prometheus.HistogramVec
 	ready    chan struct{} // closed when the process takes work
 }
 
@@ -36,8 +39,12 @@ func newMonitor() *monitor {
 			Name: "aim_step_duration_seconds", Help: "Duration of activities by type and failure class; class \"\" is success.",
 			Buckets: stepBuckets,
 		}, []string{"step", "class"}),
+		places: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "aim_placement_duration_seconds", Help: "Time from the question for a place to its answer, the wait for a turn included, by outcome.",
+			Buckets: stepBuckets,
+		}, []string{"outcome"}),
 	}
-	m.registry.MustRegister(m.steps, collectors.NewGoCollector(),
+	m.registry.MustRegister(m.steps, m.places, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -102,6 +109,11 @@ func (t *timedActivity) ExecuteActivity(ctx context.Context, in *interceptor.Exe
 	started := time.Now()
 	out, err := t.Next.ExecuteActivity(ctx, in)
 	t.monitor.steps.WithLabelValues(stepName(ctx), classOf(err)).Observe(time.Since(started).Seconds())
+	if answer, ok := out.(activities.PlaceResult); ok && err == nil {
+		// From when the workflow asked, by the server's clock, which may be ahead of ours.
+		waited := max(time.Since(activity.GetInfo(ctx).ScheduledTime), 0)
+		t.monitor.places.WithLabelValues(string(answer.Outcome)).Observe(waited.Seconds())
+	}
 	return out, err
 }
 

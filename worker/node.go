@@ -155,7 +155,8 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
 	var err error
-	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, inventory.PublisherOptions{Answer: n.answer, Log: n.log}); err != nil {
+	options := inventory.PublisherOptions{Answer: n.answer, Redact: n.node.Redact, Log: n.log}
+	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, options); err != nil {
 		return err
 	}
 	n.monitor.watchFleet(n.self)

@@ -80,7 +80,7 @@ func firstState(ctx workflow.Context, in ReplicaInput) replicaState {
 
 // run is the whole story; see the drawing above.
 func (r *replica) run(ctx workflow.Context) (aim.ReplicaStatus, error) {
-	resumed := r.now.Status.Phase == aim.Ready || r.now.Status.Phase == aim.Degraded
+	resumed := r.now.Placement != nil // the run before was watching a server
 	for {
 		failure := r.attempt(ctx, resumed)
 		resumed = false
@@ -100,6 +100,9 @@ func (r *replica) run(ctx workflow.Context) (aim.ReplicaStatus, error) {
 			if status, over, err := r.afterFailure(ctx, failure); over {
 				return status, err
 			}
+		}
+		if r.grown(ctx) { // a server that dies for days takes many attempts
+			return r.now.Status, workflow.NewContinueAsNewError(ctx, TypeReplica, r.in, &r.now)
 		}
 	}
 }

@@ -70,6 +70,7 @@ func TestDockerNode(t *testing.T) {
 	t.Cleanup(func() { _ = stack.RemoveImage(context.Background(), image) })
 	node, err := s.StartDockerNode(ctx, "dock", 8)
 	must(t, err)
+	t.Cleanup(func() { _ = node.Stop() }) // whichever of the two agents runs by then
 
 	const replicas = 4
 	for i := range replicas {
@@ -88,7 +89,6 @@ func TestDockerNode(t *testing.T) {
 	must(t, node.Kill())
 	node, err = s.StartDockerNode(ctx, "dock", 8)
 	must(t, err)
-	t.Cleanup(func() { _ = node.Stop() })
 	must(t, stack.Eventually(ctx, func() (bool, error) {
 		fleet, err := s.Fleet(ctx)
 		if err != nil {

@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"context"
-	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,13 +10,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/e2e/stack"
+	"github.com/aim-engine/aim/workflows"
 )
 
 // Obligation: control and nodes tell Prometheus how the fleet is and what has
@@ -54,7 +58,7 @@ func TestMetricsTellOfADeployment(t *testing.T) {
 			t.Errorf("%d placements were timed, want 2", n)
 		}
 	})
-	t.Run("GPUs", func(t *testing.T) { checkGPUMetrics(t, ctx, s, control) })
+	t.Run("GPUs", func(t *testing.T) { checkGPUs(t, ctx, s, control, node) })
 	t.Run("inventory age", func(t *testing.T) { checkAges(t, scrape(t, ctx, control)) })
 	t.Run("Temporal SDK", func(t *testing.T) {
 		for process, f := range map[string]families{"control": scrape(t, ctx, control), "node": scrape(t, ctx, node)} {
@@ -63,7 +67,8 @@ func TestMetricsTellOfADeployment(t *testing.T) {
 			}
 		}
 	})
-	t.Run("replicas", func(t *testing.T) { checkReplicaMetrics(t, ctx, s, control) })
+	t.Run("names", func(t *testing.T) { checkNames(t, scrape(t, ctx, control)); checkNames(t, scrape(t, ctx, node)) })
+	t.Run("replicas", func(t *testing.T) { checkReplicas(t, ctx, s, control) })
 }
 
 // Obligation: both processes answer the questions of whoever looks after them.
@@ -75,7 +80,7 @@ func TestHealthPages(t *testing.T) {
 			t.Errorf("%s listens on %s, not on loopback alone", process, address)
 		}
 		for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/nothing": 404} {
-			if got := fetch(t, ctx, "http://"+address+path).StatusCode; got != want {
+			if got := fetch(t, ctx, "http://"+address+path).code; got != want {
 				t.Errorf("%s of %s answers %d, want %d", path, process, got, want)
 			}
 		}
@@ -104,23 +109,77 @@ func checkSteps(t *testing.T, before, after families, want map[step]uint64) {
 	}
 }
 
-// checkGPUMetrics asserts that every GPU of the two nodes is counted once, and
-// the claimed ones are those of the ledgers.
-func checkGPUMetrics(t *testing.T, ctx context.Context, s *stack.Stack, control string) {
+// checkGPUs asserts that control counts every GPU of the two simulated nodes
+// once, as claimed those of the ledgers, and that a node counts its own.
+func checkGPUs(t *testing.T, ctx context.Context, s *stack.Stack, control, n1 string) {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second) // control hears of claims a moment later
+	defer cancel()
+	claims, err := s.Claims()
+	must(t, err)
+	held := 0
+	for _, c := range claims {
+		held += len(c.GPUs)
+	}
+	var f families
+	err = stack.Eventually(ctx, func() (bool, error) {
+		f = scrape(t, ctx, control)
+		return sum(f, "aim_gpus", labels{"state": string(aim.GPUClaimed)}) == float64(held), nil
+	})
+	if err != nil {
+		t.Errorf("the ledgers hold %d GPUs, control counts %v as claimed", held, sum(f, "aim_gpus", labels{"state": string(aim.GPUClaimed)}))
+	}
 	for _, n := range []string{"n1", "n2"} {
-		claims, err := s.Claims()
-		must(t, err)
-		held := 0
-		for _, c := range claims {
-			if strings.HasPrefix(c.GPUs[0], "GPU-") && c.Node() == n {
-				held += len(c.GPUs)
+		if got := sum(f, "aim_gpus", labels{"node": n}); got != 8 {
+			t.Errorf("control counts %v GPUs of %s, want 8", got, n)
+		}
+	}
+	own := scrape(t, ctx, n1)
+	if all, claimed := sum(own, "aim_gpus", nil), sum(own, "aim_gpus", labels{"state": string(aim.GPUClaimed)}); all != 8 || claimed != float64(held) {
+		t.Errorf("n1 counts %v GPUs, %v of them claimed; want 8 and %d", all, claimed, held)
+	}
+	if got := sum(own, "aim_endpoints", labels{"healthy": "true"}); got != 1 {
+		t.Errorf("n1 counts %v healthy endpoints, want 1", got)
+	}
+}
+
+// checkReplicas asserts that the leader counts as many replicas in each phase as
+// Temporal lists. It counts every few seconds.
+func checkReplicas(t *testing.T, ctx context.Context, s *stack.Stack, control string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	var listed, counted map[string]int
+	err := stack.Eventually(ctx, func() (bool, error) {
+		counted = map[string]int{}
+		for _, m := range scrape(t, ctx, control)["aim_replicas"].GetMetric() {
+			if n := int(m.GetGauge().GetValue()); n > 0 {
+				counted[labelsOf(m)["phase"]] = n
 			}
 		}
-		_ = held
+		var err error
+		listed, err = phasesOf(ctx, s)
+		return listed[string(aim.Ready)] > 0 && maps.Equal(listed, counted), err
+	})
+	if err != nil {
+		t.Errorf("Temporal lists %v, control counts %v: %v", listed, counted, err)
 	}
-	_ = ctx
-	_ = control
+}
+
+// phasesOf counts the running replicas that Temporal lists, by phase.
+func phasesOf(ctx context.Context, s *stack.Stack) (map[string]int, error) {
+	answer, err := s.Temporal().ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		Query: "WorkflowType = 'Replica' AND ExecutionStatus = 'Running'"})
+	phases := map[string]int{}
+	for _, e := range answer.GetExecutions() {
+		var phase string
+		payload := e.GetSearchAttributes().GetIndexedFields()[workflows.AttrPhase.GetName()]
+		if err := converter.GetDefaultDataConverter().FromPayload(payload, &phase); err != nil {
+			return nil, err
+		}
+		phases[phase]++
+	}
+	return phases, err
 }
 
 // checkAges asserts that control has heard every node just now. A beat comes
@@ -137,4 +196,102 @@ func checkAges(t *testing.T, f families) {
 	if !heard["n1"] || !heard["n2"] {
 		t.Errorf("the inventory is fresh for %v, want n1 and n2", slices.Sorted(maps.Keys(heard)))
 	}
+}
+
+// checkNames asserts that our metrics are named and described as Prometheus
+// advises. The SDK's names are its own.
+func checkNames(t *testing.T, f families) {
+	t.Helper()
+	var ours []*dto.MetricFamily
+	for name, family := range f {
+		if strings.HasPrefix(name, "aim_") {
+			ours = append(ours, family)
+		}
+	}
+	problems, err := promlint.NewWithMetricFamilies(ours).Lint()
+	must(t, err)
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+// metricsAddress is where a process of the stack was told to serve its metrics.
+func metricsAddress(t *testing.T, s *stack.Stack, process string) string {
+	t.Helper()
+	p, err := s.Find(process)
+	must(t, err)
+	i := slices.Index(p.Args, "--metrics")
+	if i < 0 || i+1 == len(p.Args) {
+		t.Fatalf("%s was started without --metrics: %v", process, p.Args)
+	}
+	return p.Args[i+1]
+}
+
+// families are the metrics of one scrape, by name.
+type families map[string]*dto.MetricFamily
+
+type labels map[string]string
+
+func scrape(t *testing.T, ctx context.Context, address string) families {
+	t.Helper()
+	answer := fetch(t, ctx, "http://"+address+"/metrics")
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	found, err := parser.TextToMetricFamilies(strings.NewReader(answer.body))
+	must(t, err)
+	return found
+}
+
+type page struct {
+	code int
+	body string
+}
+
+func fetch(t *testing.T, ctx context.Context, url string) page {
+	t.Helper()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	must(t, err)
+	answer, err := http.DefaultClient.Do(req)
+	must(t, err)
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	must(t, err)
+	return page{answer.StatusCode, string(body)}
+}
+
+// matching are the metrics of a family that carry all these labels.
+func matching(f families, name string, want labels) []*dto.Metric {
+	var found []*dto.Metric
+	for _, m := range f[name].GetMetric() {
+		have := labelsOf(m)
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(want)), func(l string) bool { return have[l] != want[l] }) {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
+func labelsOf(m *dto.Metric) labels {
+	l := labels{}
+	for _, pair := range m.GetLabel() {
+		l[pair.GetName()] = pair.GetValue()
+	}
+	return l
+}
+
+// sum adds up values; of histograms, their sums.
+func sum(f families, name string, want labels) float64 {
+	total := 0.0
+	for _, m := range matching(f, name, want) {
+		total += m.GetGauge().GetValue() + m.GetCounter().GetValue() + m.GetHistogram().GetSampleSum()
+	}
+	return total
+}
+
+// count adds up how often something was observed.
+func count(f families, name string, want labels) uint64 {
+	var n uint64
+	for _, m := range matching(f, name, want) {
+		n += m.GetHistogram().GetSampleCount()
+	}
+	return n
 }

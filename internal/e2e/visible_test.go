@@ -171,14 +171,9 @@ func checkOwner(t *testing.T, ctx context.Context, s *stack.Stack, status aim.St
 // it is in the queue: in the heartbeat of the pending step and on its card.
 func TestTemporalTellsWhyAReplicaWaits(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
-	whole := func(name string) aim.DeploymentSpec { // all GPUs of one node
-		wish := named(name, "")
-		wish.Model, wish.GPUs, wish.Selector = "Qwen/Qwen3-32B", 8, map[string]string{"node": "n1"}
-		return wish
-	}
-	apply(t, ctx, s, whole("has-it"))
+	apply(t, ctx, s, wholeNode("has-it"))
 	awaitReady(t, ctx, s, "has-it")
-	apply(t, ctx, s, whole("waits"))
+	apply(t, ctx, s, wholeNode("waits"))
 	must(t, awaitStep(ctx, s, "waits", activities.AwaitTurn, 1))
 
 	id := workflows.ReplicaID("waits", 0)
@@ -200,6 +195,13 @@ func TestTemporalTellsWhyAReplicaWaits(t *testing.T) {
 	if status.Replicas[0].Attempt != 1 {
 		t.Errorf("waiting took %d attempts", status.Replicas[0].Attempt)
 	}
+}
+
+// wholeNode wants all GPUs of one node.
+func wholeNode(name string) aim.DeploymentSpec {
+	wish := named(name, "")
+	wish.Model, wish.GPUs, wish.Selector = "Qwen/Qwen3-32B", 8, map[string]string{"node": "n1"}
+	return wish
 }
 
 // progressOf is what a pending step says in its last heartbeat.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -53,6 +54,7 @@ func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*Dock
 		return nil, err
 	}
 	n.cmd.Stdout, n.cmd.Stderr = n.log, n.log
+	n.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // an agent left over would join the next stack on these ports
 	if err := n.cmd.Start(); err != nil {
 		return nil, err
 	}
