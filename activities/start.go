@@ -25,17 +25,22 @@ func (n *Node) Start(ctx context.Context, req StartRequest) (StartResult, error)
 	}
 	p := newPulse(ctx)
 	defer p.stop()
+	res, err := n.startClaimed(ctx, claim, req)
+	return res, carry(t.ended(err, n.opts.ID))
+}
+
+func (n *Node) startClaimed(ctx context.Context, claim aim.Claim, req StartRequest) (StartResult, error) {
 	r, err := n.runtimeFor(ctx, req.Identity)
 	if err != nil {
-		return StartResult{}, carry(err)
+		return StartResult{}, err
 	}
 	launch, err := n.launch(ctx, r, claim, req)
 	if err != nil {
-		return StartResult{}, carry(err)
+		return StartResult{}, err
 	}
 	server, err := r.Start(ctx, launch)
 	if err != nil {
-		return StartResult{}, carry(t.ended(n.whyNotStarted(ctx, r, req.Identity, err), n.opts.ID))
+		return StartResult{}, n.whyNotStarted(ctx, r, req.Identity, err)
 	}
 	return StartResult{URL: n.url(claim.Port), Runtime: r.Name(), Server: server.Name, Simulated: launch.Simulated}, nil
 }
@@ -163,7 +168,7 @@ func (n *Node) fillEnv(ctx context.Context, l *aim.Launch, backendEnv map[string
 // simulate gives a stand-in server the tree of its GPUs. It gets no limits of
 // CPU and memory: those of the machine that it plays are not this one's.
 func simulate(l *aim.Launch, root, version string) {
-	l.Env["AIM_SIM_ROOT"], l.Env["AIM_SIM_VERSION"] = root, version
+	l.Env["AIM_SIM_ROOT"], l.Env["AIM_SIM_VERSION"], l.Env["AIM_SIM_COUNT"] = root, version, l.UID
 	l.Mounts = append(l.Mounts, aim.Mount{Source: root, Target: root})
 	l.Resources.CPUs, l.Resources.HostBytes = 0, 0
 }

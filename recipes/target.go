@@ -67,8 +67,13 @@ func nearest(name string, known []string) []string {
 			found = append(found, id)
 		}
 	}
-	add(aim.Nearest(name, known))
 	short := strings.ToLower(lastElement(name))
+	for _, id := range known {
+		if strings.ToLower(lastElement(id)) == short {
+			add(id)
+		}
+	}
+	add(aim.Nearest(name, known))
 	for _, id := range known {
 		last := strings.ToLower(lastElement(id))
 		if last == short || strings.HasPrefix(last, short) || aim.Nearest(short, []string{last}) != "" && len(short) > 4 {

@@ -104,6 +104,9 @@ func smallestHolder(w wish, a assessment, short int) (best *aim.Claim, held int)
 	claims := a.view.node.Claims
 	for i := range claims {
 		c := &claims[i]
+		if c.Deployment == w.Deployment && c.UID == w.UID {
+			continue // stopping one replica for another of the same deployment gains nothing
+		}
 		n := 0
 		for _, d := range a.offer.pool.devices {
 			if usable, _ := d.gpu.Usable(); usable && d.suits(w.VRAMBytes) && c.Holds(d.gpu.ID) {

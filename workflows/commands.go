@@ -67,15 +67,15 @@ func (d *deployment) checkApply(_ workflow.Context, spec aim.DeploymentSpec) err
 	if err := d.checkOpen(); err != nil {
 		return err
 	}
+	if err := spec.Validate(); err != nil {
+		return failed(aim.FailureOf(err))
+	}
 	if spec.Model != d.now.Spec.Model {
 		return failed(aim.Failf(aim.ClassConflict, "name %q is taken by a deployment of %s", d.now.Spec.Name, d.now.Spec.Model).
 			WithHint("choose another --name, or aim stop %s", d.now.Spec.Name))
 	}
 	if spec.Name != "" && spec.Name != d.now.Spec.Name {
 		return failed(aim.Failf(aim.ClassInput, "name %q does not match deployment %q", spec.Name, d.now.Spec.Name))
-	}
-	if err := spec.Validate(); err != nil {
-		return failed(aim.FailureOf(err))
 	}
 	return nil
 }

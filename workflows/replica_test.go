@@ -25,7 +25,7 @@ func replicaWorld(t *testing.T) *world {
 		Return(func(_, _, _, _ string, arg any) error {
 			w.mu.Lock()
 			defer w.mu.Unlock()
-			w.reports = append(w.reports, arg.(report).Status)
+			w.reports = append(w.reports, arg.(report))
 			return nil
 		})
 	return w

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -30,7 +31,7 @@ type world struct {
 	claims  map[string]aim.Identity // by token
 	servers map[string]aim.Identity // by token
 	both    bool                    // two servers of one replica were seen at once
-	reports []aim.ReplicaStatus
+	reports []report
 	on      map[string]func(call int) error // by activity: what its n-th call answers
 	count   map[string]int
 	ladder  aim.Ladder
@@ -195,12 +196,27 @@ func (w *world) did(name string) int {
 	return w.count[name]
 }
 
+// phases lists the reported phases in the order in which they were sent. The
+// test environment delivers signals on goroutines of their own, so the last ones
+// may still be on their way.
 func (w *world) phases() []aim.Phase {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var all []aim.Phase
-	for _, r := range w.reports {
-		all = append(all, r.Phase)
+	w.t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		w.mu.Lock()
+		reports := slices.Clone(w.reports)
+		w.mu.Unlock()
+		slices.SortFunc(reports, func(a, b report) int { return a.Seq - b.Seq })
+		if n := len(reports); n > 0 && reports[n-1].Seq == n { // the last is there once the workflow has ended
+			var all []aim.Phase
+			for _, r := range reports {
+				all = append(all, r.Status.Phase)
+			}
+			return slices.Compact(all)
+		}
+		if time.Now().After(deadline) {
+			w.t.Fatalf("only %d reports arrived", len(reports))
+		}
+		runtime.Gosched()
 	}
-	return slices.Compact(all)
 }

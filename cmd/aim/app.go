@@ -25,6 +25,7 @@ import (
 // app is what all commands share: streams, settings, and connections that are
 // made when the first command needs them.
 type app struct {
+	args     []string // of the command line, for hints that repeat it
 	in       io.Reader
 	out, err *display.Output
 	settings config.Settings

@@ -19,6 +19,7 @@ type streams struct {
 // run carries out one command line and returns the exit code.
 func run(ctx context.Context, args []string, io streams) int {
 	a := newApp(io)
+	a.args = args
 	root := newRoot(a)
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,8 +79,46 @@ func (o planOptions) verdict(a *app, p display.Plan) error {
 		a.hint("\nnext: aim node list")
 		return quiet(exitNoCapacity)
 	}
-	a.hint("\nnext: aim deploy %s", p.Spec.Model)
+	if !p.Fleet.Known {
+		a.hint("\nnext: aim up")
+		return nil
+	}
+	a.hint("\nnext: %s", deployLike(a.args))
 	return nil
+}
+
+// deployLike is the command that carries out what was planned with these
+// arguments.
+func deployLike(args []string) string {
+	words := []string{"aim"}
+	verb := false
+	for i, arg := range args {
+		switch {
+		case !verb && (arg == "plan" || arg == "deploy"):
+			verb, arg = true, "deploy"
+		case arg == "--":
+			return strings.Join(append(words, quoteAll(args[i:])...), " ")
+		case arg == "--dry-run":
+			continue
+		}
+		words = append(words, quoteAll([]string{arg})...)
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord is what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
+
+// quoteAll quotes words for a shell where they need it.
+func quoteAll(words []string) []string {
+	quoted := make([]string, 0, len(words))
+	for _, w := range words {
+		if !plainWord.MatchString(w) {
+			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+		quoted = append(quoted, w)
+	}
+	return quoted
 }
 
 // planFleet asks for the fleet. A plan without one is still of use.

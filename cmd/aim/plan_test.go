@@ -87,7 +87,7 @@ func TestPlanWithoutFleet(t *testing.T) {
 		require.Contains(t, stdout, part)
 	}
 	require.NotContains(t, stdout, "--port", "the address is the node's to choose")
-	require.Contains(t, stderr, "next: aim deploy Qwen/Qwen3-32B")
+	require.Contains(t, stderr, "next: aim up")
 
 	dry, dryOut, _ := aimRun(t, "deploy", "Qwen/Qwen3-32B", "--dry-run")
 	require.Equal(t, code, dry)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,8 +41,16 @@ func (a *app) tellStack(ctx context.Context, s config.Stack) error {
 	text.Add("GPUs", describeGPUs(fleet, err))
 	text.Add("state", a.settings.Dir)
 	text.Print(a.out)
+	if err == nil && !hasGPUs(fleet) {
+		a.hint("next: aim doctor")
+		return nil
+	}
 	a.hint("next: aim deploy Qwen/Qwen3-32B")
 	return nil
+}
+
+func hasGPUs(fleet aim.Fleet) bool {
+	return slices.ContainsFunc(fleet.Nodes, func(n aim.FleetNode) bool { return len(n.GPUs) > 0 })
 }
 
 // useStack makes the app talk to this stack, whose addresses may be new.

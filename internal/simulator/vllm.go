@@ -23,6 +23,7 @@ import (
 // 2 for a bad command line. env is asked for:
 //
 //	AIM_SIM_ROOT           the node's tree (CreateTree); without it no VRAM is held
+//	AIM_SIM_COUNT          whose starts first=N counts, besides the served name
 //	AIM_SIM_VERSION        the vLLM release to be; default is the newest known
 //	AIM_SIM_WEIGHTS_BYTES  size of the model; default is 60 % of the memory it may use
 //	AIM_SIMULATE           faults and timings, see package script
@@ -123,7 +124,7 @@ func (s *standIn) activate() error {
 			return errors.New("AIM_SIMULATE: first=N counts the starts on a node, so it needs AIM_SIM_ROOT")
 		}
 		var err error
-		if facts.Start, err = s.tree.countStart(s.command.names()[0]); err != nil {
+		if facts.Start, err = s.tree.countStart(s.env("AIM_SIM_COUNT") + s.command.names()[0]); err != nil {
 			return err
 		}
 	}
