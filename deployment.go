@@ -113,7 +113,7 @@ func NameOf(model string) string {
 // a *Failure of class ClassInput that names the field.
 func (s DeploymentSpec) Validate() error {
 	for _, check := range []func(DeploymentSpec) error{
-		checkUnknown, checkNames, checkCounts, checkChoices, checkMaps,
+		checkUnknown, checkNames, checkCounts, checkChoices, checkMaps, checkSize,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -132,6 +132,21 @@ func checkUnknown(s DeploymentSpec) error {
 		return inputError("field %q is not known; did you mean %q?", name, hint)
 	}
 	return inputError("field %q is not known; the fields are %s", name, strings.Join(specFields(), ", "))
+}
+
+// maxSpec bounds the JSON of a spec, in bytes: every rung of a ladder repeats
+// parts of it, and Temporal takes messages of up to 2 MiB.
+const maxSpec = 32 << 10
+
+func checkSize(s DeploymentSpec) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return inputError("deployment spec: %v", err)
+	}
+	if len(data) > maxSpec {
+		return inputError("the deployment spec has %d bytes; at most %d can be kept in a workflow: put large values into files or secrets", len(data), maxSpec)
+	}
+	return nil
 }
 
 func checkNames(s DeploymentSpec) error {

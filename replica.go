@@ -50,12 +50,12 @@ type Identity struct {
 func (id Identity) ReplicaName() string { return fmt.Sprintf("%s/%d", id.Deployment, id.Ordinal) }
 
 // Server is the name of the attempt's container or server folder:
-// aim-<deployment>-<ordinal>-<uid8>-<attempt>, with "-r<rank>" after it for
+// aim-<deployment>-<ordinal>-<last 8 of uid>-<attempt>, with "-r<rank>" after it for
 // ranks beyond the first.
 func (id Identity) Server() string {
 	uid := id.UID
-	if len(uid) > 8 {
-		uid = uid[:8]
+	if n := len(uid) - 8; n > 0 {
+		uid = uid[n:] // run ids begin with the time and end with chance
 	}
 	name := fmt.Sprintf("aim-%s-%d-%s-%d", id.Deployment, id.Ordinal, uid, id.Attempt)
 	if id.Rank > 0 {

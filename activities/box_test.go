@@ -64,7 +64,7 @@ func newBox(t *testing.T, gpus int, change ...func(*box)) *box {
 	b.opts = NodeOptions{
 		ID: "n1", Host: "host1", Address: "127.0.0.1", Version: "test", Namespace: "ns",
 		PortFirst: first, PortLast: first + portsOfBox - 1, Level: aim.LevelCompat, SimulateRoot: root,
-		Grace: 5 * time.Second, Silence: time.Hour, Stall: within, HealthEvery: 20 * time.Millisecond, FreeWithin: within,
+		Grace: 5 * time.Second, Silence: time.Hour, Stall: within, FreeWithin: within,
 		Log: slog.New(slog.DiscardHandler),
 	}
 	b.ports = NodePorts{
@@ -94,7 +94,10 @@ func scratch(t *testing.T) string {
 
 func (b *box) newRuntime() *process.Runtime {
 	b.t.Helper()
-	r, err := process.New(process.Config{Dir: filepath.Join(b.dir, "servers"), Commands: map[string][]string{"vllm": {os.Args[0], "serve"}}})
+	r, err := process.New(process.Config{
+		Dir: filepath.Join(b.dir, "servers"), Commands: map[string][]string{"vllm": {os.Args[0], "serve"}},
+		Env: map[string]string{"GORACE": "atexit_sleep_ms=0"}, // under the race detector every program would end a second late
+	})
 	if err != nil {
 		b.t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 
 // PullImage makes the image present on the node.
 func (n *Node) PullImage(ctx context.Context, req PullRequest) (StepResult, error) {
-	ctx, _, leave := n.enter(ctx, req.Identity)
+	ctx, t, leave := n.enter(ctx, req.Identity)
 	defer leave()
 	if err := n.checkImage(req.Image); err != nil {
 		return StepResult{}, carry(err)
@@ -28,7 +28,7 @@ func (n *Node) PullImage(ctx context.Context, req PullRequest) (StepResult, erro
 	p := newPulse(ctx)
 	defer p.stop()
 	err = r.Pull(ctx, req.Image, p.report)
-	return StepResult{Bytes: p.done()}, carry(err)
+	return StepResult{Bytes: p.done()}, carry(t.ended(err, n.opts.ID))
 }
 
 // checkImage refuses images from registries that this node does not allow.
@@ -57,7 +57,7 @@ func (n *Node) runtime(ctx context.Context) (Runtime, error) {
 
 // FetchModel makes the weights complete in the node's cache.
 func (n *Node) FetchModel(ctx context.Context, req FetchRequest) (StepResult, error) {
-	ctx, _, leave := n.enter(ctx, req.Identity)
+	ctx, t, leave := n.enter(ctx, req.Identity)
 	defer leave()
 	hub, err := n.hub(req.Secrets)
 	if err != nil {
@@ -66,7 +66,7 @@ func (n *Node) FetchModel(ctx context.Context, req FetchRequest) (StepResult, er
 	p := newPulse(ctx)
 	defer p.stop()
 	if _, err := hub.Fetch(ctx, req.Model, req.Revision, p.report); err != nil {
-		return StepResult{Bytes: p.done()}, carry(err)
+		return StepResult{Bytes: p.done()}, carry(t.ended(err, n.opts.ID))
 	}
 	n.announce() // the model is cached here now
 	return StepResult{Bytes: p.done()}, nil

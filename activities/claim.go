@@ -2,10 +2,12 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -63,6 +65,9 @@ func (n *Node) writeClaim(req ClaimRequest) (aim.Claim, error) {
 		}
 		claim.Port = port
 		written, err := n.ports.Ledger.Claim(claim)
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO) {
+			return aim.Claim{}, aim.Failf(aim.ClassDisk, "node %s cannot write its ledger: %v", n.opts.ID, err)
+		}
 		if err == nil || !n.portClaimed(port) {
 			return written, err
 		}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -122,7 +123,11 @@ func (n *Node) rootCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failu
 			return f
 		}
 	}
-	f := aim.Failf(aim.ClassStart, "the server ended with code %d", exit.Code).WithHint("aim logs %s --attempt %d", server.Deployment, server.Attempt)
+	why := fmt.Sprintf("the server ended with code %d", exit.Code)
+	if exit.Message != "" {
+		why += ": " + exit.Message
+	}
+	f := aim.Failf(aim.ClassStart, "%s", why).WithHint("aim logs %s --attempt %d", server.Deployment, server.Attempt)
 	f.LogLines = lastLines(log, 5)
 	return f
 }

@@ -83,8 +83,11 @@ func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Cont
 func (c *Control) Run(ctx context.Context) error {
 	defer c.temporal.Close()
 	defer c.nats.Close()
+	if err := c.monitor.listen(c.cfg.Metrics); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.monitor.serve(ctx, c.cfg.Metrics, c.log) })
+	group.Go(func() error { return c.monitor.serve(ctx, c.log) })
 	group.Go(func() error { return c.view.Run(ctx) })
 	group.Go(func() error { c.followFleet(ctx); return nil })
 	group.Go(func() error { c.expect(ctx); return nil })
@@ -132,8 +135,28 @@ func (c *Control) work(ctx context.Context) error {
 	}
 	close(c.monitor.ready)
 	c.log.Info("control is ready", "id", c.cfg.ID)
-	<-ctx.Done()
+	c.keepScheduler(ctx)
 	return nil
+}
+
+// electEvery is how often control looks whether the election still runs: people
+// terminate workflows.
+const electEvery = 10 * time.Second
+
+// keepScheduler starts the singleton again when somebody has ended it.
+func (c *Control) keepScheduler(ctx context.Context) {
+	tick := time.NewTicker(electEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := c.ensureScheduler(ctx); err != nil && ctx.Err() == nil {
+				c.log.Warn("could not look after the election of the leader", "error", err)
+			}
+		}
+	}
 }
 
 // options lets one process run what hundreds of replicas need: activities of

@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 )
 
@@ -29,6 +30,7 @@ type monitor struct {
 	steps    *prometheus.HistogramVec
 	places   *prometheus.HistogramVec
 	ready    chan struct{} // closed when the process takes work
+	listener net.Listener  // nil = nothing is served
 }
 
 func newMonitor() *monitor {
@@ -49,23 +51,36 @@ func newMonitor() *monitor {
 	return m
 }
 
-// serve answers /metrics, /healthz and /readyz until ctx ends. "" serves nothing.
-func (m *monitor) serve(ctx context.Context, address string, log *slog.Logger) error {
+// listen takes the address, before the process takes any work: one that nobody
+// can look after is not to begin. "" takes none.
+func (m *monitor) listen(address string) error {
 	if address == "" {
+		return nil
+	}
+	var err error
+	m.listener, err = net.Listen("tcp", address)
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err // without the address, which is told already
+	}
+	if err != nil {
+		return aim.Failf(aim.ClassPort, "serve metrics on %s: %v", address, err).WithHint("choose another address with --metrics")
+	}
+	return nil
+}
+
+// serve answers /metrics, /healthz and /readyz until ctx ends.
+func (m *monitor) serve(ctx context.Context, log *slog.Logger) error {
+	if m.listener == nil {
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("serve metrics on %s: %w; choose another with --metrics", address, err)
-	}
-	log.Info("serving metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	log.Info("serving metrics", "url", "http://"+m.listener.Addr().String()+"/metrics")
 	server := &http.Server{Handler: m.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()
 	}()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil

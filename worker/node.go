@@ -146,6 +146,9 @@ func (n *Node) Run(ctx context.Context) error {
 	defer n.ledger.Close()
 	defer n.temporal.Close()
 	defer n.nats.Close()
+	if err := n.monitor.listen(n.cfg.Metrics); err != nil {
+		return err
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	n.node = activities.NewNode(ctx, n.ports(), n.options)
 	if err := n.node.Reconcile(ctx); err != nil {
@@ -160,7 +163,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	n.monitor.watchFleet(n.self)
-	group.Go(func() error { return n.monitor.serve(ctx, n.cfg.Metrics, n.log) })
+	group.Go(func() error { return n.monitor.serve(ctx, n.log) })
 	group.Go(func() error { return n.publisher.Run(ctx) })
 	group.Go(func() error { n.publish(ctx); return nil })
 	group.Go(func() error { n.tend(ctx); return nil })

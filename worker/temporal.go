@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -41,11 +42,32 @@ func Dial(ctx context.Context, c Connection, identity string, metrics client.Met
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
+	began := time.Now()
 	t, err := client.DialContext(ctx, options)
 	if err != nil {
+		err = plainCause(ctx, c.Address, time.Since(began), err)
 		return nil, fmt.Errorf("cannot reach Temporal at %s (%w); start it with `aim up`, or set TEMPORAL_ADDRESS", c.Address, err)
 	}
 	return t, nil
+}
+
+// plainCause says in words why a dial has failed, where gRPC says it in terms of
+// its own: it looks whether there is anybody at all.
+func plainCause(ctx context.Context, address string, took time.Duration, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
+	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	conn, nobody := (&net.Dialer{}).DialContext(look, "tcp", address)
+	if nobody != nil {
+		return nobody
+	}
+	_ = conn.Close()
+	if ctx.Err() != nil {
+		return fmt.Errorf("it takes connections, but has not answered within %s", took.Round(time.Second))
+	}
+	return err
 }
 
 func (c Connection) tls() (*tls.Config, error) {

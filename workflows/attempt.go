@@ -120,8 +120,12 @@ func (r *replica) request() aim.Request {
 func (r *replica) findPlace(ctx workflow.Context) *aim.Failure {
 	end := r.begin(ctx, "place")
 	req := activities.PlaceRequest{Request: r.request()}
-	var d activities.PlaceResult
-	err := workflow.ExecuteActivity(on(ctx, activities.Place, "", r.wants()), activities.Place, req).Get(ctx, &d)
+	r.now.Avoid = nil // it is for this question only
+	d, err := r.ask(ctx, req)
+	if err == nil && d.Outcome == aim.Impossible && len(req.Avoid) > 0 {
+		req.Avoid = nil // the node that failed is better than none
+		d, err = r.ask(ctx, req)
+	}
 	if err == nil && d.Outcome == aim.Wait {
 		r.setPhase(ctx, aim.Placing, d.String())
 		req.Avoid = nil // by the time it is our turn, what was learnt is old
@@ -136,8 +140,13 @@ func (r *replica) findPlace(ctx workflow.Context) *aim.Failure {
 	if f != nil {
 		return f
 	}
-	r.now.Placement, r.now.Avoid = d.Placement, nil
+	r.now.Placement = d.Placement
 	return nil
+}
+
+func (r *replica) ask(ctx workflow.Context, req activities.PlaceRequest) (d activities.PlaceResult, err error) {
+	err = workflow.ExecuteActivity(on(ctx, activities.Place, "", r.wants()), activities.Place, req).Get(ctx, &d)
+	return d, err
 }
 
 func (r *replica) wants() string {

@@ -222,7 +222,7 @@ func (d *deployment) hear(ctx workflow.Context) {
 // take keeps a report that is ours and newer than the last. A report may come
 // before the start of its workflow is known.
 func (d *deployment) take(ctx workflow.Context, r report) {
-	if r.UID != d.now.UID || r.Status.Ordinal >= len(d.now.Replicas) {
+	if r.UID != d.now.UID || r.Status.Ordinal < 0 || r.Status.Ordinal >= len(d.now.Replicas) {
 		return
 	}
 	m := d.now.Replicas[r.Status.Ordinal]

@@ -48,7 +48,7 @@ var policies = map[string]workflow.ActivityOptions{
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 1}},
 
 	// Reads a few hundred small files and syncs one: milliseconds. 5 s cover a busy disk.
-	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Second, RetryPolicy: steady},
+	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Second, RetryPolicy: few},
 	// Tens of GB over a slow registry: hours. Progress heartbeats.
 	activities.PullImage: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: few},
 	// Up to 1.5 TB: a day. Progress heartbeats, and a retry resumes.
@@ -57,8 +57,9 @@ var policies = map[string]workflow.ActivityOptions{
 	activities.Start: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: few},
 	// The activity itself ends when progress stops; loading may take an hour.
 	activities.AwaitReady: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: steady},
-	// One activity for as long as all is well. NATS gives speed; 60 s keep beats rare on large fleets.
-	activities.Watch: {ScheduleToStartTimeout: away, StartToCloseTimeout: forever, HeartbeatTimeout: time.Minute, RetryPolicy: steady},
+	// One activity for as long as all is well. After an agent was killed nobody tells the workflow of a
+	// server that died meanwhile until this runs out; less would cost a large fleet too many beats.
+	activities.Watch: {ScheduleToStartTimeout: away, StartToCloseTimeout: forever, HeartbeatTimeout: 20 * time.Second, RetryPolicy: steady},
 	// Draining takes up to the grace, seeing memory free up to a minute. A node that does not take
 	// the order within a minute is left to its own ownership rule.
 	activities.Stop: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 10 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: steady},

@@ -53,6 +53,9 @@ type replicaState struct {
 // replica's last status: Stopped on request, or an error when no rung is left
 // and the replica has never been ready.
 func Replica(ctx workflow.Context, in ReplicaInput, resume *replicaState) (aim.ReplicaStatus, error) {
+	if in.Name == "" || in.UID == "" || in.Ordinal < 0 || len(in.Ladder.Rungs) == 0 {
+		return aim.ReplicaStatus{}, failed(aim.Failf(aim.ClassInput, "a Replica is started by its Deployment, with name, uid, ordinal and ladder"))
+	}
 	r := &replica{in: in}
 	if resume != nil {
 		r.now = *resume
@@ -208,8 +211,10 @@ func (r *replica) obey(ctx workflow.Context, c command) {
 	case c.Verb == verbAttach, c.Verb == verbEvict:
 		r.report(ctx)
 		return
-	case c.Verb == verbRestart && c.Update != nil:
+	case c.Verb == verbRestart && c.Update != nil && len(c.Update.Ladder.Rungs) > 0:
 		r.restart = c.Update
+	default:
+		return // nothing that a Deployment says
 	}
 	if r.abort != nil {
 		r.abort()

@@ -257,3 +257,17 @@ func TestContinueAsNewKeepsTheServer(t *testing.T) {
 	}
 	w2.clean()
 }
+
+// One node, and a failure that would rather have another: the node that failed
+// is better than none.
+func TestANodeIsAvoidedOnlyWhereThereIsAnother(t *testing.T) {
+	w := replicaWorld(t)
+	w.single = true
+	w.on[activities.Watch] = failing(1, aim.ClassGPUFault)
+	w.at(activities.Watch, 2, command{UID: "u1", Verb: verbStop})
+	s, err := w.runReplica(replicaInput())
+	if err != nil || s.Attempt != 2 || s.Node != "n1" {
+		t.Fatalf("attempt %d on %q, tries %+v, %v", s.Attempt, s.Node, s.Tries, err)
+	}
+	w.clean()
+}

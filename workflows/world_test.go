@@ -30,6 +30,7 @@ type world struct {
 	calls   []string
 	claims  map[string]aim.Identity // by token
 	servers map[string]aim.Identity // by token
+	single  bool                    // n1 is the only node
 	both    bool                    // two servers of one replica were seen at once
 	reports []report
 	on      map[string]func(call int) error // by activity: what its n-th call answers
@@ -97,6 +98,9 @@ func (w *world) place(_ context.Context, req activities.PlaceRequest) (activitie
 	}
 	node := "n1"
 	if _, avoid := req.Avoid["n1"]; avoid {
+		if w.single {
+			return activities.PlaceResult{Decision: aim.Decision{Outcome: aim.Impossible}}, nil
+		}
 		node = "n2"
 	}
 	return activities.PlaceResult{Decision: aim.Decision{Outcome: aim.Place, Placement: &aim.Placement{

@@ -20,7 +20,7 @@ func (r *Runtime) Start(ctx context.Context, launch aim.Launch) (aim.Server, err
 		return aim.Server{}, failure(err, "create container %s", name)
 	}
 	if s, ok := serverOf(c.Config.Labels); !ok || !s.Same(launch.Identity) {
-		return aim.Server{}, aim.Failf(aim.ClassRuntime, "the name of container %s belongs to another attempt or to somebody else", name).
+		return aim.Server{}, aim.Failf(aim.ClassRefused, "the name of container %s belongs to another attempt or to somebody else", name).
 			WithHint("stop and remove that container first: docker rm %s", name)
 	}
 	if c.State.Status == container.StateCreated {

@@ -18,8 +18,9 @@ func (r *Runtime) Find(_ context.Context, id aim.Identity) (aim.Server, bool, er
 	return s.server(), true, nil
 }
 
-// List returns every server that has a folder, running or ended, by name. One
-// folder that cannot be read fails the list: its server may hold a GPU.
+// List returns every server that has a folder, running or ended, by name. A
+// folder that cannot be read is left out, so that one damaged file does not take
+// the node away: whatever still runs from it is found by the memory it holds.
 func (r *Runtime) List(context.Context) ([]aim.Server, error) {
 	entries, err := os.ReadDir(r.cfg.Dir) // sorted by name
 	if err != nil {
@@ -31,10 +32,7 @@ func (r *Runtime) List(context.Context) ([]aim.Server, error) {
 			continue
 		}
 		s, err := folder(filepath.Join(r.cfg.Dir, e.Name())).look()
-		if err != nil {
-			return nil, fmt.Errorf("list servers: %w", err)
-		}
-		if s.phase != absent {
+		if err == nil && s.phase != absent {
 			servers = append(servers, s.server())
 		}
 	}

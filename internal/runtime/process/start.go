@@ -76,7 +76,7 @@ func (r *Runtime) occupy(f folder, launch aim.Launch) error {
 		return err
 	}
 	if !first.Launch.Same(launch.Identity) {
-		return aim.Failf(aim.ClassRuntime, "the folder of server %s belongs to another attempt (uid %s)", f.name(), first.Launch.UID).
+		return aim.Failf(aim.ClassRefused, "the folder of server %s belongs to another attempt (uid %s)", f.name(), first.Launch.UID).
 			WithHint("stop and remove that server first")
 	}
 	return nil
