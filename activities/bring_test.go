@@ -40,6 +40,7 @@ func (b *box) fetch(model string, secrets map[string]string) (StepResult, error)
 }
 
 func TestFetchModelMakesItPartOfTheInventory(t *testing.T) {
+	t.Parallel()
 	_, online := withHub(t)
 	b := newBox(t, 1, online)
 	if res, err := b.fetch("org/open", nil); err != nil || res.Bytes == 0 {
@@ -51,6 +52,10 @@ func TestFetchModelMakesItPartOfTheInventory(t *testing.T) {
 }
 
 func TestFetchModelUsesTheRightToken(t *testing.T) {
+	t.Setenv("AIM_TEST_TOKEN", "good-token")
+	t.Setenv("AIM_TEST_ALLOWED", "good-token")
+	t.Setenv("AIM_TEST_ALLOWED_BAD", "bad-token")
+	b := newBox(t, 1, func(b *box) { b.opts.Secrets = []string{"env:AIM_TEST_ALLOWED*"} })
 	for _, c := range []struct {
 		what    string
 		node    string            // reference of the node's own token
@@ -65,13 +70,9 @@ func TestFetchModelUsesTheRightToken(t *testing.T) {
 		{"none", "env:AIM_TEST_UNSET", nil, aim.ClassAuth},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			t.Setenv("AIM_TEST_TOKEN", "good-token")
-			t.Setenv("AIM_TEST_ALLOWED", "good-token")
-			t.Setenv("AIM_TEST_ALLOWED_BAD", "bad-token")
 			_, online := withHub(t)
-			b := newBox(t, 1, online, func(b *box) {
-				b.opts.HubToken, b.opts.Secrets = c.node, []string{"env:AIM_TEST_ALLOWED*"}
-			})
+			online(b)
+			b.Node.ports.Hub, b.Node.opts.HubToken = b.ports.Hub, c.node
 			_, err := b.fetch("org/gated", c.secrets)
 			if c.class == "" && err != nil {
 				t.Error(err)
@@ -84,6 +85,7 @@ func TestFetchModelUsesTheRightToken(t *testing.T) {
 }
 
 func TestFetchModelFailsWithAClass(t *testing.T) {
+	t.Parallel()
 	_, online := withHub(t)
 	b := newBox(t, 1, online)
 	_, err := b.fetch("org/unknown", nil)
@@ -91,6 +93,7 @@ func TestFetchModelFailsWithAClass(t *testing.T) {
 }
 
 func TestStopEndsAFetch(t *testing.T) {
+	t.Parallel()
 	server, online := withHub(t)
 	server.Inject(standin.Fault{Path: ".safetensors", Rate: 1})
 	b := newBox(t, 1, online)
@@ -125,6 +128,7 @@ func (p pulling) Pull(ctx context.Context, _ string, report func(aim.Progress)) 
 }
 
 func TestPullImage(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.Registries = []string{"docker.io/rocm"} })
 	pull := func(image string) (StepResult, error) {
 		return call[StepResult](b, PullImage, PullRequest{Identity: identity("a"), Image: image})
@@ -151,6 +155,7 @@ type deaf struct{ Runtime }
 func (deaf) Check(context.Context) error { return aim.Failf(aim.ClassRuntime, "it is deaf") }
 
 func TestTheFirstRuntimeThatWorksStartsServers(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	real := b.ports.Runtimes[0]
 	b.Node.ports.Runtimes = []Runtime{deaf{real}}
@@ -170,6 +175,7 @@ func TestTheFirstRuntimeThatWorksStartsServers(t *testing.T) {
 
 // Long steps tell how far they are.
 func TestLongStepsHeartbeatTheirProgress(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	heard := make(chan struct{})
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: b.ports.Runtimes[0], finish: heard}}

@@ -17,6 +17,7 @@ import (
 )
 
 func TestClaimTakesAllGPUsAndAPort(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	c := b.mustClaim(identity("a"), b.gpu(1), b.gpu(0))
 	if !slices.Equal(c.GPUs, []string{b.gpu(1), b.gpu(0)}) || c.Namespace != "ns" {
@@ -31,6 +32,7 @@ func TestClaimTakesAllGPUsAndAPort(t *testing.T) {
 }
 
 func TestClaimTakesAllOrNothing(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustClaim(identity("a"), b.gpu(1))
 	_, err := b.claim(identity("b"), b.gpu(0), b.gpu(1))
@@ -39,6 +41,7 @@ func TestClaimTakesAllOrNothing(t *testing.T) {
 }
 
 func TestClaimAskedAgainIsTheSame(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	first := b.mustClaim(identity("a"), b.gpu(0))
 	if again := b.mustClaim(identity("a"), b.gpu(0)); again.Port != first.Port || !again.Since.Equal(first.Since) {
@@ -87,6 +90,7 @@ func TestClaimIsRefusedWithTheReason(t *testing.T) {
 		{"no free port", func(_ *testing.T, b *box) { b.Node.opts.PortLast = b.Node.opts.PortFirst - 1 }, "no free port in"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			c.plant(t, b)
 			before := len(b.ledger.Claims())
@@ -100,6 +104,7 @@ func TestClaimIsRefusedWithTheReason(t *testing.T) {
 }
 
 func TestClaimNamesTheProcessThatHoldsAGPU(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	holder := exec.Command(os.Args[0], "stranger", b.tree.Root(), "training")
 	holder.Stderr = os.Stderr
@@ -119,6 +124,7 @@ func TestClaimNamesTheProcessThatHoldsAGPU(t *testing.T) {
 }
 
 func TestClaimsGetPortsThatAreFree(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", b.opts.PortFirst))
 	if err != nil {
@@ -136,6 +142,7 @@ func TestClaimsGetPortsThatAreFree(t *testing.T) {
 // Wishes for the same GPUs meet in the ledger: one has them, nobody shares, and
 // no two claims get one port.
 func TestConcurrentClaims(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 4)
 	const wishes = 12 // three for each GPU
 	var wg sync.WaitGroup
@@ -172,6 +179,7 @@ func TestConcurrentClaims(t *testing.T) {
 // A server of ours that no claim explains is in nobody's interest: it is ended,
 // and its GPU given out.
 func TestClaimEndsALeftoverServerFirst(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	old := identity("old")
 	b.mustServe(old, "")
@@ -187,6 +195,7 @@ func TestClaimEndsALeftoverServerFirst(t *testing.T) {
 }
 
 func TestReleaseFreesTheGPUs(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	for range 2 { // again is no error
@@ -205,6 +214,7 @@ func TestReleaseFreesTheGPUs(t *testing.T) {
 
 // What the ledger cannot write is an accident, not an answer.
 func TestClaimIsRetriedWhenTheLedgerFails(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.Node.ports.Ledger = brokenLedger{b.ledger}
 	_, err := b.claim(identity("a"), b.gpu(0))

@@ -10,6 +10,7 @@ import (
 )
 
 func TestInventoryTellsWhoUsesAGPU(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustClaim(identity("a"), b.gpu(1))
 	h, err := b.tree.Hold("test", b.tree.GPUs(), 4<<30)
@@ -31,6 +32,7 @@ func TestInventoryTellsWhoUsesAGPU(t *testing.T) {
 
 // What is wrong with a GPU is told before what the node has decided about it.
 func TestInventoryShowsQuarantine(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	if err := b.ledger.SetState(aim.NodeState{Quarantine: map[string]string{b.gpu(0): "it hung", b.gpu(1): "it hung"}}); err != nil {
 		t.Fatal(err)
@@ -51,6 +53,7 @@ func TestInventoryShowsQuarantine(t *testing.T) {
 }
 
 func TestInventoryDescribesTheNode(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2, func(b *box) { b.opts.Labels = map[string]string{"rack": "r1", "zone": "a"} })
 	for i, name := range []string{"a", "b"} {
 		req := ClaimRequest{Identity: identity(name), GPUs: []string{b.gpu(i)}, Resources: aim.Resources{CPUs: 3, HostBytes: 1 << 30}}
@@ -78,6 +81,7 @@ func TestInventoryDescribesTheNode(t *testing.T) {
 }
 
 func TestSetNodeChangesWhatItNames(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	set := func(req SetNodeRequest) aim.NodeState {
 		t.Helper()
@@ -111,6 +115,7 @@ func TestSetNodeChangesWhatItNames(t *testing.T) {
 // A quarantine ends by rule: the GPU is healthy and has been seen unused for a
 // while. A use in between starts the while again.
 func TestScanEndsAQuarantine(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	if err := b.ledger.SetState(aim.NodeState{Quarantine: map[string]string{b.gpu(0): "x", b.gpu(1): "y"}}); err != nil {
 		t.Fatal(err)

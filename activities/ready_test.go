@@ -10,6 +10,7 @@ import (
 )
 
 func TestAwaitReadyProvesTheServer(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	started := b.mustStart(identity("a"), "")
 	res, err := b.awaitReady(identity("a"), rung(1, ""))
@@ -31,15 +32,18 @@ func TestAwaitReadyProvesTheServer(t *testing.T) {
 func TestAwaitReadyFails(t *testing.T) {
 	for _, c := range []struct {
 		what, simulate string
+		up             string // its log says so before it is waited for
 		class          aim.Class
 		want           string
 	}{
-		{"wrong name", "wrong", aim.ClassWrongName, "serves simulated/another-model, not org/model"},
-		{"no progress", "hang", aim.ClassTimeout, "last: loading weights, 0 % (0 of 5 files)"},
+		{"wrong name", "wrong", "startup complete", aim.ClassWrongName, "serves simulated/another-model, not org/model"},
+		{"no progress", "hang", "Loading safetensors", aim.ClassTimeout, "last: loading weights, 0 % (0 of 5 files)"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1, func(b *box) { b.opts.Stall = 300 * time.Millisecond })
 			b.mustStart(identity("a"), c.simulate)
+			b.logs(identity("a"), c.up)
 			_, err := b.awaitReady(identity("a"), rung(1, ""))
 			failure(t, err, c.class, c.want)
 			if shown := b.Inventory().Endpoints; len(shown) != 0 {
@@ -51,15 +55,18 @@ func TestAwaitReadyFails(t *testing.T) {
 
 // A server that is up and cannot do its work is not ready, however healthy.
 func TestAwaitReadyTellsWhatWasNotProved(t *testing.T) {
+	t.Parallel()
 	m := &moody{prove: aim.Failf(aim.ClassUnhealthy, "it answers nothing")}
 	b := newBox(t, 1, withMood(m), func(b *box) { b.opts.Stall = 300 * time.Millisecond })
 	b.mustStart(identity("a"), "")
+	b.logs(identity("a"), "startup complete")
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
 	failure(t, err, aim.ClassTimeout, "last: healthy, but it answers nothing")
 }
 
 // Loading may take as long as it likes while it goes on.
 func TestAwaitReadyIsPatientWithProgress(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.Stall = 1500 * time.Millisecond })
 	b.mustStart(identity("a"), "load=2s")
 	began := time.Now()
@@ -72,6 +79,7 @@ func TestAwaitReadyIsPatientWithProgress(t *testing.T) {
 }
 
 func TestAwaitReadyAfterARestartOfTheAgent(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "load=300ms")
 	before := b.pid(identity("a"))
@@ -86,6 +94,7 @@ func TestAwaitReadyAfterARestartOfTheAgent(t *testing.T) {
 }
 
 func TestAwaitReadyWithoutAServer(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
@@ -95,6 +104,7 @@ func TestAwaitReadyWithoutAServer(t *testing.T) {
 // A server may be of another version of the agent, with backends that this one
 // does not know.
 func TestAwaitReadyOfAnUnknownBackend(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "")
 	b.ports.Backends = nil
@@ -104,6 +114,7 @@ func TestAwaitReadyOfAnUnknownBackend(t *testing.T) {
 }
 
 func TestLogsAreFoundByTheAttempt(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	known := identity("a")

@@ -49,6 +49,8 @@ func TestSecretsReachTheServerAlone(t *testing.T) {
 func TestSecretsAreRefused(t *testing.T) {
 	t.Setenv("AIM_TEST_SECRET", secretValue)
 	t.Setenv("OTHER_SECRET", secretValue)
+	b := newBox(t, 1, func(b *box) { b.opts.Secrets = []string{"env:AIM_TEST_*", "file:/run/secrets/*"} })
+	b.mustClaim(identity("a"), b.gpu(0))
 	for _, c := range []struct{ what, ref, want string }{
 		{"not allowed", "env:OTHER_SECRET", "does not allow secret env:OTHER_SECRET; add it to the node's setting node.secrets"},
 		{"above the allowed folder", "file:/run/secrets/../../etc/shadow", "does not allow secret"},
@@ -58,8 +60,6 @@ func TestSecretsAreRefused(t *testing.T) {
 		{"empty", "", "never by value"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			b := newBox(t, 1, func(b *box) { b.opts.Secrets = []string{"env:AIM_TEST_*", "file:/run/secrets/*"} })
-			b.mustClaim(identity("a"), b.gpu(0))
 			_, err := call[StartResult](b, Start, StartRequest{
 				Identity: identity("a"), Rung: rung(1, ""), Secrets: map[string]string{"KEY": c.ref},
 			})
@@ -72,6 +72,7 @@ func TestSecretsAreRefused(t *testing.T) {
 }
 
 func TestSecretFilesAreTrimmed(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(file, []byte(secretValue+"\n"), 0o600); err != nil {
 		t.Fatal(err)

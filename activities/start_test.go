@@ -16,6 +16,7 @@ import (
 )
 
 func TestStartNeedsTheClaim(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	_, err := b.start(identity("a"), rung(1, ""))
 	failure(t, err, aim.ClassRefused, "has no claim on node n1")
@@ -37,6 +38,7 @@ func TestStartNeedsTheClaim(t *testing.T) {
 }
 
 func TestStartFindsTheServerRunning(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	first := b.mustStart(identity("a"), "")
 	before := b.list()
@@ -62,6 +64,7 @@ func (m moved) Detect(ctx context.Context) (aim.Detection, error) {
 }
 
 func TestStartGivesTheGPUsAsTheyAreNumberedNow(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustClaim(identity("a"), b.gpu(1))
 	b.Node.ports.GPUs = moved{b.ports.GPUs}
@@ -103,6 +106,7 @@ func TestStartRefusesGPUsThatFailedMeanwhile(t *testing.T) {
 		{"unhealthy", func(b *box) error { return b.tree.PlantError(b.tree.GPUs()[0], "gfx", 1, 0) }, "ras/gfx_err_count has ue 1"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			b.mustClaim(identity("a"), b.gpu(0))
 			if err := c.plant(b); err != nil {
@@ -116,6 +120,12 @@ func TestStartRefusesGPUsThatFailedMeanwhile(t *testing.T) {
 
 // What a node refuses to start, whoever asks.
 func TestStartRefuses(t *testing.T) {
+	t.Setenv("AIM_TEST_SECRET", "a good secret")
+	b := newBox(t, 1, func(b *box) {
+		b.opts.Registries = []string{"docker.io/rocm", "docker.io/vllm"}
+		b.opts.Secrets = []string{"env:AIM_TEST_*"}
+	})
+	b.mustClaim(identity("a"), b.gpu(0))
 	for _, c := range []struct {
 		what   string
 		change func(*StartRequest)
@@ -136,12 +146,6 @@ func TestStartRefuses(t *testing.T) {
 		{"the same by a secret", func(r *StartRequest) { r.Secrets = map[string]string{"LD_PRELOAD": "env:AIM_TEST_SECRET"} }, aim.ClassInput, "LD_PRELOAD"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			b := newBox(t, 1, func(b *box) {
-				b.opts.Registries = []string{"docker.io/rocm", "docker.io/vllm"}
-				b.opts.Secrets = []string{"env:AIM_TEST_*"}
-			})
-			t.Setenv("AIM_TEST_SECRET", "a good secret")
-			b.mustClaim(identity("a"), b.gpu(0))
 			req := StartRequest{Identity: identity("a"), Rung: rung(1, "")}
 			c.change(&req)
 			_, err := call[StartResult](b, Start, req)
@@ -154,6 +158,7 @@ func TestStartRefuses(t *testing.T) {
 }
 
 func TestStartMountsAnAllowedModelFolder(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	model := filepath.Join(root, "mine")
 	for name, text := range map[string]string{"config.json": "{}", "model.safetensors": tinyWeights} {
@@ -182,6 +187,7 @@ const tinyWeights = "\x02\x00\x00\x00\x00\x00\x00\x00{}"
 
 // The weights are complete before a server starts, so it need not ask the hub.
 func TestStartSetsWhatTheServerNeeds(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "ready=1ms")
 	env := b.launch(identity("a")).Env
@@ -198,6 +204,7 @@ func TestStartSetsWhatTheServerNeeds(t *testing.T) {
 func TestDeathAtStartHasItsRootCause(t *testing.T) {
 	for _, class := range []aim.Class{aim.ClassOOM, aim.ClassOption, aim.ClassKVNone} {
 		t.Run(string(class), func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			b.mustClaim(identity("a"), b.gpu(0))
 			if _, err := b.start(identity("a"), rung(1, string(class))); err != nil {
@@ -217,10 +224,11 @@ func TestDeathAtStartHasItsRootCause(t *testing.T) {
 
 // A death that the log does not explain keeps the last lines.
 func TestUnexplainedDeathAtStartKeepsTheLog(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "hang")
 	r := begin(b, AwaitReady, ReadyRequest{Identity: identity("a"), Rung: rung(1, "")})
-	b.eventually("it loads", func() bool { return strings.Contains(b.log(identity("a")), "Loading safetensors") })
+	b.logs(identity("a"), "Loading safetensors")
 	b.signal(identity("a"), syscall.SIGHUP)
 	f := failure(t, r.wait(t), aim.ClassStart, "ended with code 129", "aim logs a --attempt 1")
 	if !strings.Contains(strings.Join(f.LogLines, "\n"), "Loading safetensors") {
@@ -247,6 +255,12 @@ func (b *box) pid(id aim.Identity) int {
 	}
 	b.t.Fatalf("%s does not run", id.Server())
 	return 0
+}
+
+// logs waits until a server has written this.
+func (b *box) logs(id aim.Identity, text string) {
+	b.t.Helper()
+	b.eventually("its log says "+text, func() bool { return strings.Contains(b.log(id), text) })
 }
 
 // log is what a server has written so far.

@@ -13,6 +13,7 @@ import (
 )
 
 func TestStopEndsTheServerAndSeesItsMemoryFree(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	for range 2 { // again is no error
@@ -35,6 +36,7 @@ func TestStopEndsTheServerAndSeesItsMemoryFree(t *testing.T) {
 }
 
 func TestStopOfNothing(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	if _, err := b.stop(identity("a")); err != nil {
 		t.Error(err)
@@ -47,6 +49,7 @@ func TestStopOfNothing(t *testing.T) {
 
 // A server that does not want to end is killed after the grace of the request.
 func TestStopIsFirm(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "stop=1h")
 	_, err := call[StopResult](b, Stop, StopRequest{Identity: identity("a"), Grace: aim.Duration(50 * time.Millisecond)})
@@ -64,7 +67,7 @@ func TestStopEndsWhatIsAtWork(t *testing.T) {
 	}{
 		{"AwaitReady", "hang", func(b *box) *running {
 			r := begin(b, AwaitReady, ReadyRequest{Identity: identity("a"), Rung: rung(1, "")})
-			b.eventually("it loads", func() bool { return strings.Contains(b.log(identity("a")), "Loading") })
+			b.logs(identity("a"), "Loading safetensors")
 			return r
 		}},
 		{"Watch", "", func(b *box) *running {
@@ -75,6 +78,7 @@ func TestStopEndsWhatIsAtWork(t *testing.T) {
 		}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			b.mustStart(identity("a"), c.simulate)
 			r := c.begin(b)
@@ -92,6 +96,7 @@ func TestStopEndsWhatIsAtWork(t *testing.T) {
 // A step that comes too late, such as one that Temporal has tried again, finds
 // the attempt stopped.
 func TestAfterStopNothingIsDone(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	if _, err := b.stop(identity("a")); err != nil {
@@ -107,6 +112,7 @@ func TestAfterStopNothingIsDone(t *testing.T) {
 
 // Stop may come at any moment of a start; no server is left behind.
 func TestStopDuringStart(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	for i := range 6 {
 		id := identity(fmt.Sprint("d", i))
@@ -166,6 +172,7 @@ func (b *box) hold() *simulator.Hold {
 }
 
 func TestAGPUThatStaysInUseIsQuarantined(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2, func(b *box) { b.opts.FreeWithin = 50 * time.Millisecond })
 	b.mustClaim(identity("a"), b.gpu(0), b.gpu(1))
 	b.hold()
@@ -191,6 +198,7 @@ func TestAGPUThatStaysInUseIsQuarantined(t *testing.T) {
 
 // Memory that is given back a little late is no reason for anything.
 func TestStopWaitsForTheMemory(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	h := b.hold()

@@ -23,6 +23,7 @@ func (b *box) claims() string {
 }
 
 func TestReconcileGivesARunningServerItsClaimBack(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustServe(identity("a"), "")
 	before := b.ledger.Claims()[0]
@@ -40,6 +41,7 @@ func TestReconcileGivesARunningServerItsClaimBack(t *testing.T) {
 // A running server is not stopped where nobody else wants its GPUs: it was only
 // the claim that could not be written.
 func TestReconcileStopsNothingForAFullDisk(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	if err := b.ledger.Release(identity("a")); err != nil {
@@ -55,6 +57,7 @@ func TestReconcileStopsNothingForAFullDisk(t *testing.T) {
 }
 
 func TestReconcileStopsAServerOnGPUsOfAnother(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	if err := b.ledger.Release(identity("a")); err != nil {
@@ -71,6 +74,7 @@ func TestReconcileStopsAServerOnGPUsOfAnother(t *testing.T) {
 
 // A runtime may be shared with the agent of other GPUs.
 func TestReconcileLeavesServersOnOtherGPUsAlone(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustServe(identity("a"), "")
 	if err := b.ledger.Release(identity("a")); err != nil {
@@ -86,6 +90,7 @@ func TestReconcileLeavesServersOnOtherGPUsAlone(t *testing.T) {
 }
 
 func TestReconcileShowsNoServerThatIsBeingStopped(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 2)
 	b.mustServe(identity("a"), "")
 	b.mustClaim(identity("b"), b.gpu(1))
@@ -142,6 +147,7 @@ func (b *box) reboot() {
 // After a reboot the replica's own steps find its server gone, and give the
 // GPUs back.
 func TestRebootEndsTheWatch(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	b.reboot()
@@ -169,6 +175,7 @@ func TestRebootAsksAboutClaimsAtOnce(t *testing.T) {
 		{"nobody to ask", func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") }, "a", "no Temporal"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1) // which is silent for an hour
 			b.mustServe(identity("a"), "")
 			b.reboot()
@@ -206,6 +213,7 @@ func TestTendAppliesTheOwnershipRule(t *testing.T) {
 		{"of another namespace", owned, "another", "a", "it belongs to another Temporal namespace (ns)", "[]"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			b.mustServe(identity("a"), "")
 			b.owners.say(c.answer)
@@ -230,6 +238,7 @@ func TestTendAppliesTheOwnershipRule(t *testing.T) {
 }
 
 func TestTendWaitsForTheSilence(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	b.Tend(t.Context())
@@ -240,6 +249,7 @@ func TestTendWaitsForTheSilence(t *testing.T) {
 
 // While an activity of the attempt is at work its owner is known.
 func TestTendNeverAsksAboutActiveAttempts(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "hang")
 	r := begin(b, AwaitReady, ReadyRequest{Identity: identity("a"), Rung: rung(1, "")})
@@ -257,6 +267,7 @@ func TestTendNeverAsksAboutActiveAttempts(t *testing.T) {
 
 // The owner who comes back is known again, and everybody hears of it.
 func TestAnActivityEndsUnowned(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	b.owners.say(func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") })

@@ -29,6 +29,7 @@ func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 		{"gpu_fault=100ms", aim.ClassGPUFault},
 	} {
 		t.Run(c.simulate, func(t *testing.T) {
+			t.Parallel()
 			b := newBox(t, 1)
 			b.mustServe(identity("a"), c.simulate)
 			f := failure(t, watch(b, identity("a")).wait(t), c.class)
@@ -44,11 +45,13 @@ func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 }
 
 func TestWatchOfNoServer(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	failure(t, watch(b, identity("a")).wait(t), aim.ClassExited, "is not on node n1 any more")
 }
 
 func TestWatchGivesUpAServerThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.HealthEvery = 10 * time.Millisecond })
 	b.mustServe(identity("a"), "unhealthy=50ms")
 	failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy, "has not answered 3 health checks in a row")
@@ -59,6 +62,7 @@ func TestWatchGivesUpAServerThatDoesNotAnswer(t *testing.T) {
 
 // Two failed checks are an accident, three in a row are not.
 func TestWatchForgivesTwoFailedChecks(t *testing.T) {
+	t.Parallel()
 	m := &moody{}
 	b := newBox(t, 1, withMood(m))
 	b.mustServe(identity("a"), "")
@@ -80,6 +84,7 @@ func TestWatchForgivesTwoFailedChecks(t *testing.T) {
 // What a guard found while nobody watched is over once the server has proved
 // itself again.
 func TestWatchAfterARecovery(t *testing.T) {
+	t.Parallel()
 	m := &moody{}
 	b := newBox(t, 1, withMood(m))
 	b.mustServe(identity("a"), "")
@@ -101,6 +106,7 @@ func TestWatchAfterARecovery(t *testing.T) {
 }
 
 func TestWatchIsHandedOverWhenItsWorkerStops(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	w := watch(b, identity("a"))
@@ -114,6 +120,7 @@ func TestWatchIsHandedOverWhenItsWorkerStops(t *testing.T) {
 // An agent that ends says nothing about its servers, not even in the middle of
 // a question.
 func TestWatchIsHandedOverWhenItsAgentEnds(t *testing.T) {
+	t.Parallel()
 	m := &moody{}
 	b := newBox(t, 1, withMood(m))
 	b.mustServe(identity("a"), "")
@@ -128,6 +135,7 @@ func TestWatchIsHandedOverWhenItsAgentEnds(t *testing.T) {
 }
 
 func TestWatchAsksWhoseTheServerIs(t *testing.T) {
+	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.Silence = 10 * time.Millisecond })
 	b.mustServe(identity("a"), "")
 	w := watch(b, identity("a"))

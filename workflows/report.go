@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -68,8 +69,10 @@ func (r *replica) report(ctx workflow.Context) {
 
 func (r *replica) send(ctx workflow.Context) workflow.Future {
 	r.now.Seq++
+	s := r.now.Status // of this moment: what is written into later is copied
+	s.Steps, s.Tries = slices.Clone(s.Steps), slices.Clone(s.Tries)
 	return workflow.SignalExternalWorkflow(ctx, DeploymentID(r.in.Name), "", signalReport, report{
-		UID: r.in.UID, Run: firstRun(ctx), Seq: r.now.Seq, Status: r.now.Status,
+		UID: r.in.UID, Run: firstRun(ctx), Seq: r.now.Seq, Status: s,
 	})
 }
 
