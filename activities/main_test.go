@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 			os.Exit(stranger(os.Args[2], os.Args[3]))
 		}
 	}
+	// Under nohup, hang-ups are ignored, and children would inherit that; a signal
+	// that is caught here has its default effect in them.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(m.Run())
 }
 
