@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/aim-engine/aim"
 )
@@ -194,6 +196,31 @@ func TestClaimEndsALeftoverServerFirst(t *testing.T) {
 	}
 }
 
+// A leftover that hangs does not outlast the few seconds that a claim may take.
+func TestClaimKillsALeftoverThatHangs(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1, func(b *box) { b.opts.Grace = time.Hour })
+	b.mustServe(identity("old"), "stop=1h")
+	if err := b.ledger.Release(identity("old")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), within)
+	defer cancel()
+	err := b.reapLeftovers(ctx, []string{b.gpu(0)})
+	if err != nil || b.runs() != "" {
+		t.Errorf("running %q, error %v", b.runs(), err)
+	}
+}
+
+// A full disk is told as one: the next node may have room.
+func TestClaimOnAFullDisk(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	b.Node.ports.Ledger = brokenLedger{b.ledger, fmt.Errorf("write ledger: %w", syscall.ENOSPC)}
+	_, err := b.claim(identity("a"), b.gpu(0))
+	failure(t, err, aim.ClassDisk, "node n1 cannot write its ledger")
+}
+
 func TestReleaseFreesTheGPUs(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
@@ -216,19 +243,23 @@ func TestReleaseFreesTheGPUs(t *testing.T) {
 func TestClaimIsRetriedWhenTheLedgerFails(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
-	b.Node.ports.Ledger = brokenLedger{b.ledger}
+	b.Node.ports.Ledger = brokenLedger{b.ledger, errDisk}
 	_, err := b.claim(identity("a"), b.gpu(0))
 	retried(t, err, errDisk.Error())
+	retried(t, b.release(identity("a")), errDisk.Error(), "release the claim of a/0")
 }
 
-// brokenLedger is a ledger on a full disk.
-type brokenLedger struct{ Ledger }
+// brokenLedger is a ledger that cannot be written.
+type brokenLedger struct {
+	Ledger
+	err error
+}
 
-var errDisk = errors.New("no space left on device")
+var errDisk = errors.New("the disk does not answer")
 
-func (brokenLedger) Claim(aim.Claim) (aim.Claim, error) { return aim.Claim{}, errDisk }
+func (l brokenLedger) Claim(aim.Claim) (aim.Claim, error) { return aim.Claim{}, l.err }
 
-func (brokenLedger) Release(aim.Identity) error { return errDisk }
+func (l brokenLedger) Release(aim.Identity) error { return l.err }
 
 func ptr[T any](v T) *T { return &v }
 

@@ -204,6 +204,12 @@ func TestStopWaitsForTheMemory(t *testing.T) {
 	h := b.hold()
 	r := begin(b, Stop, StopRequest{Identity: identity("a")})
 	b.eventually("it waits", func() bool { return b.Inventory().Claims[0].Stopping })
+
+	// What Temporal tries again meanwhile ends at once.
+	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: b.ports.Runtimes[0], finish: make(chan struct{})}}
+	_, err := call[StepResult](b, PullImage, PullRequest{Identity: identity("a"), Image: "x"})
+	failure(t, err, aim.ClassCancelled, "stopped on node n1")
+
 	if err := h.Release(); err != nil {
 		t.Fatal(err)
 	}

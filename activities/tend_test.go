@@ -47,7 +47,7 @@ func TestReconcileStopsNothingForAFullDisk(t *testing.T) {
 	if err := b.ledger.Release(identity("a")); err != nil {
 		t.Fatal(err)
 	}
-	b.Node.ports.Ledger = brokenLedger{b.ledger}
+	b.Node.ports.Ledger = brokenLedger{b.ledger, errDisk}
 	if err := b.Reconcile(t.Context()); !errors.Is(err, errDisk) {
 		t.Errorf("reconcile: %v, want %v", err, errDisk)
 	}

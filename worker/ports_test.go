@@ -1,0 +1,26 @@
+package worker
+
+import (
+	"testing"
+
+	"github.com/aim-engine/aim"
+)
+
+func TestRuntimesByTheirSetting(t *testing.T) {
+	n := &Node{cfg: NodeConfig{Runtime: "process", Dir: t.TempDir()}, log: quiet()}
+	if r, err := n.openRuntimes(t.Context()); err != nil || len(r) != 1 || r[0].Name() != "process" {
+		t.Errorf("%v, %v", r, err)
+	}
+	if s, err := n.strangers(t.Context()); err != nil || s != nil {
+		t.Errorf("without Docker there are strangers %v, %v", s, err)
+	}
+	n.cfg.Runtime = "podman"
+	if _, err := n.openRuntimes(t.Context()); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassInput {
+		t.Errorf("an unknown runtime: %v", err)
+	}
+	for name, b := range backends() {
+		if b.Name() != name {
+			t.Errorf("backend %s is called %s", b.Name(), name)
+		}
+	}
+}
