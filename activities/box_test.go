@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -108,13 +109,19 @@ func (b *box) offlineHub(string) (Hub, error) {
 	return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache"), Offline: true, LocalRoots: b.opts.WeightRoots})
 }
 
+// openLedger opens the ledger under this boot id. A program that another test is
+// just starting has our files, lock included, between its fork and its exec.
 func (b *box) openLedger(boot string) {
 	b.t.Helper()
-	var err error
-	if b.ledger, err = ledger.Open(filepath.Join(b.dir, "ledger"), boot); err != nil {
+	var l *ledger.Ledger
+	err := ledger.ErrInUse
+	for deadline := time.Now().Add(within); errors.Is(err, ledger.ErrInUse) && time.Now().Before(deadline); {
+		l, err = ledger.Open(filepath.Join(b.dir, "ledger"), boot)
+	}
+	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.ports.Ledger = b.ledger
+	b.ledger, b.ports.Ledger = l, l
 }
 
 func (b *box) startAgent() {
