@@ -71,7 +71,11 @@ func Connect(ctx context.Context, server, name string, opts Options) (*Conn, err
 		nats.PingInterval(pingEvery),
 		nats.MaxPingsOutstanding(maxPings),
 		nats.ReconnectHandler(func(*nats.Conn) { c.reconnected() }),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.log.Warn("NATS connection lost", "error", err) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil { // nil: we have closed it ourselves
+				c.log.Warn("NATS connection lost", "error", err)
+			}
+		}),
 		nats.ErrorHandler(c.asyncError),
 	)...)
 	if err != nil {
