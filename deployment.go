@@ -39,8 +39,9 @@ type DeploymentSpec struct {
 	MaxUnavailable int               `json:"max_unavailable,omitempty"` // replicas that a change may take away at once; 0 means 1
 	Timeout        Duration          `json:"timeout,omitempty"`         // give up on a first start that takes longer; 0 means never
 
-	// Unknown keeps the fields that this version does not know, so that they
-	// can be refused by name and survive a round trip.
+	// Unknown keeps the fields that this version does not know or whose values
+	// it cannot read, so that they can be refused by name and survive a round
+	// trip. Under "" is an input that has no fields at all.
 	Unknown map[string]json.RawMessage `json:"-"`
 }
 
@@ -127,11 +128,41 @@ func checkUnknown(s DeploymentSpec) error {
 		return nil
 	}
 	name := slices.Sorted(maps.Keys(s.Unknown))[0]
+	if name == "" {
+		return inputError("the input is %s, not fields such as {\"model\": \"Qwen/Qwen3-32B\"}", clip(s.Unknown[name]))
+	}
+	if i := slices.Index(specFields(), name); i >= 0 {
+		return inputError("field %q is %s; it must be %s", name, clip(s.Unknown[name]), wordOf(reflect.TypeFor[DeploymentSpec]().Field(i).Type))
+	}
 	hint := Nearest(name, specFields())
 	if hint != "" {
 		return inputError("field %q is not known; did you mean %q?", name, hint)
 	}
 	return inputError("field %q is not known; the fields are %s", name, strings.Join(specFields(), ", "))
+}
+
+// clip keeps a value short in a sentence.
+func clip(value json.RawMessage) string {
+	const longest = 40
+	if len(value) > longest {
+		return string(value[:longest]) + "..."
+	}
+	return string(value)
+}
+
+// wordOf names a type as a person would.
+func wordOf(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[Duration]():
+		return "a duration in quotes, such as 90s, 10m or 2h"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
+	case t.Kind() == reflect.Slice:
+		return "a list of texts"
+	case t.Kind() == reflect.Map:
+		return "names with texts"
+	}
+	return "a text"
 }
 
 // maxSpec bounds the JSON of a spec, in bytes: every rung of a ladder repeats
@@ -262,20 +293,25 @@ func (s DeploymentSpec) Equal(o DeploymentSpec) bool {
 // specJSON has the fields of DeploymentSpec without its methods.
 type specJSON DeploymentSpec
 
-// UnmarshalJSON decodes leniently and remembers the fields it does not know, so
-// that an older worker can still replay a newer spec; Validate refuses them.
+// UnmarshalJSON decodes leniently and remembers the fields that it does not know
+// or cannot read, so that an older worker can still replay a newer spec, and a
+// workflow can say what is wrong with its input; Validate refuses them.
 func (s *DeploymentSpec) UnmarshalJSON(data []byte) error {
-	var known specJSON
-	if err := json.Unmarshal(data, &known); err != nil {
-		return inputError("deployment spec: %v", err)
-	}
-	*s = DeploymentSpec(known)
+	*s = DeploymentSpec{}
 	var all map[string]json.RawMessage
-	if err := json.Unmarshal(data, &all); err != nil {
-		return inputError("deployment spec: %v", err)
+	if json.Unmarshal(data, &all) != nil {
+		s.Unknown = map[string]json.RawMessage{"": bytes.Clone(data)}
+		return nil
 	}
-	for _, f := range specFields() {
-		delete(all, f)
+	value := reflect.ValueOf(s).Elem()
+	for i, name := range specFields() {
+		raw, given := all[name]
+		field := reflect.New(value.Field(i).Type())
+		if !given || json.Unmarshal(raw, field.Interface()) != nil {
+			continue
+		}
+		value.Field(i).Set(field.Elem())
+		delete(all, name)
 	}
 	if len(all) > 0 {
 		s.Unknown = all
@@ -289,10 +325,14 @@ func (s DeploymentSpec) MarshalJSON() ([]byte, error) {
 	if err != nil || len(s.Unknown) == 0 {
 		return known, err
 	}
-	all := maps.Clone(s.Unknown)
+	if whole, ok := s.Unknown[""]; ok {
+		return whole, nil
+	}
+	all := map[string]json.RawMessage{}
 	if err := json.Unmarshal(known, &all); err != nil {
 		return nil, err
 	}
+	maps.Copy(all, s.Unknown)
 	return json.Marshal(all)
 }
 

@@ -46,7 +46,7 @@ func checkTemporal(ctx context.Context, a *app) finding {
 	f := finding{Check: "Temporal", State: stateOK, Text: fmt.Sprintf("%s, namespace %s (from %s)", t.Address, t.Namespace, a.settings.Source("temporal.address"))}
 	c, err := a.temporal(ctx)
 	if err != nil {
-		return bad(f, err)
+		return a.badAddress(f, "temporal.address", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -95,7 +95,7 @@ func checkControl(ctx context.Context, a *app) finding {
 func checkNATS(ctx context.Context, a *app) finding {
 	f := finding{Check: "NATS", State: stateOK, Text: fmt.Sprintf("%s (from %s)", a.settings.NATS.URL, a.settings.Source("nats.url"))}
 	if _, err := a.nats(ctx); err != nil {
-		return bad(f, err)
+		return a.badAddress(f, "nats.url", err)
 	}
 	return f
 }
@@ -196,6 +196,15 @@ func checkHub(_ context.Context, a *app) finding {
 	if token == "" {
 		f.State, f.Text = stateNote, f.Text+"; no token for gated models"
 		f.Next = "export HF_TOKEN=..., where the node runs"
+	}
+	return f
+}
+
+// badAddress is bad, with a cure: "aim doctor" is what is running.
+func (a *app) badAddress(f finding, key string, err error) finding {
+	f = bad(f, err)
+	if a.settings.Given(key) {
+		f.Next = fmt.Sprintf("correct %s, or leave it out and run aim up", a.settings.Source(key))
 	}
 	return f
 }

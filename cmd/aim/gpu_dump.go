@@ -35,7 +35,7 @@ Hardware ids are replaced by pseudonyms unless --serials is given.`,
 
 // run keeps a binary off the terminal.
 func (o gpuDumpOptions) run(ctx context.Context, a *app) error {
-	if err := checkSysfs(a.settings.Node.Sysfs); err != nil {
+	if err := a.checkSysfs(); err != nil {
 		return err
 	}
 	reader := amdgpu.New(a.settings.Node.Sysfs)

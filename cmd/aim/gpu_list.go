@@ -38,12 +38,15 @@ func (o gpuListOptions) run(ctx context.Context, a *app) error {
 		return display.Data(a.out, a.format, found)
 	}
 	display.GPUs(a.out, found)
+	if len(found.GPUs) == 0 {
+		a.hint("next: aim up --simulate 2x8")
+	}
 	return nil
 }
 
 // detect reads the GPUs of this machine, or of the tree that --sysfs-root names.
 func (a *app) detect(ctx context.Context) (aim.Detection, error) {
-	if err := checkSysfs(a.settings.Node.Sysfs); err != nil {
+	if err := a.checkSysfs(); err != nil {
 		return aim.Detection{}, err
 	}
 	found, err := amdgpu.New(a.settings.Node.Sysfs).Detect(ctx)

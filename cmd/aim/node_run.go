@@ -63,7 +63,7 @@ func (o nodeRunOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if err := checkSysfs(cfg.Sysfs); err != nil {
+	if err := a.checkSysfs(); err != nil {
 		return err
 	}
 	if host := a.settings.Docker.Host; host != "" {

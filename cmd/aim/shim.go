@@ -1,9 +1,6 @@
 package main
 
 import (
-	"os/signal"
-	"syscall"
-
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim/internal/runtime/process"
@@ -18,11 +15,7 @@ func newShim(*app) *cobra.Command {
 		Args:        named("FOLDER"),
 		Annotations: map[string]string{annotationBare: "", annotationSignals: ""},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			// Every SIGTERM is passed on, and none ends the shim itself: it has
-			// to write down how the server ended.
-			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGTERM)
-			defer stop()
-			return quiet(process.Shim(ctx, args[0]))
+			return quiet(process.Shim(cmd.Context(), args[0]))
 		},
 	}
 }

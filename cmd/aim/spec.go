@@ -78,7 +78,11 @@ func (f *specFlags) read(cmd *cobra.Command, args []string) (aim.DeploymentSpec,
 	if err := f.override(cmd, &spec); err != nil {
 		return spec, err
 	}
-	return spec, checkSpec(spec)
+	err := checkSpec(spec)
+	if err != nil && f.file != "" {
+		err = fmt.Errorf("%s: %w", f.file, err)
+	}
+	return spec, err
 }
 
 // override puts the flags that were given over the spec.
@@ -152,7 +156,7 @@ func readSpec(path string) (aim.DeploymentSpec, error) {
 	if err != nil {
 		return spec, failed("read the spec: %w", err)
 	}
-	var fields map[string]any
+	var fields any
 	if err := yaml.Unmarshal(data, &fields); err != nil {
 		return spec, usage("read the spec in %s: %w", path, err)
 	}

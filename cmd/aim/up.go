@@ -108,6 +108,7 @@ type stack struct {
 	children *supervise.Supervisor
 	reapers  sync.WaitGroup
 	reapEnd  context.CancelFunc
+	placed   bool // Temporal and NATS have answered: their addresses are worth remembering
 	starting time.Time
 }
 
@@ -127,6 +128,11 @@ func (o upOptions) plan(a *app) (*stack, error) {
 	}
 	if err := s.chooseNodes(remembered, o.simulate); err != nil {
 		return nil, err
+	}
+	if len(s.nodes) == 0 { // this machine's own GPUs
+		if err := a.checkSysfs(); err != nil {
+			return nil, err
+		}
 	}
 	s.state.PID = os.Getpid()
 	s.state.StartTicks, err = startTicks(os.Getpid())

@@ -36,6 +36,9 @@ func (s *stack) startDevserver(ctx context.Context) error {
 	dir := filepath.Join(s.app.settings.Dir, "devserver")
 	readyFile := filepath.Join(s.app.settings.Dir, "run", "devserver.json")
 	ports := s.devserverPorts()
+	if err := s.checkPorts(ports); err != nil {
+		return err
+	}
 	return next(s.launch(ctx, devserverWithin, supervise.Process{
 		Name: "devserver", Grace: 20 * time.Second, // Temporal drains for up to 15 s
 		Command: func() (supervise.Command, error) {
@@ -113,6 +116,19 @@ func (s *stack) devserverPorts() [3]string {
 		}
 	}
 	return ports
+}
+
+// checkPorts refuses to start where somebody else has taken a port of the last
+// time: clients know the addresses, so others are not taken silently.
+func (s *stack) checkPorts(ports [3]string) error {
+	for i, name := range []string{"Temporal", "the Temporal UI", "NATS"} {
+		if ports[i] == "0" || portFree("127.0.0.1:"+ports[i]) {
+			continue
+		}
+		file := filepath.Join(s.app.settings.Dir, "up.json")
+		return next(failed("port %s, where %s was the last time, is taken; stop what listens there, or delete %s to take other ports", ports[i], name, file), "aim up")
+	}
+	return nil
 }
 
 // portOf finds the port in host:port or in a URL, "0" if there is none.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -69,6 +70,7 @@ func (s *stack) startAll(ctx context.Context) error {
 	if err := place(ctx); err != nil {
 		return err
 	}
+	s.placed = true
 	// Known before all is ready, so that other commands can look at a start
 	// that does not come to its end.
 	if err := s.state.Write(s.app.settings.Dir); err != nil {
@@ -94,10 +96,27 @@ func (s *stack) launch(ctx context.Context, within time.Duration, p supervise.Pr
 	ctx, cancel := context.WithTimeoutCause(ctx, within, fmt.Errorf("it has had %s", within))
 	defer cancel()
 	if err := s.children.Start(ctx, p); err != nil {
-		return failed("%w", err)
+		return inItsOwnWords(p.Name, err)
 	}
 	s.app.hint("%s %-14s %s", s.app.err.Good("✓"), p.Name, s.app.err.Dim(display.Elapsed(time.Since(began))))
 	return nil
+}
+
+// ownWords are the last two lines of a program of ours that could not start.
+var ownWords = regexp.MustCompile(`(?s)\naim(?:-devserver)?: ([^\n]+)(?:\nnext: ([^\n]+))?\s*$`)
+
+// inItsOwnWords tells what a part that is our own program has said, instead of
+// how it ended and where its log is.
+func inItsOwnWords(name string, err error) error {
+	said := ownWords.FindStringSubmatch(err.Error())
+	if said == nil {
+		return failed("%w", err)
+	}
+	err = failed("%s did not start: %s", name, said[1])
+	if said[2] == "" {
+		return err
+	}
+	return next(err, "%s", said[2])
 }
 
 // writePID keeps the pid of a part where people and scripts find it.

@@ -79,8 +79,8 @@ func (s *stack) stop() {
 	}
 	s.endReaping()
 	s.state.PID, s.state.StartTicks, s.state.Ready = 0, 0, false
-	if s.state.TemporalAddress == "" {
-		return // it never came so far as to have addresses
+	if !s.placed {
+		return // what was remembered from before is better than what did not answer
 	}
 	if err := s.state.Write(dir); err != nil {
 		s.app.hint("%v", err)

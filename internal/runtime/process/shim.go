@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"time"
 
@@ -20,8 +21,12 @@ import (
 func Shim(ctx context.Context, dir string) int {
 	f := folder(dir)
 	if os.Getenv(gateEnv) != "" {
-		return enterGate(f)
+		return enterGate(f) // before SIGTERM is caught: one that comes now must end what becomes the server
 	}
+	// Every SIGTERM is passed on, and none ends the shim itself: it has to write
+	// down how the server ended.
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGTERM)
+	defer stop()
 	if err := supervise(ctx, f); err != nil {
 		fmt.Fprintln(os.Stderr, "aim shim:", err)
 		return 1
