@@ -1,8 +1,3 @@
-// Open points: what bad input should be answered with. Run by -tags badinput until
-// all of it is.
-
-//go:build badinput
-
 package e2e
 
 import (
