@@ -15,7 +15,8 @@ type moody struct {
 	Backend
 	mu     sync.Mutex
 	orders []order
-	prove  error // answer of Prove, if any
+	prove  error  // answer of Prove, if any
+	during func() // what happens while the server is proved
 }
 
 // order is how one health check goes.
@@ -74,6 +75,10 @@ func (m *moody) Health(ctx context.Context, client *http.Client, url string) err
 }
 
 func (m *moody) Prove(ctx context.Context, client *http.Client, url, model, task string) error {
+	if m.during != nil {
+		m.during()
+		return nil // it was good at the time
+	}
 	if m.prove != nil {
 		return m.prove
 	}

@@ -141,6 +141,29 @@ func TestClaimsGetPortsThatAreFree(t *testing.T) {
 	}
 }
 
+// rival claims the port that somebody is about to claim, once.
+type rival struct {
+	Ledger
+	gpu  string
+	once *sync.Once
+}
+
+func (r rival) Claim(c aim.Claim) (aim.Claim, error) {
+	r.once.Do(func() {
+		_, _ = r.Ledger.Claim(aim.Claim{Identity: identity("rival"), GPUs: []string{r.gpu}, Port: c.Port})
+	})
+	return r.Ledger.Claim(c)
+}
+
+func TestClaimTakesTheNextPortWhenAnotherIsFaster(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 2)
+	b.Node.ports.Ledger = rival{b.ledger, b.gpu(1), &sync.Once{}}
+	if got := b.mustClaim(identity("a"), b.gpu(0)).Port; got != b.opts.PortFirst+1 {
+		t.Errorf("port %d, want %d", got, b.opts.PortFirst+1)
+	}
+}
+
 // Wishes for the same GPUs meet in the ledger: one has them, nobody shares, and
 // no two claims get one port.
 func TestConcurrentClaims(t *testing.T) {

@@ -181,6 +181,26 @@ func TestCancelGivesTheTurnBack(t *testing.T) {
 	})
 }
 
+// However the two fall together, the GPU is never left to nobody.
+func TestCancelAndTurnAtTheSameTime(t *testing.T) {
+	p := settledPlacer(fleetNode("n1", 1))
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for i := range 50 {
+		req := wants(fmt.Sprint("d", i), 1, i)
+		if d, err := p.Await(cancelled, req, func(string) {}); err == nil {
+			p.core.Refused(req.Token, d.Placement.Ranks[0].Node) // it had the turn: give it back
+			continue
+		}
+		next := wants("next", 1, i)
+		d := p.Place(next)
+		if d.Outcome != aim.Place {
+			t.Fatalf("after %d rounds: %s", i, d)
+		}
+		p.core.Refused(next.Token, d.Placement.Ranks[0].Node)
+	}
+}
+
 // The same for one who was about to hear that it can never fit.
 func TestLeavingTakesTheTurnAlong(t *testing.T) {
 	p := settledPlacer(fleetNode("n1", 1))

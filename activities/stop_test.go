@@ -93,6 +93,23 @@ func TestStopEndsWhatIsAtWork(t *testing.T) {
 	}
 }
 
+// A server that is stopped in the moment of its proof is not shown any more.
+func TestStopDuringTheProof(t *testing.T) {
+	t.Parallel()
+	m := &moody{}
+	b := newBox(t, 1, withMood(m))
+	m.during = func() {
+		if _, err := b.stop(identity("a")); err != nil {
+			t.Error(err)
+		}
+	}
+	b.mustStart(identity("a"), "")
+	_, _ = b.awaitReady(identity("a"), rung(1, "")) // nobody waits for its answer
+	if e := b.Inventory().Endpoints; len(e) != 0 {
+		t.Errorf("the inventory shows %+v", e)
+	}
+}
+
 // A step that comes too late, such as one that Temporal has tried again, finds
 // the attempt stopped.
 func TestAfterStopNothingIsDone(t *testing.T) {
