@@ -20,6 +20,7 @@ type Node struct {
 	Claims    []Claim    `json:"claims"`    // by GPU
 	Endpoints []Endpoint `json:"endpoints"` // by deployment, ordinal
 
+	Shares     bool     `json:"shares,omitempty"` // its owner lets replicas share the memory of one GPU
 	Cordon     string   `json:"cordon,omitempty"` // why no new replica may come here; "" = open
 	CPUs       int      `json:"cpus"`
 	HostBytes  uint64   `json:"host_memory_bytes"`

@@ -14,7 +14,8 @@ type Request struct {
 	GPUs       int               `json:"gpus"`  // per node (rank)
 	Nodes      int               `json:"nodes"` // ranks; 1 unless the replica spans nodes
 	GPUType    string            `json:"gpu_type,omitempty"`
-	VRAMBytes  uint64            `json:"vram_bytes,omitempty"` // least memory of each GPU
+	VRAMBytes  uint64            `json:"vram_bytes,omitempty"`  // least memory of each GPU
+	ShareBytes uint64            `json:"share_bytes,omitempty"` // this much memory of one GPU instead of whole GPUs
 	CPUs       int               `json:"cpus,omitempty"`
 	HostBytes  uint64            `json:"host_memory_bytes,omitempty"`
 	DiskBytes  uint64            `json:"disk_bytes,omitempty"`
@@ -29,8 +30,9 @@ type Request struct {
 
 // Rank is one node's share of a placement.
 type Rank struct {
-	Node string   `json:"node"`
-	GPUs []string `json:"gpus"`
+	Node       string   `json:"node"`
+	GPUs       []string `json:"gpus"`
+	ShareBytes uint64   `json:"share_bytes,omitempty"` // of the one GPU; 0 = the GPUs are held whole
 }
 
 // Placement is where a replica goes: nodes and exact GPUs for every rank.

@@ -80,13 +80,14 @@ type Owner struct {
 // Claim is a node's own record that GPUs belong to a replica.
 type Claim struct {
 	Identity
-	GPUs      []string  `json:"gpus"` // ids, in the order of the ranks of tensor parallelism
-	Port      int       `json:"port"` // of the endpoint
-	CPUs      int       `json:"cpus,omitempty"`
-	HostBytes uint64    `json:"host_memory_bytes,omitempty"`
-	Since     time.Time `json:"since"`
-	Stopping  bool      `json:"stopping,omitempty"` // its server is being stopped; GPUs not yet seen free
-	Unowned   string    `json:"unowned,omitempty"`  // why nobody is known to own it
+	GPUs       []string  `json:"gpus"`                  // ids, in the order of the ranks of tensor parallelism
+	ShareBytes uint64    `json:"share_bytes,omitempty"` // of the one GPU's memory; 0 = the GPUs are held whole
+	Port       int       `json:"port"`                  // of the endpoint
+	CPUs       int       `json:"cpus,omitempty"`
+	HostBytes  uint64    `json:"host_memory_bytes,omitempty"`
+	Since      time.Time `json:"since"`
+	Stopping   bool      `json:"stopping,omitempty"` // its server is being stopped; GPUs not yet seen free
+	Unowned    string    `json:"unowned,omitempty"`  // why nobody is known to own it
 }
 
 // Holds tells whether the claim holds the GPU.
