@@ -47,8 +47,9 @@ var policies = map[string]workflow.ActivityOptions{
 	activities.Lead: {StartToCloseTimeout: forever, HeartbeatTimeout: 5 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 1}},
 
-	// Reads a few hundred small files and syncs one: milliseconds. 5 s cover a busy disk.
-	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Second, RetryPolicy: few},
+	// Reads a few hundred small files and syncs one: milliseconds. 5 s cover a busy disk. One that is cancelled
+	// is waited for: it must not write after the release that follows.
+	activities.Claim: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Second, RetryPolicy: few, WaitForCancellation: true},
 	// Tens of GB over a slow registry: hours. Progress heartbeats.
 	activities.PullImage: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: few},
 	// Up to 1.5 TB: a day. Progress heartbeats, and a retry resumes.

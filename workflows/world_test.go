@@ -29,6 +29,7 @@ type world struct {
 	mu      sync.Mutex
 	calls   []string
 	claims  map[string]aim.Identity // by token
+	over    map[string]bool         // tokens that have been released
 	servers map[string]aim.Identity // by token
 	single  bool                    // n1 is the only node
 	both    bool                    // two servers of one replica were seen at once
@@ -44,7 +45,7 @@ func newWorld(t *testing.T, id string) *world {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{
 		t: t, env: suite.NewTestWorkflowEnvironment(), ladder: threeRungs(),
-		claims: map[string]aim.Identity{}, servers: map[string]aim.Identity{},
+		claims: map[string]aim.Identity{}, over: map[string]bool{}, servers: map[string]aim.Identity{},
 		on: map[string]func(int) error{}, count: map[string]int{}, watch: make(chan error, 8),
 	}
 	w.env.SetTestTimeout(20 * time.Second)
@@ -113,6 +114,9 @@ func (w *world) claim(_ context.Context, req activities.ClaimRequest) (activitie
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.over[req.Token] { // the test environment does not wait for a cancelled activity, the server does
+		return activities.ClaimResult{}, context.Canceled
+	}
 	w.claims[req.Token] = req.Identity
 	return activities.ClaimResult{Claim: aim.Claim{Identity: req.Identity, GPUs: req.GPUs, Port: 8000}}, nil
 }
@@ -177,6 +181,7 @@ func (w *world) release(_ context.Context, req activities.ReleaseRequest) (activ
 		w.t.Error("a claim was released while its server was running")
 	}
 	delete(w.claims, req.Token)
+	w.over[req.Token] = true
 	return activities.StepResult{}, nil
 }
 

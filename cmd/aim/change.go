@@ -13,6 +13,9 @@ func (a *app) change(ctx context.Context, name, change string, request any, wait
 	if err != nil {
 		return err
 	}
+	ctx, cancel := wait.within(ctx)
+	defer cancel()
+	before, _ := status(ctx, c, name) // only what happens from here on is told
 	applied, err := sendUpdate[workflows.Applied](ctx, c, name, change, request)
 	if err != nil {
 		return err
@@ -24,7 +27,7 @@ func (a *app) change(ctx context.Context, name, change string, request any, wait
 		a.hint("next: aim status %s --watch", name)
 		return nil
 	}
-	s, err := a.await(ctx, c, name, wait.timeout, a.ready(ctx, c, applied.Revision))
+	s, err := a.await(ctx, c, name, before, a.ready(ctx, c, applied.Revision))
 	if err != nil {
 		return err
 	}

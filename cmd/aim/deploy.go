@@ -59,6 +59,8 @@ func (o deployOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec)
 	if err != nil {
 		return err
 	}
+	ctx, cancel := o.wait.within(ctx)
+	defer cancel()
 	applied, err := apply(ctx, c, spec)
 	if err != nil {
 		return err
@@ -69,7 +71,7 @@ func (o deployOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec)
 	if o.wait.detach {
 		return o.detached(a, applied)
 	}
-	s, err := a.await(ctx, c, applied.Name, o.wait.timeout, a.ready(ctx, c, applied.Revision))
+	s, err := a.await(ctx, c, applied.Name, aim.Status{}, a.ready(ctx, c, applied.Revision))
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -24,14 +26,49 @@ func status(ctx context.Context, c client.Client, name string) (aim.Status, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := c.QueryWorkflow(ctx, workflows.DeploymentID(name), "", workflows.QueryStatus)
-	if err == nil {
-		err = answer.Get(&s)
+	closed, err := queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
+	if err == nil && closed != nil {
+		if _, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NONE, &s); err == nil {
+			s = cutShort(s, *closed)
+		}
 	}
 	if err == nil && s.Name == "" {
 		err = errors.New("its answer has no name")
 	}
 	return s, explainQuery(ctx, c, name, err)
+}
+
+// queryStatus asks once. closed is how the workflow ended when it did in a way
+// that the condition rejects; then s is left alone.
+func queryStatus(ctx context.Context, c client.Client, name string, reject enums.QueryRejectCondition, s *aim.Status) (closed *enums.WorkflowExecutionStatus, err error) {
+	answer, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: workflows.DeploymentID(name), QueryType: workflows.QueryStatus, QueryRejectCondition: reject,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.QueryRejected != nil:
+		status := answer.QueryRejected.GetStatus()
+		return &status, nil
+	}
+	return nil, answer.QueryResult.Get(s)
+}
+
+// cutShort is the last status of a workflow that was ended from outside, by a
+// terminate say: what it last said of itself is not true any more. Its replicas
+// notice and stop by themselves.
+func cutShort(s aim.Status, how enums.WorkflowExecutionStatus) aim.Status {
+	if s.Phase.Final() {
+		return s // it had its say
+	}
+	s.Phase, s.Reason = aim.Failed, fmt.Sprintf("its workflow was ended from outside (%s); its replicas stop by themselves", how)
+	for i, r := range s.Replicas {
+		if !r.Phase.Final() {
+			s.Replicas[i].Phase, s.Replicas[i].Endpoint = aim.Stopping, ""
+			s.Replicas[i].Reason = "its deployment has ended"
+		}
+	}
+	return s
 }
 
 // errSilent is a deployment that exists and cannot be asked just now.
@@ -57,20 +94,31 @@ func explainQuery(ctx context.Context, c client.Client, name string, err error) 
 func noSuchDeployment(ctx context.Context, c client.Client, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	names, err := deploymentNames(ctx, c, false)
+	names, err := deploymentNames(ctx, c, thoseWanted)
 	if near := aim.Nearest(name, names); err == nil && near != "" {
 		return next(failed("there is no deployment %q; did you mean %q?", name, near), "aim status %s", near)
 	}
 	return next(failed("there is no deployment %q", name), "aim ps")
 }
 
-// deploymentNames lists the deployments that run, or all that Temporal still
-// keeps, by name.
-func deploymentNames(ctx context.Context, c client.Client, all bool) ([]string, error) {
-	query := fmt.Sprintf("WorkflowType = '%s'", workflows.TypeDeployment)
-	if !all {
-		query += " AND ExecutionStatus = 'Running'"
-	}
+// which chooses deployments by how their workflow is, as a visibility query.
+type which string
+
+const (
+	thoseWanted which = "ExecutionStatus = 'Running'"
+	thoseKept   which = "ExecutionStatus IS NOT NULL" // all that Temporal still keeps
+)
+
+// thoseOfInterest are the wanted ones, and those that have failed lately:
+// whoever has just seen a deployment fail looks for it.
+func thoseOfInterest(now time.Time) which {
+	since := now.Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	return which(fmt.Sprintf("(%s OR (ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '%s'))", thoseWanted, since))
+}
+
+// deploymentNames lists deployments by name.
+func deploymentNames(ctx context.Context, c client.Client, those which) ([]string, error) {
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s", workflows.TypeDeployment, those)
 	var names []string
 	var page []byte
 	for {
@@ -91,8 +139,8 @@ func deploymentNames(ctx context.Context, c client.Client, all bool) ([]string, 
 
 // statuses asks all deployments. One that cannot be asked is listed with the
 // reason: a list that hides what it could not read would lie.
-func statuses(ctx context.Context, c client.Client, all bool) ([]aim.Status, error) {
-	names, err := deploymentNames(ctx, c, all)
+func statuses(ctx context.Context, c client.Client, those which) ([]aim.Status, error) {
+	names, err := deploymentNames(ctx, c, those)
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ const (
 func (o doctorOptions) run(ctx context.Context, a *app) error {
 	var all []finding
 	for _, check := range []func(context.Context, *app) finding{
-		checkState, checkTemporal, checkControl, checkNATS, checkNodes, checkGPUs, checkDocker, checkHub,
+		checkState, checkTemporal, checkControl, checkOrder, checkNATS, checkNodes, checkGPUs, checkDocker, checkHub,
 	} {
 		f := check(ctx, a)
 		all = append(all, f)

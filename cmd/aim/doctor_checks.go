@@ -91,6 +91,33 @@ func checkControl(ctx context.Context, a *app) finding {
 	return f
 }
 
+// checkOrder looks for the workflow whose activity keeps the waiting order.
+// Without it deployments that must wait for GPUs wait for ever.
+func checkOrder(ctx context.Context, a *app) finding {
+	f := finding{Check: "queue", State: stateOK}
+	c, err := a.temporal(ctx)
+	if err != nil {
+		f.State, f.Text = stateNote, "not checked: Temporal does not answer"
+		return f
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	d, err := c.DescribeWorkflowExecution(ctx, workflows.SchedulerID, "")
+	if err != nil {
+		return bad(f, next(failed("no workflow %q keeps the waiting order: %v", workflows.SchedulerID, shortCause(err)), "aim control run"))
+	}
+	if status := d.GetWorkflowExecutionInfo().GetStatus(); status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return bad(f, next(failed("workflow %q, which keeps the waiting order, has ended (%s); control starts it again when it starts", workflows.SchedulerID, status), "aim control run"))
+	}
+	for _, p := range d.PendingActivities {
+		if p.GetState() == enums.PENDING_ACTIVITY_STATE_STARTED {
+			f.Text = fmt.Sprintf("kept by %s", p.GetLastWorkerIdentity())
+			return f
+		}
+	}
+	return bad(f, next(failed("no control process keeps the waiting order"), "aim control run"))
+}
+
 // checkNATS connects; who answers there is for checkNodes.
 func checkNATS(ctx context.Context, a *app) finding {
 	f := finding{Check: "NATS", State: stateOK, Text: fmt.Sprintf("%s (from %s)", a.settings.NATS.URL, a.settings.Source("nats.url"))}

@@ -53,7 +53,7 @@ func (o endpointsOptions) run(ctx context.Context, a *app, names []string) error
 // read asks for one deployment, or for all that run.
 func (o endpointsOptions) read(ctx context.Context, c client.Client, names []string) ([]aim.Status, error) {
 	if len(names) == 0 {
-		return statuses(ctx, c, false)
+		return statuses(ctx, c, thoseWanted)
 	}
 	s, err := status(ctx, c, names[0])
 	return []aim.Status{s}, err

@@ -122,6 +122,7 @@ func TestErrorsForPrograms(t *testing.T) {
 		want report
 	}{
 		{[]string{"ps", "-o", "json"}, report{ExitCode: 1, Next: "aim doctor"}},
+		{[]string{"-o", "json", "frobnicate"}, report{ExitCode: 2, Next: "aim --help"}},
 		{[]string{"deploy", "Qwen/Qwen3-32B", "--precision", "bf61", "-o", "jsonl"},
 			report{Class: aim.ClassInput, Family: aim.FamilyInput, ExitCode: 2, Next: "aim deploy --help"}},
 	} {
@@ -141,7 +142,6 @@ func TestInterrupt(t *testing.T) {
 	alone(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	a := newApp(streams{})
-	require.ErrorIs(t, a.stopped(ctx, "x", 0), errInterrupted)
+	require.ErrorIs(t, stoppedWaiting(ctx, "x"), errInterrupted)
 	require.ErrorIs(t, pause(ctx, 1<<40), errInterrupted)
 }

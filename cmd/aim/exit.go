@@ -150,6 +150,9 @@ func (a *app) finish(cmd *cobra.Command, err error) int {
 		return int(q)
 	}
 	r := reportOf(cmd, err)
+	if a.format == "" && cmd != nil { // the settings were not reached
+		a.format, _ = cmd.Flags().GetString("output")
+	}
 	if a.programs() {
 		line, _ := json.Marshal(r) // strings and numbers only
 		a.err.Println(string(line))

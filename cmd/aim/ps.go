@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/display"
 )
 
@@ -15,7 +17,7 @@ func newPs(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "ps",
 		Aliases: []string{"ls", "list"},
-		Short:   "List deployments",
+		Short:   "List deployments, those that failed within a day included",
 		Example: "  aim ps --all -o json",
 		Args:    named(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
@@ -30,9 +32,16 @@ func (o psOptions) run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	found, err := statuses(ctx, c, o.all)
+	those := thoseOfInterest(a.now())
+	if o.all {
+		those = thoseKept
+	}
+	found, err := statuses(ctx, c, those)
 	if err != nil {
 		return err
+	}
+	if !o.all { // a name that failed, ran again and was stopped is of no interest any more
+		found = slices.DeleteFunc(found, func(s aim.Status) bool { return s.Phase == aim.Stopped })
 	}
 	if a.programs() {
 		return display.List(a.out, a.format, found)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/config"
+	"github.com/aim-engine/aim/worker"
 )
 
 // The groups of commands in the help.
@@ -45,7 +46,9 @@ over it until you stop it. Every step is durable.`,
 		SilenceErrors:     true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.prepare(cmd) },
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Version:           worker.Version,
 	}
+	root.SetVersionTemplate("aim {{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,9 @@ func (o statusOptions) read(ctx context.Context, a *app, c client.Client, name s
 	if err != nil || !o.watch {
 		return s, err
 	}
-	return a.await(ctx, c, name, o.timeout, func(s aim.Status) (bool, error) {
+	ctx, cancel := withTimeout(ctx, o.timeout)
+	defer cancel()
+	return a.await(ctx, c, name, aim.Status{}, func(s aim.Status) (bool, error) {
 		return s.Phase == aim.Ready || s.Phase.Final() || stuck(s), nil
 	})
 }
@@ -69,9 +72,17 @@ func adviceFor(s aim.Status) string {
 	case aim.Failed, aim.Degraded:
 		return cureFor(lastClass(s), s)
 	case aim.Stopped:
-		return "aim deploy " + s.Model
+		return deployAgain(s)
 	}
 	return "aim status " + s.Name + " --watch"
+}
+
+// deployAgain is the command that asks for an ended deployment under its name.
+func deployAgain(s aim.Status) string {
+	if name := (aim.DeploymentSpec{Model: s.Model}).Defaulted().Name; name != s.Name {
+		return fmt.Sprintf("aim deploy %s --name %s", s.Model, s.Name)
+	}
+	return "aim deploy " + s.Model
 }
 
 // lastClass is the class of the last failed attempt, "" when there is none.

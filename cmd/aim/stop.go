@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -38,28 +37,27 @@ func (o stopOptions) run(ctx context.Context, a *app, names []string) error {
 	if err != nil {
 		return err
 	}
-	var asked []string
+	ctx, cancel := o.wait.within(ctx)
+	defer cancel()
+	var asked []aim.Status
 	for _, name := range names {
+		before, _ := status(ctx, c, name) // only what happens from here on is told
 		switch over, stopErr := o.ask(ctx, c, name); {
 		case stopErr != nil:
 			err = errors.Join(err, stopErr)
 		case over:
 			a.hint("%s has ended already", name)
 		default:
-			asked = append(asked, name)
+			before.Name = name
+			asked = append(asked, before)
 		}
 	}
-	deadline := time.Now().Add(o.wait.timeout)
-	for _, name := range asked {
+	for _, before := range asked {
 		if o.wait.detach {
-			a.hint("next: aim status %s --watch", name)
+			a.hint("next: aim status %s --watch", before.Name)
 			continue
 		}
-		left := o.wait.timeout
-		if left > 0 {
-			left = max(time.Until(deadline), time.Millisecond)
-		}
-		err = errors.Join(err, o.follow(ctx, a, c, name, left))
+		err = errors.Join(err, o.follow(ctx, a, c, before))
 	}
 	return err
 }
@@ -79,14 +77,14 @@ func (o stopOptions) ask(ctx context.Context, c client.Client, name string) (ove
 
 // follow waits for the end. A server that could not be seen to end is told by the
 // reason, and is no error: its node cleans up.
-func (o stopOptions) follow(ctx context.Context, a *app, c client.Client, name string, timeout time.Duration) error {
-	s, err := a.await(ctx, c, name, timeout, func(s aim.Status) (bool, error) { return s.Phase.Final(), nil })
+func (o stopOptions) follow(ctx context.Context, a *app, c client.Client, before aim.Status) error {
+	s, err := a.await(ctx, c, before.Name, before, func(s aim.Status) (bool, error) { return s.Phase.Final(), nil })
 	if err != nil {
 		return err
 	}
 	if a.programs() {
 		return display.Data(a.out, a.format, s)
 	}
-	a.hint("%s: %s", name, s.Reason)
+	a.hint("%s: %s", s.Name, s.Reason)
 	return nil
 }

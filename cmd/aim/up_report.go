@@ -33,7 +33,7 @@ func (a *app) tellStack(ctx context.Context, s config.Stack) error {
 	fleet, err := a.awaitNodes(ctx, s.Nodes)
 	var text display.Sections
 	if s.Simulate != "" {
-		text.Add("SIMULATED", a.out.Warn(s.Simulate)+": the GPUs and the model servers are stand-ins")
+		text.Add("SIMULATED", a.out.Warn(s.Simulate)+": the GPUs and the model servers are stand-ins (aim up --simulate none goes back to this machine's own)")
 	}
 	text.Add("Temporal UI", s.UIAddress)
 	text.Add("Temporal", fmt.Sprintf("%s, namespace %s", s.TemporalAddress, s.Namespace))

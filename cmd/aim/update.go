@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"go.temporal.io/api/serviceerror"
@@ -60,6 +61,8 @@ func explainUpdate(ctx context.Context, c client.Client, name string, err error)
 		return noSuchDeployment(context.WithoutCancel(ctx), c, name)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return errInterrupted
+	case errors.Is(context.Cause(ctx), errTimeout):
+		return next(fmt.Errorf("%w for an answer about the change of deployment %s; it may still happen", context.Cause(ctx), name), "aim status %s", name)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return next(failed("change deployment %s: no control process has answered within %s; it may still happen", name, updateTimeout), "aim status %s", name)
 	}

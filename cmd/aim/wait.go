@@ -32,19 +32,23 @@ func (f *waitFlags) add(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 0, "stop waiting after this long, with exit code 4; what was asked for goes on (default never)")
 }
 
+// within bounds everything that a command does by its --timeout.
+func (f waitFlags) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return withTimeout(ctx, f.timeout)
+}
+
 // goal tells whether a status is what was waited for, or an error when it never
 // will be.
 type goal func(aim.Status) (reached bool, err error)
 
-// await follows a deployment until the goal is reached, showing its steps. It
-// gives up for the timeout or an interrupt alone: a control process that does
-// not answer for a while is waited for.
-func (a *app) await(ctx context.Context, c client.Client, name string, timeout time.Duration, reached goal) (aim.Status, error) {
-	ctx, cancel := withTimeout(ctx, timeout)
-	defer cancel()
+// await follows a deployment until the goal is reached, showing its steps. What
+// was known before, if anything, is not told again. It gives up for the end of
+// ctx alone: a control process that does not answer for a while is waited for.
+func (a *app) await(ctx context.Context, c client.Client, name string, before aim.Status, reached goal) (aim.Status, error) {
 	live := display.NewLive(a.err)
 	defer live.Close()
-	var last aim.Status
+	live.Known(display.Progress(a.err, before, nil, a.now()))
+	last := before
 	for poll := firstPoll; ; poll = min(poll*5/4, lastPoll) {
 		s, err := status(ctx, c, name)
 		switch {
@@ -61,7 +65,7 @@ func (a *app) await(ctx context.Context, c client.Client, name string, timeout t
 		}
 		select {
 		case <-ctx.Done():
-			return last, a.stopped(ctx, name, timeout)
+			return last, stoppedWaiting(ctx, name)
 		case <-time.After(poll):
 		}
 	}
@@ -72,14 +76,14 @@ func withTimeout(ctx context.Context, d time.Duration) (context.Context, context
 	if d <= 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, d, errTimeout)
+	return context.WithTimeoutCause(ctx, d, fmt.Errorf("%w after %s", errTimeout, d))
 }
 
-// stopped says how to follow what goes on without us.
-func (a *app) stopped(ctx context.Context, name string, timeout time.Duration) error {
+// stoppedWaiting says how to follow what goes on without us.
+func stoppedWaiting(ctx context.Context, name string) error {
 	why := error(errInterrupted)
-	if errors.Is(context.Cause(ctx), errTimeout) {
-		why = fmt.Errorf("%w after %s", errTimeout, timeout)
+	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+		why = cause
 	}
 	return next(fmt.Errorf("%w; what was asked for goes on", why), "aim status %s --watch", name)
 }
@@ -122,7 +126,7 @@ func (a *app) ready(ctx context.Context, c client.Client, revision int) goal {
 		case s.Phase == aim.Failed:
 			return false, a.deploymentFailed(closing(ctx, c, s.Name), s)
 		case s.Phase == aim.Stopped:
-			return false, next(failed("deployment %s was stopped: %s", s.Name, s.Reason), "aim deploy %s", s.Model)
+			return false, next(failed("deployment %s was stopped: %s", s.Name, s.Reason), "%s", deployAgain(s))
 		case stuck(s):
 			return false, next(failed("deployment %s: %s", s.Name, s.Reason), "aim status %s", s.Name)
 		}

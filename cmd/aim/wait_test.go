@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/aim-engine/aim"
 )
@@ -88,22 +89,37 @@ func TestFailedDeployment(t *testing.T) {
 
 // A wait that was cut short says how to follow what goes on.
 func TestStoppedWaiting(t *testing.T) {
-	a := newApp(streams{})
 	ctx, cancel := withTimeout(t.Context(), time.Nanosecond)
 	defer cancel()
 	<-ctx.Done()
-	err := a.stopped(ctx, "q", time.Second)
+	err := stoppedWaiting(ctx, "q")
 	require.Equal(t, exitTimeout, codeOf(err))
-	require.ErrorContains(t, err, "after 1s; what was asked for goes on")
+	require.ErrorContains(t, err, "after 1ns; what was asked for goes on")
 	require.Equal(t, "aim status q --watch", nextOf(err))
 }
 
 func TestAdvice(t *testing.T) {
 	for phase, want := range map[aim.Phase]string{
-		aim.Ready: "aim logs q", aim.Pulling: "aim status q --watch", aim.Stopped: "aim deploy m/m", aim.Failed: "aim events q",
+		aim.Ready: "aim logs q", aim.Pulling: "aim status q --watch", aim.Stopped: "aim deploy m/q", aim.Failed: "aim events q",
 	} {
-		require.Equal(t, want, adviceFor(withReplicas(phase, phase)))
+		s := withReplicas(phase, phase)
+		s.Model, s.Name = "m/q", "q"
+		require.Equal(t, want, adviceFor(s))
 	}
+	require.Equal(t, "aim deploy m/m --name q", deployAgain(aim.Status{Model: "m/m", Name: "q"}))
+}
+
+// What a workflow said last is not true any more once it was ended from outside.
+func TestCutShort(t *testing.T) {
+	s := cutShort(withReplicas(aim.Ready, aim.Ready, aim.Stopped), enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)
+	require.Equal(t, aim.Failed, s.Phase)
+	require.Contains(t, s.Reason, "Terminated")
+	require.Equal(t, aim.Stopping, s.Replicas[0].Phase)
+	require.Empty(t, s.Replicas[0].Endpoint)
+	require.Equal(t, aim.Stopped, s.Replicas[1].Phase)
+
+	failed := withReplicas(aim.Failed, aim.Failed)
+	require.Equal(t, failed, cutShort(failed, enums.WORKFLOW_EXECUTION_STATUS_FAILED), "it told its end itself")
 }
 
 func TestFindAttempt(t *testing.T) {

@@ -26,6 +26,13 @@ type Live struct {
 // NewLive shows on o, which should be stderr: stdout is for data.
 func NewLive(o *Output) *Live { return &Live{out: o, told: map[string]string{}} }
 
+// Known takes these items as told before: a pipe is told only what changes.
+func (l *Live) Known(items []Item) {
+	for _, item := range items {
+		l.told[item.Key] = item.Fact
+	}
+}
+
 // Show replaces the block by these items.
 func (l *Live) Show(items []Item) {
 	if !l.out.terminal {

@@ -57,6 +57,15 @@ func TestPipeHearsFactsOnce(t *testing.T) {
 	require.Equal(t, "pulling\npulled\n", b.String())
 }
 
+// What was known before is not told again; what has changed since is.
+func TestPipeDoesNotHearWhatWasKnown(t *testing.T) {
+	o, b := pipe()
+	live := NewLive(o)
+	live.Known([]Item{{Key: "0 pull", Fact: "pulled"}, {Key: "0 start", Fact: "starting"}})
+	live.Show([]Item{{Key: "0 pull", Fact: "pulled"}, {Key: "0 start", Fact: "started"}})
+	require.Equal(t, "started\n", b.String())
+}
+
 // A terminal gets the block drawn over the last one; what is left of a longer
 // one is wiped.
 func TestTerminalIsRedrawn(t *testing.T) {
