@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,6 +34,9 @@ func TestTerminatedAndResetWorkflowsLeaveNothing(t *testing.T) {
 	terminate(workflows.DeploymentID("deployment"))
 	terminate(workflows.ReplicaID("replica", 0))
 	must(t, reset(ctx, s, workflows.ReplicaID("reset", 0)))
+	for _, n := range []string{"both", "deployment"} {
+		checkToldAsFailed(t, ctx, s, n)
+	}
 
 	for _, n := range []string{"both", "deployment"} {
 		must(t, stack.Eventually(ctx, func() (bool, error) {
@@ -47,6 +52,23 @@ func TestTerminatedAndResetWorkflowsLeaveNothing(t *testing.T) {
 		})
 		must(t, err)
 		checkServes(t, s, status)
+	}
+}
+
+// checkToldAsFailed: the last word of a terminated workflow was "Ready", and
+// must not be told as what is.
+func checkToldAsFailed(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	t.Helper()
+	var status aim.Status
+	r := s.Aim(ctx, "status", name, "-o", "json")
+	if err := json.Unmarshal([]byte(r.Out), &status); err != nil {
+		t.Fatalf("aim status %s: %v: %+v", name, err, r)
+	}
+	if status.Phase != aim.Failed || !strings.Contains(status.Reason, "Terminated") || status.Replicas[0].Endpoint != "" {
+		t.Errorf("a terminated deployment is told as %s (%s), at %q", status.Phase, status.Reason, status.Replicas[0].Endpoint)
+	}
+	if list := s.Aim(ctx, "ps", "-o", "jsonl"); !strings.Contains(list.Out, `"`+name+`"`) {
+		t.Errorf("aim ps hides the failed %s: %s", name, list.Out)
 	}
 }
 
