@@ -11,9 +11,10 @@ type Request struct {
 	UID        string            `json:"uid"`
 	Ordinal    int               `json:"ordinal"`
 	Token      string            `json:"token"` // of the attempt that asks
-	GPUs       int               `json:"gpus"`  // per node (rank)
+	GPUs       int               `json:"gpus"`  // per node (rank); 0 with no ShareBytes = none, only CPUs and memory
 	Nodes      int               `json:"nodes"` // ranks; 1 unless the replica spans nodes
 	GPUType    string            `json:"gpu_type,omitempty"`
+	GPUTypes   []string          `json:"gpu_types,omitempty"`   // or any of these, beside GPUType
 	VRAMBytes  uint64            `json:"vram_bytes,omitempty"`  // least memory of each GPU
 	ShareBytes uint64            `json:"share_bytes,omitempty"` // this much memory of one GPU instead of whole GPUs
 	CPUs       int               `json:"cpus,omitempty"`

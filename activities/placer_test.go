@@ -244,6 +244,24 @@ func TestARefusalIsLearnt(t *testing.T) {
 	}
 }
 
+// A claim may fail for other reasons than a refusal: the node was lost, or its
+// answer. The next attempt of the replica shows that the first is over.
+func TestANewAttemptEndsWhatWasAssumedForTheOneBefore(t *testing.T) {
+	p := settledPlacer(fleetNode("n1", 1))
+	first := wants("a", 1, 1)
+	if d := p.Place(first); d.Outcome != aim.Place {
+		t.Fatal(d)
+	}
+	second := first
+	second.Token = "token-of-the-second-attempt"
+	if d := p.Place(second); d.Outcome != aim.Place {
+		t.Errorf("the second attempt stands behind the first: %s", d)
+	}
+	if d := p.Place(wants("b", 1, 2)); d.Outcome != aim.Wait {
+		t.Errorf("what the second attempt was given was given away: %s", d)
+	}
+}
+
 // A proposal that nobody takes up does not hold its GPUs for ever.
 func TestTickEndsWhatWasOnlyAssumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -12,37 +11,76 @@ import (
 //
 //	Place -> assumed -> confirmed: the node's inventory shows the claim
 //	                 -> refused:   a node did not admit it
+//	                 -> replaced:  the replica asks again with another attempt
 //	                 -> expired:   nothing was heard for AssumeFor
 type assumption struct {
 	request aim.Request
-	ranks   map[string]share // by node; those not confirmed yet
+	pledges []*pledge // ranks that are not confirmed yet
 	since   time.Time
+	over    bool
+
+	// Most placements have one rank; it needs no memory of its own.
+	first   pledge
+	ofFirst [1]*pledge
 }
 
-// share is one rank of a placement.
-type share struct {
-	rank int
-	gpus []string
+// pledge is one rank of an assumption.
+type pledge struct {
+	of    *assumption
+	node  string
+	rank  int
+	ids   []string
+	gpus  mask // the same on the node's chassis
+	share uint64
+	perch *perch
 }
 
-func (s *Scheduler) assume(req aim.Request, p *aim.Placement, now time.Time) {
-	a := &assumption{request: req, ranks: map[string]share{}, since: now}
-	for i, r := range p.Ranks {
-		a.ranks[r.Node] = share{rank: i, gpus: r.GPUs}
-		s.changed(r.Node)
+func (p *pledge) home() home { return home{p.of.request.UID, p.of.request.Deployment} }
+
+// assume counts a placement as taken.
+func (s *Scheduler) assume(req *aim.Request, p *aim.Placement, chosen []candidate, now time.Time) {
+	a := &assumption{request: *req, since: now}
+	a.pledges = a.ofFirst[:0]
+	for i := range chosen {
+		l := &a.first
+		if i > 0 {
+			l = &pledge{}
+		}
+		m, r := chosen[i].m, &p.Ranks[i]
+		*l = pledge{of: a, node: m.node.ID, rank: i, ids: r.GPUs, gpus: chosen[i].rating.choice.devices, share: r.ShareBytes}
+		a.pledges = append(a.pledges, l)
+		s.x.pledge(m, l)
 	}
 	s.assumed[req.Token] = a
+	s.expiring = append(s.expiring, a)
+	s.epoch++
 }
 
-// confirm ends the assumption about this node: its own claim counts now.
-func (s *Scheduler) confirm(token, node string) {
-	a, ok := s.assumed[token]
-	if !ok {
-		return
-	}
-	delete(a.ranks, node)
-	if len(a.ranks) == 0 {
-		delete(s.assumed, token)
+func (x *index) pledge(m *member, p *pledge) {
+	m.pledged = append(m.pledged, p)
+	p.perch = x.perch(m, p.home(), p.of.request.Ordinal)
+	x.move(m)
+}
+
+func (x *index) unpledge(m *member, p *pledge) {
+	i := slices.Index(m.pledged, p)
+	m.pledged = slices.Delete(m.pledged, i, i+1)
+	x.unperch(p.perch)
+}
+
+// confirm ends what is assumed about a node that shows the claims by now: its
+// own word counts.
+func (s *Scheduler) confirm(m *member) {
+	for i := len(m.pledged) - 1; i >= 0; i-- {
+		p := m.pledged[i]
+		if !slices.ContainsFunc(m.node.Claims, func(c aim.Claim) bool { return c.Token == p.of.request.Token }) {
+			continue
+		}
+		s.x.unpledge(m, p)
+		p.of.pledges = slices.DeleteFunc(p.of.pledges, func(o *pledge) bool { return o == p })
+		if len(p.of.pledges) == 0 {
+			s.end(p.of)
+		}
 	}
 }
 
@@ -51,72 +89,85 @@ func (s *Scheduler) confirm(token, node string) {
 // The node id is checked so that a late refusal of an earlier placement does
 // not undo a later one elsewhere.
 func (s *Scheduler) Refused(token, node string) {
-	if a, ok := s.assumed[token]; ok {
-		if _, there := a.ranks[node]; there {
-			s.forget(token)
-		}
+	if a, ok := s.assumed[token]; ok && slices.ContainsFunc(a.pledges, func(p *pledge) bool { return p.node == node }) {
+		s.forget(token)
 	}
 }
 
 // Expire ends assumptions that nothing was heard of for AssumeFor, and returns
-// their tokens in order.
+// their tokens, the oldest first.
 func (s *Scheduler) Expire(now time.Time) []string {
 	var expired []string
-	for _, token := range slices.Sorted(maps.Keys(s.assumed)) {
-		if now.Sub(s.assumed[token].since) >= s.opts.AssumeFor {
-			s.forget(token)
-			expired = append(expired, token)
+	for len(s.expiring) > 0 {
+		a := s.expiring[0]
+		if !a.over && now.Sub(a.since) < s.opts.AssumeFor {
+			break
+		}
+		s.expiring[0] = nil
+		s.expiring = s.expiring[1:]
+		if !a.over {
+			expired = append(expired, a.request.Token)
+			s.forget(a.request.Token)
 		}
 	}
 	return expired
 }
 
+// forget ends an assumption, and with it what it held.
 func (s *Scheduler) forget(token string) {
 	a, ok := s.assumed[token]
 	if !ok {
 		return
 	}
-	delete(s.assumed, token)
-	for node := range a.ranks {
-		s.changed(node)
+	for _, p := range a.pledges {
+		if m := s.x.byID[p.node]; m != nil {
+			s.x.unpledge(m, p)
+			s.x.move(m)
+			s.touch(m)
+		}
 	}
+	s.end(a)
 }
 
-// changed makes the node's view be prepared again.
-func (s *Scheduler) changed(node string) {
-	if m, ok := s.nodes[node]; ok {
-		m.counted = nil
-	}
+func (s *Scheduler) end(a *assumption) {
+	a.over = true
+	delete(s.assumed, a.request.Token)
 }
 
-// count returns the node with the assumed claims on top of its own. The report
-// itself stays as it is.
-func (s *Scheduler) count(reported aim.FleetNode) *aim.FleetNode {
-	n := reported
-	n.Claims = slices.Clip(n.Claims)
-	for _, token := range slices.Sorted(maps.Keys(s.assumed)) {
-		a := s.assumed[token]
-		part, here := a.ranks[n.ID]
-		if !here {
+// replace ends what is assumed for an earlier attempt of the same replica: it
+// would not ask again with a new token if that attempt were still on its way.
+func (s *Scheduler) replace(req *aim.Request) {
+	for _, p := range s.x.homes[home{req.UID, req.Deployment}] {
+		if p.ordinal != req.Ordinal {
 			continue
 		}
-		n.Claims = append(n.Claims, a.claim(part))
-		n.ClaimCPUs += a.request.CPUs
-		n.ClaimBytes += a.request.HostBytes
-		if !slices.Contains(n.Models, a.request.Model) {
-			n.DiskFree -= min(n.DiskFree, a.request.DiskBytes)
+		for _, l := range p.m.pledged {
+			r := &l.of.request
+			if r.UID == req.UID && r.Deployment == req.Deployment && r.Ordinal == req.Ordinal && r.Token != req.Token {
+				s.forget(r.Token)
+				return // there is one at most: each has replaced the one before
+			}
 		}
 	}
-	return &n
+}
+
+// remember attaches what is assumed about a node that has come back.
+func (s *Scheduler) remember(m *member) {
+	for _, a := range s.expiring {
+		for _, p := range a.pledges {
+			if !a.over && p.node == m.node.ID {
+				p.gpus = m.devicesOf(p.ids)
+				s.x.pledge(m, p)
+			}
+		}
+	}
 }
 
 // claim is the claim that the node is about to make.
-func (a *assumption) claim(part share) aim.Claim {
+func (p *pledge) claim() aim.Claim {
+	r := &p.of.request
 	return aim.Claim{
-		Identity: aim.Identity{
-			Deployment: a.request.Deployment, UID: a.request.UID, Ordinal: a.request.Ordinal,
-			Rank: part.rank, Token: a.request.Token,
-		},
-		GPUs: part.gpus, CPUs: a.request.CPUs, HostBytes: a.request.HostBytes,
+		Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Ordinal: r.Ordinal, Rank: p.rank, Token: r.Token},
+		GPUs:     p.ids, ShareBytes: p.share, CPUs: r.CPUs, HostBytes: r.HostBytes,
 	}
 }

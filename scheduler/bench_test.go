@@ -2,42 +2,117 @@ package scheduler
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"testing"
 	"time"
 
 	"github.com/aim-engine/aim"
 )
 
-// halfFull makes a fleet of 8-GPU nodes of which i mod 8 GPUs are claimed.
-func halfFull(b *testing.B, nodes int) aim.Fleet {
-	b.Helper()
-	var f aim.Fleet
-	for i := range nodes {
-		n := aim.FleetNode{Liveness: aim.Alive}
-		n.ID, n.Runtimes, n.DiskFree = fmt.Sprintf("n%05d", i), []string{"docker"}, 1<<40
-		for g := range 8 {
-			numa, render, vram := g/4, g, uint64(192<<30)
-			id := fmt.Sprintf("GPU-%05d-%d", i, g)
-			n.GPUs = append(n.GPUs, aim.GPU{
-				ID: id, PCI: fmt.Sprint(g), Type: "MI300X", Partitions: 1, Health: aim.HealthOK,
-				CPUNode: &numa, RenderMinor: &render, VRAMBytes: &vram, Hive: "h",
-			})
-			if g < i%8 {
-				n.Claims = append(n.Claims, aim.Claim{Identity: aim.Identity{Deployment: "d", UID: "u", Ordinal: g, Token: id}, GPUs: []string{id}})
-			}
-		}
-		f.Nodes = append(f.Nodes, n)
+// benchNode is a node of eight MI300X in two NUMA nodes, all joined by xGMI.
+func benchNode(i int) aim.FleetNode {
+	n := aim.FleetNode{Liveness: aim.Alive}
+	n.ID, n.Runtimes, n.DiskFree = fmt.Sprintf("n%05d", i), []string{"docker"}, 10<<40
+	n.CPUs, n.HostBytes, n.Images = 192, 2<<40, []string{"vllm"}
+	if i%4 == 0 {
+		n.Models = []string{"qwen"}
 	}
-	return f
+	for g := range 8 {
+		numa, render, vram := g/4, g, uint64(192<<30)
+		n.GPUs = append(n.GPUs, aim.GPU{
+			ID: fmt.Sprintf("GPU-%05d-%d", i, g), PCI: fmt.Sprint(g), Type: "MI300X", Partitions: 1, Health: aim.HealthOK,
+			CPUNode: &numa, RenderMinor: &render, VRAMBytes: &vram, Hive: "h",
+		})
+	}
+	return n
 }
 
-// BenchmarkPlace is one decision from a fleet that has to be prepared first.
+// churn is a fleet on which replicas of the usual sizes come and go.
+type churn struct {
+	s            *Scheduler
+	rand         *rand.Rand
+	live         []aim.Request
+	used, number int
+}
+
+func newChurn(nodes int) *churn {
+	c := &churn{s: New(Options{AssumeFor: 1000 * time.Hour}), rand: rand.New(rand.NewPCG(1, 2))}
+	for i := range nodes {
+		c.s.Apply(benchNode(i))
+	}
+	return c
+}
+
+func (c *churn) next() aim.Request {
+	c.number++
+	gpus := []int{1, 1, 1, 1, 2, 2, 4, 8}[c.rand.IntN(8)]
+	r := aim.Request{
+		Deployment: fmt.Sprint("d", c.number), UID: "u", Token: fmt.Sprint("t", c.number), GPUs: gpus, Nodes: 1, GPUType: "MI300X",
+		VRAMBytes: 100 << 30, CPUs: 16 * gpus, HostBytes: uint64(gpus) * 64 << 30, DiskBytes: uint64(gpus) * 100 << 30,
+		AskedAt: int64(c.number), Image: "vllm",
+	}
+	if c.number%4 == 0 {
+		r.Model = "qwen"
+	}
+	return r
+}
+
+func (c *churn) place(r aim.Request) aim.Decision {
+	d := c.s.Place(r, time.Time{})
+	if d.Outcome == aim.Place {
+		c.live = append(c.live, r)
+		c.used += r.GPUs
+	}
+	return d
+}
+
+// hold ends replicas at random until so many GPUs are taken at most.
+func (c *churn) hold(gpus int) {
+	for c.used > gpus {
+		i := c.rand.IntN(len(c.live))
+		r := c.live[i]
+		c.live[i] = c.live[len(c.live)-1]
+		c.live = c.live[:len(c.live)-1]
+		c.used -= r.GPUs
+		c.s.Cancel(r.Token)
+	}
+}
+
+// BenchmarkScheduler is one decision, and the end of as many replicas as it
+// takes to keep the fleet as full as it was.
+func BenchmarkScheduler(b *testing.B) {
+	for _, nodes := range []int{100, 1000, 10_000} {
+		for _, percent := range []int{50, 95} {
+			b.Run(fmt.Sprintf("nodes=%d/full=%d", nodes, percent), func(b *testing.B) {
+				c := newChurn(nodes)
+				gpus := nodes * 8 * percent / 100
+				for c.used < gpus {
+					c.place(c.next())
+				}
+				for range 10_000 { // until the states have settled and the outlook has learnt
+					c.place(c.next())
+					c.hold(gpus)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					c.place(c.next())
+					c.hold(gpus)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkPlace is one decision on a fleet that has to be prepared first.
 func BenchmarkPlace(b *testing.B) {
-	for _, nodes := range []int{10, 100, 1000} {
+	for _, nodes := range []int{10, 1000} {
 		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
-			fleet := halfFull(b, nodes)
+			c := newChurn(nodes)
+			for c.used < nodes*4 {
+				c.place(c.next())
+			}
+			fleet := c.s.Snapshot()
 			req := aim.Request{Deployment: "new", UID: "new", Token: "t", GPUs: 2, GPUType: "MI300X"}
-			b.ReportAllocs()
 			for b.Loop() {
 				if d := Place(req, fleet); d.Outcome != aim.Place {
 					b.Fatal(d)
@@ -47,25 +122,23 @@ func BenchmarkPlace(b *testing.B) {
 	}
 }
 
-// BenchmarkScheduler is one decision of a Scheduler that knows the fleet, and
-// the refusal that makes room again.
-func BenchmarkScheduler(b *testing.B) {
-	for _, nodes := range []int{10, 100, 1000, 10_000} {
-		b.Run(fmt.Sprintf("nodes=%d", nodes), func(b *testing.B) {
-			s := New(Options{})
-			for _, n := range halfFull(b, nodes).Nodes {
-				s.Apply(n)
-			}
-			req := aim.Request{Deployment: "new", UID: "new", Token: "t", GPUs: 2, GPUType: "MI300X"}
-			now := time.Unix(0, 0)
-			b.ReportAllocs()
-			for b.Loop() {
-				d := s.Place(req, now)
-				if d.Outcome != aim.Place {
-					b.Fatal(d)
-				}
-				s.Refused("t", d.Placement.Ranks[0].Node)
-			}
-		})
+// BenchmarkApply is the news that a claim of one node has come or gone.
+func BenchmarkApply(b *testing.B) {
+	s := New(Options{})
+	var news [2][]aim.FleetNode
+	for i := range 10_000 {
+		n := benchNode(i)
+		s.Apply(n)
+		news[0] = append(news[0], n)
+		n = benchNode(i)
+		n.Claims = []aim.Claim{{Identity: aim.Identity{Deployment: "d", UID: "u", Token: n.ID}, GPUs: []string{n.GPUs[3].ID}}}
+		news[1] = append(news[1], n)
+	}
+	s.Place(aim.Request{GPUs: 1}, time.Time{})
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		s.Apply(news[1-i/10_000%2][i%10_000])
+		i++
 	}
 }

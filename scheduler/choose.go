@@ -5,8 +5,16 @@ import (
 	"slices"
 )
 
-// choice is a set of GPUs of one pool. Less is better in every number, and they
-// count in this order.
+// ask is a question for GPUs of one layout; rails are the boards that other
+// ranks of a gang use, 0 = none.
+type ask struct {
+	free  mask
+	n     int
+	rails uint64
+}
+
+// choice is a set of GPUs of one layout. Less is better in every number, and
+// they count in this order.
 type choice struct {
 	missing   int    // pairs of boards without an xGMI link: collectives would cross PCIe
 	span      int    // NUMA nodes touched
@@ -14,56 +22,61 @@ type choice struct {
 	leftNUMA  int    // free GPUs left in the NUMA nodes touched: fours and twos stay whole
 	offRail   int    // boards at other positions than those of the other ranks
 	boards    uint64 // a bit each; lowest addresses win ties
-	devices   []int  // in pool.devices, by address
+	devices   mask
 }
 
-// maxSets bounds the sets tried on one node: C(16,8) is 12,870, and machines of
-// eight GPUs have at most 70.
-const maxSets = 20_000
+const (
+	// maxSets bounds the sets tried for one question: C(16,8) is 12,870, and
+	// machines of eight GPUs have at most 70.
+	maxSets = 20_000
+	// maxChosen bounds what a layout remembers: eight GPUs have 256 free masks and
+	// 8 counts; partitions have far more, and most of them never come again.
+	maxChosen = 4096
+)
 
-// choose finds the best n free GPUs with the memory. The pool must have them.
-// It takes the fewest boards that hold n (a partition's neighbours are nearest)
-// and, of all sets of so many boards, the best in choice's order.
-func choose(p *pool, n int, vram, rails uint64) choice {
-	free := p.freeByBoard(vram)
+// choose finds the best n of the free GPUs, which must be as many. It takes the
+// fewest boards that hold n (a partition's neighbours are nearest) and, of all
+// sets of so many boards, the best in choice's order. What it has found once it
+// remembers.
+func (l *layout) choose(free mask, n int, rails uint64) *choice {
+	q := ask{free, n, rails}
+	if c, ok := l.chosen[q]; ok {
+		return c
+	}
+	if len(l.chosen) == maxChosen {
+		clear(l.chosen)
+	}
+	c := l.search(q)
+	l.chosen[q] = c
+	return c
+}
+
+func (l *layout) search(q ask) *choice {
+	free := make([]int, len(l.boards)) // devices, by board
 	var usable []int
 	most := 1
-	for b, devices := range free {
-		if len(devices) > 0 {
+	for b := range l.boards {
+		if free[b] = l.boards[b].devices.and(q.free).count(); free[b] > 0 {
 			usable = append(usable, b)
-			most = max(most, len(devices))
+			most = max(most, free[b])
 		}
 	}
-	for k := (n + most - 1) / most; k <= len(usable); k++ {
-		var best choice
-		found := false
+	for k := (q.n + most - 1) / most; k <= len(usable); k++ {
+		var best *choice
 		for set := range sets(usable, k) {
-			if total(free, set) < n {
+			if total(free, set) < q.n {
 				continue
 			}
-			if c := p.rate(set, free, n, rails); !found || c.less(best) {
-				best, found = c, true
+			if c := l.rate(set, free, q); best == nil || c.less(best) {
+				best = &c
 			}
 		}
-		if found {
-			best.devices = take(free, best.boards, n)
+		if best != nil {
+			best.devices = l.take(q, free, best.boards)
 			return best
 		}
 	}
-	return choice{}
-}
-
-// freeByBoard lists the free GPUs with the memory, board by board.
-func (p *pool) freeByBoard(vram uint64) [][]int {
-	free := make([][]int, len(p.boards))
-	for b := range p.boards {
-		for _, d := range p.boards[b].devices {
-			if p.devices[d].free && p.devices[d].suits(vram) {
-				free[b] = append(free[b], d)
-			}
-		}
-	}
-	return free
+	return &choice{}
 }
 
 // sets yields all sets of k of these boards, as masks. Where that would be more
@@ -129,36 +142,36 @@ func binomial(n, k int) int {
 	return c
 }
 
-func total(free [][]int, set uint64) int {
+func total(free []int, set uint64) int {
 	sum := 0
 	for s := set; s != 0; s &= s - 1 {
-		sum += len(free[bits.TrailingZeros64(s)])
+		sum += free[bits.TrailingZeros64(s)]
 	}
 	return sum
 }
 
 // rate fills in the numbers of a set of boards that n GPUs are taken from.
-func (p *pool) rate(set uint64, free [][]int, n int, rails uint64) choice {
-	c := choice{boards: set, leftBoard: total(free, set) - n}
+func (l *layout) rate(set uint64, free []int, q ask) choice {
+	c := choice{boards: set, leftBoard: total(free, set) - q.n}
 	var touched uint64 // boards of the NUMA nodes that the set lies in
 	for s := set; s != 0; s &= s - 1 {
 		b := bits.TrailingZeros64(s)
 		others := s &^ (1 << b) // those after b: each pair counts once
-		c.missing += bits.OnesCount64(others &^ p.boards[b].linked)
+		c.missing += bits.OnesCount64(others &^ l.boards[b].linked)
 		if touched&(1<<b) == 0 {
-			touched |= p.boards[b].near
+			touched |= l.boards[b].near
 			c.span++
 		}
 	}
-	c.leftNUMA = total(free, touched) - n
-	if rails != 0 {
-		c.offRail = bits.OnesCount64(set &^ rails)
+	c.leftNUMA = total(free, touched) - q.n
+	if q.rails != 0 {
+		c.offRail = bits.OnesCount64(set &^ q.rails)
 	}
 	return c
 }
 
-func (c choice) less(o choice) bool {
-	for _, d := range []int{
+func (c *choice) less(o *choice) bool {
+	for _, d := range [...]int{
 		c.missing - o.missing, c.span - o.span, c.leftBoard - o.leftBoard,
 		c.leftNUMA - o.leftNUMA, c.offRail - o.offRail,
 	} {
@@ -172,16 +185,21 @@ func (c choice) less(o choice) bool {
 
 // take picks n GPUs of the boards: boards with the fewest free ones are used up
 // first, so that what is left over is left on one board.
-func take(free [][]int, set uint64, n int) []int {
+func (l *layout) take(q ask, free []int, set uint64) mask {
 	var boards []int
 	for s := set; s != 0; s &= s - 1 {
 		boards = append(boards, bits.TrailingZeros64(s))
 	}
-	slices.SortStableFunc(boards, func(a, b int) int { return len(free[a]) - len(free[b]) })
-	var devices []int
+	slices.SortStableFunc(boards, func(a, b int) int { return free[a] - free[b] })
+	var taken mask
+	n := 0
 	for _, b := range boards {
-		devices = append(devices, free[b][:min(len(free[b]), n-len(devices))]...)
+		for d := range l.boards[b].devices.and(q.free).all {
+			if n < q.n {
+				taken.add(d)
+				n++
+			}
+		}
 	}
-	slices.Sort(devices)
-	return devices
+	return taken
 }

@@ -12,32 +12,27 @@ import (
 // that knows neither masks nor boards.
 func TestChoiceIsTheBestSet(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var fleet aim.Fleet
 		n := drawAnyNode(t, "n0")
 		for i := range n.GPUs {
 			n.GPUs[i].Type = "MI300X"
 		}
 		n.GPUs = slices.DeleteFunc(n.GPUs, func(g aim.GPU) bool { return g.Partitions != 1 })
-		fleet.Nodes = append(fleet.Nodes, n)
-		v := viewsOf(fleet)[0]
-		if len(v.pools) == 0 {
-			t.Skip("no whole GPU")
-		}
-		p := &v.pools[0]
-		_, free := p.count(0)
-		if free == 0 {
+		x := newIndex()
+		m := x.apply(n)
+		x.settle()
+		if len(m.chassis.pools) == 0 || m.class.free.count() == 0 {
 			t.Skip("no free GPU")
 		}
-		want := rapid.IntRange(1, free).Draw(t, "n")
-		got := choose(p, want, 0, 0)
-		for subset := range subsets(freeGPUs(fleet.Nodes[0]), want) {
+		want := rapid.IntRange(1, m.class.free.count()).Draw(t, "n")
+		got := m.chassis.pools[0].choose(m.class.free, want, 0)
+		for subset := range subsets(freeGPUs(n), want) {
 			if missing, span := slowRating(subset); missing < got.missing || missing == got.missing && span < got.span {
 				t.Fatalf("chose %+v, but %d GPUs with %d pairs missing and %d NUMA nodes exist", got, want, missing, span)
 			}
 		}
 		var chosen []aim.GPU
-		for _, d := range got.devices {
-			chosen = append(chosen, *p.devices[d].gpu)
+		for d := range got.devices.all {
+			chosen = append(chosen, *m.gpu(d))
 		}
 		if missing, span := slowRating(chosen); len(chosen) != want || missing != got.missing || span != got.span {
 			t.Fatalf("chose %+v for %d; counted %d pairs missing, %d NUMA nodes", got, want, missing, span)

@@ -19,7 +19,7 @@ import (
 //	q u x ?  quarantined, unhealthy,  A..P     the same, its server is stopping
 //	         a stranger's, not readable
 //
-// Keys: live, cordon ("_" is a blank), label.<key>, cpus, claimcpus, host, hostfree,
+// Keys: shares=yes, share.<deployment>=<GiB> (its claims are shares), live, cordon ("_" is a blank), label.<key>, cpus, claimcpus, host, hostfree,
 // claimhost, disk, vram (GiB), mode (CPX/NPS4), xgmi (none, halves), model,
 // image, runtime.
 func drawNode(t *testing.T, line string) aim.FleetNode {
@@ -34,6 +34,7 @@ func drawNode(t *testing.T, line string) aim.FleetNode {
 	n.CPUs, n.ClaimCPUs = number(t, args["cpus"]), number(t, args["claimcpus"])
 	n.HostBytes, n.HostFree, n.ClaimBytes = gib(t, args["host"]), gib(t, args["hostfree"]), gib(t, args["claimhost"])
 	n.DiskFree = gib(t, or(args["disk"], "1000"))
+	n.Shares = args["shares"] != ""
 	n.Labels = map[string]string{}
 	for k, v := range args {
 		if key, ok := strings.CutPrefix(k, "label."); ok {
@@ -52,6 +53,9 @@ func drawNode(t *testing.T, line string) aim.FleetNode {
 		d.draw(fields[2])
 	}
 	d.link(args["xgmi"])
+	for i := range n.Claims {
+		n.Claims[i].ShareBytes = gib(t, args["share."+n.Claims[i].Deployment])
+	}
 	return n
 }
 

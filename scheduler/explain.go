@@ -1,10 +1,9 @@
 package scheduler
 
 import (
-	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
-	"strings"
 
 	"github.com/aim-engine/aim"
 )
@@ -17,181 +16,190 @@ const (
 	maxCures  = 3
 )
 
-// explainPlaced makes the decision for the best `ranks` of these candidates.
-func explainPlaced(w wish, all []assessment, ranked []scored, ranks int) aim.Decision {
-	d := aim.Decision{Outcome: aim.Place, Nodes: len(all), Placement: &aim.Placement{}}
-	chosen := slices.Clone(ranked[:ranks])
-	for _, s := range chosen {
-		d.Placement.Ranks = append(d.Placement.Ranks, aim.Rank{Node: s.view.node.ID, GPUs: s.gpuIDs()})
+// explainPlaced makes the decision for the first `ranks` of these candidates,
+// which are the best of those that fit.
+func (v *round) explainPlaced(found []candidate, ranks int) aim.Decision {
+	p := newPlacement(ranks)
+	p.Why = v.why(found[:ranks])
+	for i := range p.Ranks {
+		c := &found[i]
+		p.Ranks[i] = aim.Rank{Node: c.m.node.ID, GPUs: c.m.named(c.rating.choice.devices), ShareBytes: v.s.share}
 	}
-	d.Placement.Why = why(w, chosen, len(ranked), len(all))
-	reasons := reasonsOf(all)
-	for _, s := range ranked[ranks:] {
-		reasons.add(len(rules), "score", "that would fit too but scored no better", s.view.node.ID)
-	}
-	d.Reasons = reasons.list()
-	for _, s := range ranked[:min(len(ranked), maxScores)] {
-		d.Scores = append(d.Scores, s.score)
+	d := aim.Decision{Outcome: aim.Place, Nodes: len(v.x.order), Placement: p}
+	d.Reasons = v.reasons(found, ranks, "score", "that would fit too but scored no better")
+	d.Scores = make([]aim.NodeScore, min(len(found), maxScores))
+	for i := range d.Scores {
+		d.Scores[i] = found[i].explained()
 	}
 	return d
+}
+
+// newPlacement makes room for the ranks; most placements have one, and then take
+// one piece of memory.
+func newPlacement(ranks int) *aim.Placement {
+	if ranks > 1 {
+		return &aim.Placement{Ranks: make([]aim.Rank, ranks)}
+	}
+	one := &struct {
+		aim.Placement
+		rank [1]aim.Rank
+	}{}
+	one.Ranks = one.rank[:]
+	return &one.Placement
 }
 
 // explainNone makes the decision when too few nodes fit: wait or impossible.
-func explainNone(w wish, all []assessment) aim.Decision {
-	d := aim.Decision{Outcome: aim.Wait, Nodes: len(all)}
-	if len(all) > 0 && possible(all) < w.Nodes {
+func (v *round) explainNone(ranks int) aim.Decision {
+	d := aim.Decision{Outcome: aim.Wait, Nodes: len(v.x.order)}
+	if d.Nodes > 0 && v.possible() < ranks {
 		d.Outcome = aim.Impossible
 	}
-	reasons := reasonsOf(all)
-	for _, a := range candidates(all) {
-		text := fmt.Sprintf("that would fit, of %d needed together", w.Nodes)
-		reasons.add(len(rules), "gang", text, a.view.node.ID)
-	}
-	d.Reasons = reasons.list()
-	d.Cures = cures(w, all)
+	d.Reasons = v.reasons(nil, 0, "gang", fmt.Sprintf("that would fit, of %d needed together", ranks))
+	d.Cures = v.cures(ranks)
 	return d
 }
 
-// possible counts the nodes that could hold one rank if they were empty.
-func possible(all []assessment) int {
-	n := 0
-	for _, a := range all {
-		if !a.never() {
-			n++
+// why says in one sentence where the replica goes and what spoke for it.
+func (v *round) why(chosen []candidate) string {
+	var w writer
+	w.Grow(128 * len(chosen))
+	for i := range chosen {
+		if i > 0 {
+			w.text(", ")
+		}
+		w.text(chosen[i].m.node.ID)
+		v.writePositions(&w, &chosen[i])
+	}
+	if len(chosen) == 1 {
+		v.writeTraits(&w, &chosen[0])
+	}
+	fit, nodes := v.fit(), len(v.x.order)
+	switch {
+	case nodes == len(chosen): // there was no choice
+	case fit == len(chosen):
+		w.text("; no other of ").int(nodes).text(" nodes fits")
+	case len(chosen) == 1:
+		w.text("; best of ").int(fit).text(" that fit, of ").int(nodes).text(" nodes")
+	default:
+		w.text("; best ").int(len(chosen)).text(" of ").int(fit).text(" that fit, of ").int(nodes).text(" nodes")
+	}
+	return w.String()
+}
+
+// writePositions names the GPUs by their place in the node's list: " GPUs 0-3,6".
+func (v *round) writePositions(w *writer, c *candidate) {
+	var places mask
+	for d := range c.rating.choice.devices.all {
+		places.add(c.m.chassis.order[d])
+	}
+	n := places.count()
+	switch {
+	case n == 0:
+		return
+	case v.s.share > 0:
+		w.text(", ").text(bytesText(v.s.share)).text(" of GPU ")
+	default:
+		w.text(plural(n, " GPU ", " GPUs "))
+	}
+	from, last := -1, -2
+	for i := range places.all {
+		if i == last+1 {
+			last = i
+			continue
+		}
+		w.run(from, last, ",")
+		from, last = i, i
+	}
+	w.run(from, last, "")
+}
+
+// run writes a run of numbers, if there is one.
+func (w *writer) run(from, last int, end string) {
+	switch {
+	case from < 0:
+		return
+	case from < last:
+		w.int(from).text("-")
+	}
+	w.int(last).text(end)
+}
+
+func (v *round) writeTraits(w *writer, c *candidate) {
+	lead := " ("
+	note := func(text string) *writer {
+		w.text(lead).text(text)
+		lead = ", "
+		return w
+	}
+	choice, boards := c.rating.choice, bits.OnesCount64(c.rating.choice.boards)
+	switch {
+	case boards > 1 && choice.missing == 0:
+		note("joined by xGMI")
+	case boards > 1:
+		note("").int(choice.missing).text(" of ").int(boards * (boards - 1) / 2).text(" pairs without xGMI")
+	}
+	switch {
+	case v.s.gpus > 1 && choice.span == 1:
+		note("in one NUMA node")
+	case choice.span > 1:
+		note("over ").int(choice.span).text(" NUMA nodes")
+	}
+	if c.weights {
+		note("weights cached")
+	}
+	if c.image {
+		note("image cached")
+	}
+	if lead == ", " {
+		w.text(")")
+	}
+}
+
+// reasons lists why every node that is not chosen is not, by rule, then text.
+// Those that fit are counted under the rule given; the best of them are named.
+func (v *round) reasons(found []candidate, ranks int, rule, text string) []aim.Reason {
+	ids := v.ids[:0]
+	for i, n := range v.counts {
+		if n > 0 && (i > 0 || n > ranks) {
+			ids = append(ids, int16(i))
 		}
 	}
-	return n
-}
-
-func (s scored) gpuIDs() []string {
-	ids := make([]string, len(s.choice.devices))
-	for i, d := range s.choice.devices {
-		ids[i] = s.offer.pool.devices[d].gpu.ID
+	for i, n := range v.ownCounts {
+		if n > 0 {
+			ids = append(ids, int16(ownReasons+i))
+		}
 	}
-	return ids
-}
-
-// tally counts nodes by rule and text.
-type tally struct {
-	order  []int // of rules, for each reason
-	counts []aim.Reason
-}
-
-func (t *tally) add(order int, rule, text, node string) {
-	i := slices.IndexFunc(t.counts, func(r aim.Reason) bool { return r.Rule == rule && r.Text == text })
-	if i < 0 {
-		i = len(t.counts)
-		t.counts = append(t.counts, aim.Reason{Rule: rule, Text: text})
-		t.order = append(t.order, order)
+	slices.SortFunc(ids, func(a, b int16) int { return v.reason(a).compare(v.reason(b)) })
+	v.ids = ids
+	out := make([]aim.Reason, len(ids))
+	names := make([]string, len(ids)*maxNames)
+	for i, id := range ids {
+		r := v.reason(id)
+		out[i] = aim.Reason{Rule: rule, Text: text, Count: v.fit() - ranks}
+		if id != fits {
+			out[i].Rule, out[i].Text, out[i].Count = rules[r.rule].name, r.text, v.countOf(id)
+		}
+		out[i].Nodes = names[i*maxNames : i*maxNames : i*maxNames+min(out[i].Count, maxNames)]
+		if id == fits && found != nil {
+			out[i].Nodes = runnersUp(found[ranks:], out[i].Nodes)
+		}
 	}
-	t.counts[i].Count++
-	t.counts[i].Nodes = append(t.counts[i].Nodes, node)
-}
-
-// list orders the reasons by rule, then text, and cuts their lists of nodes.
-func (t *tally) list() []aim.Reason {
-	index := make([]int, len(t.counts))
-	for i := range index {
-		index[i] = i
-	}
-	slices.SortFunc(index, func(a, b int) int {
-		return cmp.Or(cmp.Compare(t.order[a], t.order[b]), cmp.Compare(t.counts[a].Text, t.counts[b].Text))
-	})
-	var out []aim.Reason
-	for _, i := range index {
-		r := t.counts[i]
-		slices.Sort(r.Nodes)
-		r.Nodes = r.Nodes[:min(len(r.Nodes), maxNames)]
-		out = append(out, r)
-	}
+	v.nameNodes(out, ids)
 	return out
 }
 
-// reasonsOf counts every node that some rule turned away, once.
-func reasonsOf(all []assessment) *tally {
-	t := &tally{}
-	for _, a := range all {
-		if !a.fits() {
-			f := a.wrong()
-			t.add(f.rule, rules[f.rule].name, f.text, a.view.node.ID)
-		}
+// runnersUp names the best nodes that were not chosen, by id.
+func runnersUp(others []candidate, names []string) []string {
+	for i := range others[:cap(names)] {
+		names = append(names, others[i].m.node.ID)
 	}
-	return t
+	slices.Sort(names)
+	return names
 }
 
-// why says in one sentence where the replica goes and what spoke for it.
-func why(w wish, chosen []scored, fit, nodes int) string {
-	var places []string
-	for _, s := range chosen {
-		places = append(places, s.view.node.ID+" "+s.positions())
+func (v *round) countOf(id int16) int {
+	if id < ownReasons {
+		return v.counts[id]
 	}
-	text := strings.Join(places, ", ")
-	if traits := traitsOf(w, chosen[0]); len(chosen) == 1 && len(traits) > 0 {
-		text += " (" + strings.Join(traits, ", ") + ")"
-	}
-	switch {
-	case nodes == len(chosen):
-		return text // there was no choice
-	case fit == len(chosen):
-		return text + fmt.Sprintf("; no other of %d nodes fits", nodes)
-	case len(chosen) == 1:
-		return text + fmt.Sprintf("; best of %d that fit, of %d nodes", fit, nodes)
-	}
-	return text + fmt.Sprintf("; best %d of %d that fit, of %d nodes", len(chosen), fit, nodes)
-}
-
-// positions names the GPUs by their place in the node's list: "GPUs 0-3,6".
-func (s scored) positions() string {
-	var index []int
-	for _, d := range s.choice.devices {
-		index = append(index, s.offer.pool.devices[d].index)
-	}
-	slices.Sort(index)
-	var parts []string
-	for i := 0; i < len(index); {
-		j := i
-		for j+1 < len(index) && index[j+1] == index[j]+1 {
-			j++
-		}
-		if j > i {
-			parts = append(parts, fmt.Sprintf("%d-%d", index[i], index[j]))
-		} else {
-			parts = append(parts, fmt.Sprint(index[i]))
-		}
-		i = j + 1
-	}
-	return plural(len(index), "GPU", "GPUs") + " " + strings.Join(parts, ",")
-}
-
-func traitsOf(w wish, s scored) []string {
-	var traits []string
-	boards := len(distinctBoards(s))
-	switch {
-	case boards > 1 && s.choice.missing == 0:
-		traits = append(traits, "joined by xGMI")
-	case boards > 1:
-		traits = append(traits, fmt.Sprintf("%d of %d pairs without xGMI", s.choice.missing, boards*(boards-1)/2))
-	}
-	if w.GPUs > 1 && s.choice.span == 1 {
-		traits = append(traits, "in one NUMA node")
-	} else if s.choice.span > 1 {
-		traits = append(traits, fmt.Sprintf("over %d NUMA nodes", s.choice.span))
-	}
-	if hasModel(w, s.view) {
-		traits = append(traits, "weights cached")
-	}
-	if hasImage(w, s.view) {
-		traits = append(traits, "image cached")
-	}
-	return traits
-}
-
-func distinctBoards(s scored) []string {
-	var keys []string
-	for _, b := range s.offer.pool.boards {
-		if slices.ContainsFunc(b.devices, func(d int) bool { return slices.Contains(s.choice.devices, d) }) {
-			keys = append(keys, b.key)
-		}
-	}
-	return keys
+	return v.ownCounts[id-ownReasons]
 }

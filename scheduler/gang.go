@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/aim-engine/aim"
@@ -11,78 +10,84 @@ import (
 // whose GPUs are of one kind. Every kind in the fleet is tried; the kind with
 // the best sum of scores wins, and one that cannot be placed is explained by
 // the kind that comes nearest.
-func decideGang(w wish, views []*view) aim.Decision {
-	var best []scored
-	var bestAll, nearest []assessment
-	kinds := kindsOf(w, views)
-	for i := range kinds {
-		w.kind = &kinds[i]
-		all := assessAll(w, views)
-		fit := candidates(all)
-		if nearest == nil || nearness(w, all) > nearness(w, nearest) {
-			nearest = all
+func (x *index) decideGang(w *wish) (aim.Decision, []candidate) {
+	var ranks []candidate // of the best kind, with others that would do
+	best, nearest, nearness := int32(0), int32(0), -1
+	for _, k := range x.kindsFor(w.Request) {
+		v := x.begin(w, k)
+		if n := v.nearness(); n > nearness {
+			nearest, nearness = k, n
 		}
-		if len(fit) < w.Nodes {
+		if v.fit() < w.Nodes {
 			continue
 		}
-		ranked := onRails(w, rank(w, fit, 0))
-		if best == nil || sum(ranked[:w.Nodes]) > sum(best[:w.Nodes]) {
-			best, bestAll = ranked, all
+		found := v.best(w.Nodes + maxScores)
+		if best == 0 || scoreOf(found[:w.Nodes]) > scoreOf(ranks[:w.Nodes]) {
+			best, ranks = k, slices.Clone(found)
 		}
 	}
-	if best != nil {
-		return explainPlaced(w, bestAll, best, w.Nodes)
+	if best == 0 {
+		return x.begin(w, nearest).explainNone(w.Nodes), nil
 	}
-	w.kind = nil
-	if nearest == nil {
-		nearest = assessAll(w, views)
+	v := x.begin(w, best)
+	v.onRails(ranks[:w.Nodes])
+	return v.explainPlaced(ranks, w.Nodes), ranks[:w.Nodes]
+}
+
+// kindsFor lists the kinds of GPU that may be tried for a request, in order of
+// their names, numbered from 1.
+func (x *index) kindsFor(r *aim.Request) []int32 {
+	types := typesOf(r)
+	present := map[kind]bool{}
+	for _, c := range x.chassis {
+		for i := range c.pools {
+			present[c.pools[i].kind] = present[c.pools[i].kind] || c.nodes > 0
+		}
 	}
-	return explainNone(w, nearest)
+	var ids []int32
+	for i, k := range x.kinds {
+		if present[k] && (len(types) == 0 || slices.Contains(types, k.gpuType)) {
+			ids = append(ids, int32(i+1))
+		}
+	}
+	slices.SortFunc(ids, func(a, b int32) int { return x.kinds[a-1].compare(x.kinds[b-1]) })
+	return ids
 }
 
 // nearness orders kinds that cannot be placed: by whether they ever could, then
 // by how many nodes fit now.
-func nearness(w wish, all []assessment) int {
-	n := len(candidates(all))
-	if possible(all) >= w.Nodes {
-		n += len(all) + 1
+func (v *round) nearness() int {
+	if v.possible() >= v.w.Nodes {
+		return v.fit() + len(v.x.order) + 1
 	}
-	return n
+	return v.fit()
 }
 
 // onRails chooses GPUs again so that all ranks use those at the same positions
 // where they can: the NIC of the k-th GPU of one node then talks to that of the
-// next over one switch. The best node sets the positions.
-func onRails(w wish, ranked []scored) []scored {
-	fit := make([]assessment, len(ranked))
-	for i, s := range ranked {
-		fit[i] = s.assessment
+// next over one switch. The first rank sets the positions. Nothing that is
+// scored changes by it.
+func (v *round) onRails(ranks []candidate) {
+	if v.s.gpus == 0 {
+		return
 	}
-	return rank(w, fit, ranked[0].choice.boards)
-}
-
-// kindsOf lists the kinds of GPUs that the fleet has of the wanted type.
-func kindsOf(w wish, views []*view) []kind {
-	var kinds []kind
-	for _, v := range views {
-		for i := range v.pools {
-			k := v.pools[i].kind
-			if (w.GPUType == "" || k.gpuType == w.GPUType) && !slices.Contains(kinds, k) {
-				kinds = append(kinds, k)
-			}
+	rails := ranks[0].rating.choice.boards
+	for i := range ranks[1:] {
+		r := &ranks[i+1]
+		c := r.m.class
+		free := c.free.and(v.x.book.offerOf(v.s, c).mask)
+		if choice := r.rating.pool.choose(free, v.s.gpus, rails); choice != r.rating.choice {
+			again := *r.rating
+			again.choice = choice
+			r.rating = &again
 		}
 	}
-	slices.SortFunc(kinds, func(a, b kind) int {
-		return cmp.Or(cmp.Compare(a.gpuType, b.gpuType), cmp.Compare(a.partitions, b.partitions),
-			cmp.Compare(a.compute, b.compute), cmp.Compare(a.memory, b.memory))
-	})
-	return kinds
 }
 
-func sum(ranked []scored) float64 {
-	total := 0.0
-	for _, s := range ranked {
-		total += s.score.Score
+func scoreOf(ranks []candidate) int {
+	sum := 0
+	for i := range ranks {
+		sum += ranks[i].score
 	}
-	return total
+	return sum
 }

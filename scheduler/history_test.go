@@ -26,6 +26,7 @@ func TestRandomHistories(t *testing.T) {
 			"refuse":  h.refuse,
 			"release": h.release,
 			"time":    h.pass,
+			"join":    h.join,
 			"":        h.check,
 		})
 		h.drain(rt)
@@ -49,19 +50,25 @@ func newHistory(t *rapid.T) *history {
 		proposed: map[string]aim.Decision{}, request: map[string]aim.Request{}, waits: map[string]bool{},
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
-		n := aim.FleetNode{Liveness: aim.Alive}
-		n.ID, n.Runtimes, n.CPUs, n.HostBytes, n.DiskFree = fmt.Sprintf("n%d", i), []string{"docker"}, 64, 64<<30, 1<<40
-		for g := range 8 {
-			numa, render, vram := g/4, g, uint64(192<<30)
-			n.GPUs = append(n.GPUs, aim.GPU{
-				ID: fmt.Sprintf("%s-g%d", n.ID, g), PCI: fmt.Sprint(g), Type: "MI300X", Partitions: 1, Health: aim.HealthOK,
-				CPUNode: &numa, RenderMinor: &render, VRAMBytes: &vram, Hive: "h",
-			})
-		}
-		h.nodes[n.ID] = n
-		h.s.Apply(n)
+		id := fmt.Sprintf("n%d", i)
+		h.nodes[id] = historyNode(id)
+		h.s.Apply(h.nodes[id])
 	}
 	return h
+}
+
+func historyNode(id string) aim.FleetNode {
+	n := aim.FleetNode{Liveness: aim.Alive}
+	n.ID, n.Runtimes, n.CPUs, n.HostBytes, n.DiskFree = id, []string{"docker"}, 64, 64<<30, 1<<40
+	n.Shares = true
+	for g := range 8 {
+		numa, render, vram := g/4, g, uint64(192<<30)
+		n.GPUs = append(n.GPUs, aim.GPU{
+			ID: fmt.Sprintf("%s-g%d", id, g), PCI: fmt.Sprint(g), Type: "MI300X", Partitions: 1, Health: aim.HealthOK,
+			CPUNode: &numa, RenderMinor: &render, VRAMBytes: &vram, Hive: "h",
+		})
+	}
+	return n
 }
 
 func (h *history) ask(t *rapid.T) {
@@ -69,7 +76,8 @@ func (h *history) ask(t *rapid.T) {
 	r := aim.Request{
 		Deployment: fmt.Sprint("d", h.n), UID: fmt.Sprint("u", h.n), Token: fmt.Sprint("t", h.n), AskedAt: int64(h.n),
 		GPUs: rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "gpus"), Nodes: rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "ranks"),
-		CPUs: rapid.IntRange(0, 20).Draw(t, "cpus"), Priority: rapid.IntRange(-1, 1).Draw(t, "priority"),
+		ShareBytes: rapid.SampledFrom([]uint64{0, 0, 0, 60 << 30, 120 << 30}).Draw(t, "share"),
+		CPUs:       rapid.IntRange(0, 20).Draw(t, "cpus"), Priority: rapid.IntRange(-1, 1).Draw(t, "priority"),
 	}
 	if r.Nodes > len(h.nodes) {
 		r.Nodes = 1
@@ -83,6 +91,17 @@ func (h *history) ask(t *rapid.T) {
 	h.waits[r.Token] = true
 }
 
+// join lets another node report for the first time.
+func (h *history) join(t *rapid.T) {
+	if len(h.nodes) == 5 {
+		t.Skip("enough nodes")
+	}
+	id := fmt.Sprintf("n%d", len(h.nodes))
+	h.nodes[id] = historyNode(id)
+	h.s.Apply(h.nodes[id])
+	h.turn(t)
+}
+
 func (h *history) turn(t *rapid.T) {
 	for _, g := range h.s.Turn(h.now) {
 		if !h.waits[g.Request.Token] {
@@ -90,6 +109,16 @@ func (h *history) turn(t *rapid.T) {
 		}
 		delete(h.waits, g.Request.Token)
 		h.proposed[g.Request.Token] = g.Decision
+	}
+	h.nobodyOverlooked(t)
+}
+
+// nobodyOverlooked: after a turn there is a reason for everybody who still waits.
+func (h *history) nobodyOverlooked(t *rapid.T) {
+	for token := range h.waits {
+		if w, ok := h.s.Waiting(token); !ok || w.Decision.Outcome == aim.Place {
+			t.Fatalf("%s waits (%v), but fits: %s", token, ok, w.Decision)
+		}
 	}
 }
 
@@ -109,7 +138,8 @@ func (h *history) claim(t *rapid.T) {
 	for i, rank := range h.proposed[token].Placement.Ranks {
 		n := h.nodes[rank.Node]
 		n.Claims = append(slices.Clone(n.Claims), aim.Claim{
-			Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Token: token, Rank: i}, GPUs: rank.GPUs, CPUs: r.CPUs,
+			Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Token: token, Rank: i}, GPUs: rank.GPUs,
+			ShareBytes: rank.ShareBytes, CPUs: r.CPUs,
 		})
 		n.ClaimCPUs += r.CPUs
 		h.nodes[n.ID] = n
@@ -145,14 +175,19 @@ func (h *history) pass(t *rapid.T) {
 func (h *history) check(t *rapid.T) {
 	for _, n := range h.s.Snapshot().Nodes {
 		holder := map[string]string{}
+		shared := map[string]uint64{}
 		cpus := 0
 		for _, c := range n.Claims {
 			cpus += c.CPUs
 			for _, gpu := range c.GPUs {
-				if other, twice := holder[gpu]; twice {
+				other, taken := holder[gpu]
+				if taken && (c.ShareBytes == 0 || shared[gpu] == 0) {
 					t.Fatalf("%s is given to %s and %s", gpu, other, c.Token)
 				}
 				holder[gpu] = c.Token
+				if shared[gpu] += c.ShareBytes; shared[gpu] > 192<<30-aim.ShareMargin {
+					t.Fatalf("%d bytes of %s are given out", shared[gpu], gpu)
+				}
 			}
 		}
 		if cpus > n.CPUs || cpus != n.ClaimCPUs {

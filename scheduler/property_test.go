@@ -30,6 +30,8 @@ func drawAnyNode(t *rapid.T, id string) aim.FleetNode {
 	n.HostBytes = rapid.SampledFrom([]uint64{0, 100 << 30, 1000 << 30}).Draw(t, "host")
 	n.HostFree = n.HostBytes / uint64(rapid.IntRange(1, 4).Draw(t, "host free"))
 	n.DiskFree = rapid.SampledFrom([]uint64{0, 500 << 30}).Draw(t, "disk")
+	n.Shares = rapid.Bool().Draw(t, "shares")
+	n.Images = rapid.SampledFrom([][]string{nil, {"i"}}).Draw(t, "images")
 	n.Models = rapid.SampledFrom([][]string{nil, {"m"}}).Draw(t, "models")
 	parts := rapid.SampledFrom([]int{1, 1, 1, 2, 4}).Draw(t, "partitions")
 	for b := range rapid.IntRange(0, 8).Draw(t, "boards") {
@@ -74,6 +76,9 @@ func addBoard(t *rapid.T, n *aim.FleetNode, board, parts int) {
 			n.Claims = append(n.Claims, c)
 			n.ClaimCPUs += c.CPUs
 			n.ClaimBytes += c.HostBytes
+			if n.Shares && g.VRAMBytes != nil && rapid.Bool().Draw(t, "a share") {
+				n.Claims[len(n.Claims)-1].ShareBytes = 10 << 30
+			}
 		}
 		n.GPUs = append(n.GPUs, g)
 	}
@@ -81,18 +86,21 @@ func addBoard(t *rapid.T, n *aim.FleetNode, board, parts int) {
 
 func drawRequest(t *rapid.T) aim.Request {
 	return aim.Request{
-		Deployment: "d", UID: "u", Ordinal: 99, Token: "t",
-		GPUs:      rapid.SampledFrom([]int{0, 1, 1, 2, 4, 8, 11}).Draw(t, "gpus"),
-		Nodes:     rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "ranks"),
-		GPUType:   rapid.SampledFrom([]string{"", "MI300X", "MI325X"}).Draw(t, "gpu type"),
-		VRAMBytes: rapid.SampledFrom([]uint64{0, 40 << 30, 190 << 30}).Draw(t, "vram"),
-		CPUs:      rapid.SampledFrom([]int{0, 16, 64}).Draw(t, "cpus wanted"),
-		HostBytes: rapid.SampledFrom([]uint64{0, 50 << 30, 300 << 30}).Draw(t, "host wanted"),
-		DiskBytes: rapid.SampledFrom([]uint64{0, 100 << 30}).Draw(t, "disk wanted"),
-		Selector:  rapid.SampledFrom([]map[string]string{nil, {"zone": "a"}}).Draw(t, "selector"),
-		Avoid:     rapid.SampledFrom([]map[string]string{nil, {"n0": "it failed there"}}).Draw(t, "avoid"),
-		Runtime:   rapid.SampledFrom([]string{"", "docker"}).Draw(t, "runtime"),
-		Model:     "m",
+		Deployment: "d", UID: "u", Ordinal: rapid.SampledFrom([]int{0, 99}).Draw(t, "ordinal"), Token: "t",
+		ShareBytes: rapid.SampledFrom([]uint64{0, 0, 0, 16 << 30, 100 << 30}).Draw(t, "share"),
+		GPUTypes:   rapid.SampledFrom([][]string{nil, nil, {"MI325X", "MI300X"}}).Draw(t, "gpu types"),
+		GPUs:       rapid.SampledFrom([]int{0, 1, 1, 2, 4, 8, 11}).Draw(t, "gpus"),
+		Nodes:      rapid.SampledFrom([]int{0, 1, 1, 1, 2, 3}).Draw(t, "ranks"),
+		GPUType:    rapid.SampledFrom([]string{"", "MI300X", "MI325X"}).Draw(t, "gpu type"),
+		VRAMBytes:  rapid.SampledFrom([]uint64{0, 40 << 30, 190 << 30}).Draw(t, "vram"),
+		CPUs:       rapid.SampledFrom([]int{0, 16, 64}).Draw(t, "cpus wanted"),
+		HostBytes:  rapid.SampledFrom([]uint64{0, 50 << 30, 300 << 30}).Draw(t, "host wanted"),
+		DiskBytes:  rapid.SampledFrom([]uint64{0, 100 << 30}).Draw(t, "disk wanted"),
+		Selector:   rapid.SampledFrom([]map[string]string{nil, {"zone": "a"}}).Draw(t, "selector"),
+		Avoid:      rapid.SampledFrom([]map[string]string{nil, {"n0": "it failed there"}}).Draw(t, "avoid"),
+		Runtime:    rapid.SampledFrom([]string{"", "docker"}).Draw(t, "runtime"),
+		Model:      rapid.SampledFrom([]string{"", "m"}).Draw(t, "model"),
+		Image:      rapid.SampledFrom([]string{"", "i"}).Draw(t, "image"),
 	}
 }
 
@@ -157,16 +165,22 @@ func checkPlacement(t *rapid.T, p aim.Placement, req aim.Request, fleet aim.Flee
 	var like *aim.GPU
 	for _, r := range p.Ranks {
 		n, _ := fleet.Find(r.Node)
-		if len(r.GPUs) != max(req.GPUs, 1) || len(slices.Compact(slices.Sorted(slices.Values(r.GPUs)))) != len(r.GPUs) {
-			t.Fatalf("rank %+v for %d GPUs", r, req.GPUs)
+		wanted := req.GPUs
+		if req.ShareBytes > 0 {
+			wanted = 1
+			if !n.Shares || r.ShareBytes != req.ShareBytes {
+				t.Fatalf("rank %+v for a share of %d, on a node that shares: %v", r, req.ShareBytes, n.Shares)
+			}
+		}
+		if len(r.GPUs) != wanted || len(slices.Compact(slices.Sorted(slices.Values(r.GPUs)))) != len(r.GPUs) {
+			t.Fatalf("rank %+v for %d GPUs", r, wanted)
 		}
 		for _, id := range r.GPUs {
 			i := slices.IndexFunc(n.GPUs, func(g aim.GPU) bool { return g.ID == id })
 			g := n.GPUs[i]
-			if state, why := n.StateOf(g); state != aim.GPUFree {
-				t.Fatalf("%s on %s is %s: %s", id, n.ID, state, why)
-			}
-			if (req.GPUType != "" && g.Type != req.GPUType) || *g.VRAMBytes < req.VRAMBytes {
+			checkRoom(t, n, g, req.ShareBytes)
+			types := typesOf(&req)
+			if (len(types) > 0 && !slices.Contains(types, g.Type)) || *g.VRAMBytes < req.VRAMBytes {
 				t.Fatalf("%s is %s with %d bytes", id, g.Type, *g.VRAMBytes)
 			}
 			if like == nil {
@@ -178,9 +192,33 @@ func checkPlacement(t *rapid.T, p aim.Placement, req aim.Request, fleet aim.Flee
 		}
 		avoided := req.Avoid[n.ID] != ""
 		if n.Cordon != "" || avoided || (req.Selector != nil && n.Labels["zone"] != req.Selector["zone"]) ||
-			(n.CPUs > 0 && n.CPUs < n.ClaimCPUs+req.CPUs) || (n.HostBytes > 0 && n.HostBytes < n.ClaimBytes+req.HostBytes) {
+			(req.CPUs > 0 && n.CPUs > 0 && n.CPUs < n.ClaimCPUs+req.CPUs) || (n.HostBytes > 0 && n.HostBytes < n.ClaimBytes+req.HostBytes) {
 			t.Fatalf("node %+v does not admit %+v", n, req)
 		}
+	}
+}
+
+// checkRoom: a GPU that is given whole is free; what is given of one that is
+// shared is left of its budget.
+func checkRoom(t *rapid.T, n aim.FleetNode, g aim.GPU, share uint64) {
+	state, why := n.StateOf(g)
+	if share == 0 {
+		if state != aim.GPUFree {
+			t.Fatalf("%s on %s is %s: %s", g.ID, n.ID, state, why)
+		}
+		return
+	}
+	for _, c := range n.Claims {
+		if !c.Holds(g.ID) {
+			continue
+		}
+		if c.ShareBytes == 0 {
+			t.Fatalf("%s on %s is shared, but %s holds it whole", g.ID, n.ID, c.ReplicaName())
+		}
+		share += c.ShareBytes
+	}
+	if usable, why := g.Usable(); !usable || share > g.ShareBudget() {
+		t.Fatalf("%s on %s: %d shared of %d, %s", g.ID, n.ID, share, g.ShareBudget(), why)
 	}
 }
 

@@ -2,18 +2,50 @@ package scheduler
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/aim-engine/aim"
 )
 
+// queue is those who wait, in order of their turn. Those that would fit on the
+// same nodes stand in one line: when the first of a line does not fit, nobody
+// behind it does.
+type queue struct {
+	all     []*waiter
+	byToken map[string]*waiter
+	lines   []*line // by their first waiter
+	byKey   map[lineKey]*line
+	touched []*member // nodes that have changed since the last turn
+}
+
 // waiter is a request that did not fit when it was last looked at.
 type waiter struct {
-	request  aim.Request
-	decision aim.Decision // of its last turn; zero before the first
-	rest     time.Time    // nothing is kept for it before then
+	request aim.Request
+	line    *line
+	rest    time.Time // nothing is kept for it before then
+}
+
+// line is the waiters that would fit on the same nodes.
+type line struct {
+	key     lineKey
+	shape   *shape
+	need    int // whole free GPUs that a node must have
+	waiters []*waiter
+	fresh   bool // not looked at since its first waiter came
+
+	// The last decision about one of them, and when and for whom it was made.
+	decision aim.Decision
+	epoch    uint64
+	told     *waiter
+}
+
+// lineKey is equal for requests that fit on the same nodes.
+type lineKey struct {
+	shape shapeKey
+	nodes int
+	model string
+	token string // of one with nodes of its own to avoid
 }
 
 // Granted is a request that waited, and where it goes now.
@@ -26,12 +58,16 @@ type Granted struct {
 type Waiting struct {
 	Position int // 1 is next
 	Of       int
-	Decision aim.Decision // why it did not fit at its last turn
+	Decision aim.Decision // why it does not fit now
+}
+
+func newQueue() queue {
+	return queue{byToken: map[string]*waiter{}, byKey: map[lineKey]*line{}}
 }
 
 // before is the order of turns: higher priority, then the earlier first asking,
 // then names, so that two controls agree.
-func before(a, b aim.Request) int {
+func before(a, b *aim.Request) int {
 	return cmp.Or(
 		cmp.Compare(b.Priority, a.Priority),
 		cmp.Compare(a.AskedAt, b.AskedAt),
@@ -41,17 +77,32 @@ func before(a, b aim.Request) int {
 	)
 }
 
+func byTurn(a, b *waiter) int { return before(&a.request, &b.request) }
+
+func byFirst(a, b *line) int { return byTurn(a.waiters[0], b.waiters[0]) }
+
 // Wait queues the request by its priority and its first time of asking; one
 // that was queued before, here or elsewhere, gets its old place back. The same
 // token again replaces the request.
 func (s *Scheduler) Wait(req aim.Request) {
-	next := &waiter{request: req}
-	if i := s.indexOf(req.Token); i >= 0 {
-		next.decision, next.rest = s.waiting[i].decision, s.waiting[i].rest
-		s.waiting = slices.Delete(s.waiting, i, i+1)
+	w := &waiter{request: req}
+	if old, ok := s.queue.byToken[req.Token]; ok {
+		w.rest = old.rest
+		s.queue.remove(old)
 	}
-	i, _ := slices.BinarySearchFunc(s.waiting, req, func(w *waiter, r aim.Request) int { return before(w.request, r) })
-	s.waiting = slices.Insert(s.waiting, i, next)
+	key := lineKey{shape: s.x.names.keyOf(&req), nodes: req.Nodes, model: req.Model}
+	if len(req.Avoid) > 0 {
+		key.token = req.Token
+	}
+	l, ok := s.queue.byKey[key]
+	if !ok {
+		l = &line{key: key, shape: s.x.shapeOf(&req, 0), fresh: true}
+		if req.ShareBytes == 0 {
+			l.need = req.GPUs
+		}
+		l.shape.pins++
+	}
+	s.queue.add(w, l)
 }
 
 // Cancel takes a request out of the queue and forgets what was assumed for it.
@@ -60,61 +111,90 @@ func (s *Scheduler) Cancel(token string) {
 	s.leave(token)
 }
 
-// Waiting tells where a request stands; ok is false when it does not wait.
+// leave takes a request out of the queue; what is kept for it is free for
+// others.
+func (s *Scheduler) leave(token string) {
+	if w, ok := s.queue.byToken[token]; ok {
+		s.queue.remove(w)
+	}
+	if s.keep != nil && s.keep.request.Token == token {
+		s.release()
+	}
+}
+
+// Waiting tells where a request stands, and why, as of now; ok is false when it
+// does not wait.
 func (s *Scheduler) Waiting(token string) (where Waiting, ok bool) {
-	i := s.indexOf(token)
-	if i < 0 {
+	w, ok := s.queue.byToken[token]
+	if !ok {
 		return Waiting{}, false
 	}
-	return Waiting{Position: i + 1, Of: len(s.waiting), Decision: s.waiting[i].decision}, true
+	i, _ := slices.BinarySearchFunc(s.queue.all, w, byTurn)
+	return Waiting{Position: i + 1, Of: len(s.queue.all), Decision: s.whyNot(w)}, true
 }
 
-// Turn goes through the queue in order and places what fits now; call it after
-// every change of the fleet and every minute or so. A request that still does
-// not fit does not hold up those behind it, except on the nodes that are kept
-// for it: see keep.
-func (s *Scheduler) Turn(now time.Time) []Granted {
-	s.Expire(now)
-	s.lapse(now)
-	var granted []Granted
-	failed := map[string]aim.Decision{}
-	for _, w := range slices.Clone(s.waiting) {
-		// Within one turn room only shrinks: what did not fit a moment ago does
-		// not fit a like request either, unless nodes are kept for this one.
-		shape := shapeOf(w.request)
-		if d, hopeless := failed[shape]; hopeless && !s.keepsFor(w) {
-			w.decision = d
-			continue
-		}
-		s.forget(w.request.Token)
-		w.decision = s.decide(w.request)
-		if w.decision.Outcome == aim.Place {
-			s.assume(w.request, w.decision.Placement, now)
-			s.leave(w.request.Token)
-			granted = append(granted, Granted{Request: w.request, Decision: w.decision})
-			continue
-		}
-		failed[shape] = w.decision
-		s.keepNodes(w, now)
+// whyNot is why a request waits. Those of a line have it in common, unless
+// nodes are kept from some of them, or hold replicas of theirs.
+func (s *Scheduler) whyNot(w *waiter) aim.Decision {
+	l := w.line
+	if l.told == nil || l.epoch != s.epoch || l.told != w && !s.alike(l.told, w) {
+		l.decision, _ = s.decide(&w.request)
+		l.epoch, l.told = s.epoch, w
 	}
-	return granted
+	return l.decision
 }
 
-func (s *Scheduler) indexOf(token string) int {
-	return slices.IndexFunc(s.waiting, func(w *waiter) bool { return w.request.Token == token })
+func (s *Scheduler) alike(a, b *waiter) bool {
+	homeless := func(w *waiter) bool { return len(s.x.homes[home{w.request.UID, w.request.Deployment}]) == 0 }
+	return (s.keptFrom(&a.request) == nil) == (s.keptFrom(&b.request) == nil) && homeless(a) && homeless(b)
 }
 
-func (s *Scheduler) leave(token string) {
-	if i := s.indexOf(token); i >= 0 {
-		s.waiting = slices.Delete(s.waiting, i, i+1)
-	}
-	if s.keep != nil && s.keep.token == token {
-		s.keep = nil
+func (q *queue) add(w *waiter, l *line) {
+	w.line = l
+	q.byToken[w.request.Token] = w
+	q.all = insert(q.all, w, byTurn)
+	q.reorder(l, func() { l.waiters = insert(l.waiters, w, byTurn) })
+}
+
+func (q *queue) remove(w *waiter) {
+	delete(q.byToken, w.request.Token)
+	q.all = cut(q.all, w, byTurn)
+	l := w.line
+	q.reorder(l, func() { l.waiters = cut(l.waiters, w, byTurn) })
+	if len(l.waiters) == 0 {
+		l.shape.pins--
 	}
 }
 
-// shapeOf is equal for requests that fit on the same nodes.
-func shapeOf(r aim.Request) string {
-	return fmt.Sprint(r.GPUs, r.Nodes, r.GPUType, r.VRAMBytes, r.CPUs, r.HostBytes, r.DiskBytes,
-		r.Selector, r.Avoid, r.Runtime, r.Model)
+// reorder keeps the lines in order while the waiters of one change; a line
+// without waiters is gone.
+func (q *queue) reorder(l *line, change func()) {
+	if len(l.waiters) > 0 {
+		q.lines = cut(q.lines, l, byFirst)
+	}
+	change()
+	if len(l.waiters) == 0 {
+		delete(q.byKey, l.key)
+		return
+	}
+	q.byKey[l.key] = l
+	q.lines = insert(q.lines, l, byFirst)
+}
+
+func insert[T any](all []T, v T, compare func(a, b T) int) []T {
+	i, _ := slices.BinarySearchFunc(all, v, compare)
+	return slices.Insert(all, i, v)
+}
+
+func cut[T any](all []T, v T, compare func(a, b T) int) []T {
+	i, _ := slices.BinarySearchFunc(all, v, compare)
+	return slices.Delete(all, i, i+1)
+}
+
+// touch notes a changed node, once, while somebody waits.
+func (q *queue) touch(m *member) {
+	if !m.touched && len(q.all) > 0 {
+		m.touched = true
+		q.touched = append(q.touched, m)
+	}
 }

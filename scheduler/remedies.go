@@ -3,150 +3,259 @@ package scheduler
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
 )
 
-func noCure(wish, assessment) (string, int) { return "", 0 }
-
-// Costs, by trouble: nobody is hurt, somebody has to go and look, a replica
-// stops.
-const (
-	costSetting = 0
-	costRepair  = 100
-	costStop    = 200
-	costUnclear = 300
+var (
+	noRemedy       = remedy{costs(none), nil}
+	labelRemedy    = remedy{labelCost, cureLabels}
+	runtimeRemedy  = remedy{costs(costRepair), cureRuntime}
+	cpuRemedy      = remedy{cpuCost, cureCPUs}
+	hostRemedy     = remedy{hostCost, cureHost}
+	avoidRemedy    = remedy{costs(costRepair), cureAvoid}
+	livenessRemedy = remedy{costs(costRepair), cureLiveness}
+	cordonRemedy   = remedy{costs(costSetting), cureCordon}
+	keptRemedy     = remedy{costs(costStop), cureKept}
+	freeRemedy     = remedy{freeCost, cureFree}
+	diskRemedy     = remedy{costs(costRepair), cureDisk}
 )
 
-func cureRuntime(w wish, a assessment) (string, int) {
-	return fmt.Sprintf("make %s work on %s", cmp.Or(w.Runtime, "docker"), a.view.node.ID), costRepair
+func costs(n int) func(*round, *member, *offer) int {
+	return func(*round, *member, *offer) int { return n }
 }
 
-func cureLabels(w wish, a assessment) (string, int) {
-	var missing []string
-	for _, key := range slices.Sorted(maps.Keys(w.Selector)) {
-		if got, ok := a.view.node.Labels[key]; !ok || got != w.Selector[key] {
-			missing = append(missing, key+"="+w.Selector[key])
+func cureRuntime(v *round, m *member, _ *offer) string {
+	return fmt.Sprintf("make %s work on %s", cmp.Or(v.s.runtime, "docker"), m.node.ID)
+}
+
+// nodeLabel is the label that every node carries with its own id.
+const nodeLabel = "node"
+
+// labelCost: a node that was named cannot be had by labelling another.
+func labelCost(v *round, m *member, _ *offer) int {
+	missing := v.missingLabels(m)
+	for _, l := range missing {
+		if l.key == nodeLabel {
+			return none
 		}
 	}
-	return fmt.Sprintf("label %s %s", a.view.node.ID, strings.Join(missing, " ")), costSetting + len(missing)
+	return costSetting + len(missing)
 }
 
-func cureCordon(_ wish, a assessment) (string, int) {
-	return fmt.Sprintf("uncordon %s (cordoned: %s)", a.view.node.ID, a.view.node.Cordon), costSetting
-}
-
-func cureLiveness(_ wish, a assessment) (string, int) {
-	return fmt.Sprintf("bring %s back (%s)", a.view.node.ID, a.view.node.Liveness), costRepair
-}
-
-func cureAvoid(w wish, a assessment) (string, int) {
-	return fmt.Sprintf("mend %s (avoided: %s)", a.view.node.ID, w.Avoid[a.view.node.ID]), costRepair
-}
-
-func cureKept(w wish, a assessment) (string, int) {
-	return fmt.Sprintf("stop %s, which %s is kept for", w.kept[a.view.node.ID], a.view.node.ID), costStop
-}
-
-func cureDisk(w wish, a assessment) (string, int) {
-	return fmt.Sprintf("free %s of disk on %s", bytesText(w.DiskBytes-a.view.node.DiskFree), a.view.node.ID), costRepair
-}
-
-func cureCPUs(w wish, a assessment) (string, int) {
-	n := a.view.node
-	if n.CPUs < w.CPUs {
-		return "", 0
+func cureLabels(v *round, m *member, _ *offer) string {
+	var missing []string
+	for _, l := range v.missingLabels(m) {
+		missing = append(missing, l.key+"="+l.value)
 	}
-	short := w.CPUs + n.ClaimCPUs - n.CPUs
-	return fmt.Sprintf("free %d claimed %s on %s", short, plural(short, "CPU", "CPUs"), n.ID), costUnclear
+	return fmt.Sprintf("label %s %s", m.node.ID, strings.Join(missing, " "))
 }
 
-func cureHost(w wish, a assessment) (string, int) {
-	n := a.view.node
-	if n.HostBytes < w.HostBytes {
-		return "", 0
+func (v *round) missingLabels(m *member) (missing []condition) {
+	for _, l := range v.s.labels {
+		if got, ok := m.node.Labels[l.key]; !ok || got != l.value {
+			missing = append(missing, l)
+		}
 	}
-	var short uint64
-	if n.HostFree != 0 {
-		short = w.HostBytes - min(w.HostBytes, n.HostFree)
-	}
-	if claimed := w.HostBytes + n.ClaimBytes; claimed > n.HostBytes {
-		short = max(short, claimed-n.HostBytes)
-	}
-	return fmt.Sprintf("free %s of host memory on %s", bytesText(short), n.ID), costUnclear
+	return missing
 }
 
-// cureFree looks for one thing that frees enough GPUs: a replica that is
+func cureCordon(_ *round, m *member, _ *offer) string {
+	return fmt.Sprintf("uncordon %s (cordoned: %s)", m.node.ID, m.node.Cordon)
+}
+
+func cureLiveness(_ *round, m *member, _ *offer) string {
+	return fmt.Sprintf("bring %s back (%s)", m.node.ID, m.node.Liveness)
+}
+
+func cureAvoid(v *round, m *member, _ *offer) string {
+	return fmt.Sprintf("mend %s (avoided: %s)", m.node.ID, v.w.Avoid[m.node.ID])
+}
+
+func cureKept(v *round, m *member, _ *offer) string {
+	return fmt.Sprintf("stop %s, which %s is kept for", v.w.kept[m.node.ID], m.node.ID)
+}
+
+func cureDisk(v *round, m *member, _ *offer) string {
+	return fmt.Sprintf("free %s of disk on %s", bytesText(v.s.disk-m.diskFree()), m.node.ID)
+}
+
+func cpuCost(v *round, m *member, _ *offer) int {
+	if m.chassis.cpus < v.s.cpus {
+		return none
+	}
+	return costUnclear
+}
+
+func cureCPUs(v *round, m *member, _ *offer) string {
+	short := v.s.cpus - m.class.spare
+	return fmt.Sprintf("free %d claimed %s on %s", short, plural(short, "CPU", "CPUs"), m.node.ID)
+}
+
+func hostCost(v *round, m *member, _ *offer) int {
+	if m.chassis.host < v.s.host {
+		return none
+	}
+	return costUnclear
+}
+
+func cureHost(v *round, m *member, _ *offer) string {
+	short := v.s.host - min(v.s.host, m.class.host)
+	if m.node.HostFree != 0 {
+		short = max(short, v.s.host-min(v.s.host, m.node.HostFree))
+	}
+	return fmt.Sprintf("free %s of host memory on %s", bytesText(short), m.node.ID)
+}
+
+// freeCost looks for one thing that frees enough GPUs: a replica that is
 // stopping already, GPUs that could be mended, a replica to stop.
-func cureFree(w wish, a assessment) (string, int) {
-	short := w.GPUs - a.offer.free
+func freeCost(v *round, m *member, o *offer) int {
+	short := v.s.count() - o.free
+	holder, held := v.smallestHolder(m, o, short)
+	switch {
+	case holder.stopping():
+		return costSetting
+	case m.mendable(o).count() >= short:
+		return costRepair + short
+	case holder.m != nil:
+		return costStop + held
+	}
+	return costUnclear + short
+}
+
+func cureFree(v *round, m *member, o *offer) string {
+	short := v.s.count() - o.free
 	lead := fmt.Sprintf("%d more free %s on one node: ", short, plural(short, "GPU", "GPUs"))
-	node := a.view.node.ID
-	claim, held := smallestHolder(w, a, short)
-	if claim != nil && claim.Stopping {
-		return fmt.Sprintf("%s%s is stopping on %s", lead, claim.ReplicaName(), node), costSetting
+	if v.s.share > 0 {
+		lead = bytesText(v.s.share) + " free on one GPU: "
 	}
-	if gpus := mendable(w, a); len(gpus) >= short {
-		return lead + mend(gpus[:short], a.view.node), costRepair + short
+	holder, _ := v.smallestHolder(m, o, short)
+	mendable := m.mendable(o)
+	switch {
+	case holder.stopping():
+		return fmt.Sprintf("%s%s is stopping on %s", lead, holder.name(), m.node.ID)
+	case mendable.count() >= short:
+		return lead + m.mend(mendable, short)
+	case holder.m != nil:
+		return fmt.Sprintf("%sstop %s on %s", lead, holder.name(), m.node.ID)
 	}
-	if claim != nil {
-		return fmt.Sprintf("%sstop %s on %s", lead, claim.ReplicaName(), node), costStop + held
+	if v.s.share > 0 {
+		return fmt.Sprintf("free %s on one GPU of %s", bytesText(v.s.share), m.node.ID)
 	}
-	return fmt.Sprintf("free %d more %s on %s", short, plural(short, "GPU", "GPUs"), node), costUnclear + short
+	return fmt.Sprintf("free %d more %s on %s%s", short, plural(short, "GPU", "GPUs"), m.node.ID, m.heldBy())
+}
+
+// maxHolders is how many replicas a remedy names at most.
+const maxHolders = 4
+
+// heldBy names the replicas on a node, where they are few.
+func (m *member) heldBy() string {
+	var names []string
+	for i := range len(m.held) + len(m.pledged) {
+		names = append(names, holder{m, i}.name())
+	}
+	slices.Sort(names)
+	if names = slices.Compact(names); len(names) == 0 || len(names) > maxHolders {
+		return ""
+	}
+	return " (held by " + strings.Join(names, ", ") + ")"
+}
+
+// holder is a claim of a node, or one that is assumed there.
+type holder struct {
+	m *member
+	i int // in the claims of the report, and then in what is assumed
+}
+
+func (h holder) stopping() bool {
+	return h.m != nil && h.i < len(h.m.held) && h.m.node.Claims[h.i].Stopping
+}
+
+func (h holder) identity() aim.Identity {
+	if n := len(h.m.held); h.i >= n {
+		return h.m.pledged[h.i-n].claim().Identity
+	}
+	return h.m.node.Claims[h.i].Identity
+}
+
+func (h holder) name() string { return h.identity().ReplicaName() }
+
+// holds is the GPUs that it holds, and the share of the one GPU's memory where
+// it does not hold them whole.
+func (h holder) holds() (gpus mask, share uint64) {
+	if n := len(h.m.held); h.i >= n {
+		return h.m.pledged[h.i-n].gpus, h.m.pledged[h.i-n].share
+	}
+	return h.m.held[h.i].gpus, h.m.held[h.i].share
 }
 
 // smallestHolder finds the claim whose end frees enough GPUs of the pool and
 // takes the fewest from others; one that is stopping comes first.
-func smallestHolder(w wish, a assessment, short int) (best *aim.Claim, held int) {
-	claims := a.view.node.Claims
-	for i := range claims {
-		c := &claims[i]
-		if c.Deployment == w.Deployment && c.UID == w.UID {
-			continue // stopping one replica for another of the same deployment gains nothing
-		}
-		n := 0
-		for _, d := range a.offer.pool.devices {
-			if usable, _ := d.gpu.Usable(); usable && d.suits(w.VRAMBytes) && c.Holds(d.gpu.ID) {
-				n++
-			}
-		}
-		if n < short {
+func (v *round) smallestHolder(m *member, o *offer, short int) (best holder, held int) {
+	for i := range len(m.held) + len(m.pledged) {
+		h := holder{m, i}
+		n := v.frees(h, o)
+		if n < short || v.sameDeployment(h) {
 			continue
 		}
-		if best == nil || less(c, n, best, held) {
-			best, held = c, n
+		if best.m == nil || h.stopping() && !best.stopping() || h.stopping() == best.stopping() && h.before(n, best, held) {
+			best, held = h, n
 		}
 	}
 	return best, held
 }
 
-func less(a *aim.Claim, n int, b *aim.Claim, held int) bool {
-	if a.Stopping != b.Stopping {
-		return a.Stopping
+// frees counts the GPUs that would serve when the holder has left.
+func (v *round) frees(h holder, o *offer) int {
+	gpus, share := h.holds()
+	gpus = gpus.and(o.mask).without(h.m.broken)
+	if share == 0 {
+		return gpus.count()
 	}
-	return cmp.Or(cmp.Compare(n, held), cmp.Compare(a.ReplicaName(), b.ReplicaName()), cmp.Compare(a.Attempt, b.Attempt)) < 0
-}
-
-// mendable lists GPUs of the pool that nobody claims and that are not usable.
-func mendable(w wish, a assessment) []*aim.GPU {
-	var gpus []*aim.GPU
-	for _, d := range a.offer.pool.devices {
-		usable, _ := d.gpu.Usable()
-		if _, claimed := a.view.node.Holder(d.gpu.ID); !usable && !claimed && d.suits(w.VRAMBytes) {
-			gpus = append(gpus, d.gpu)
+	n := 0
+	for d := range gpus.all {
+		left := h.m.room(d) + share
+		if v.s.share > 0 && left >= v.s.share || v.s.share == 0 && left >= o.pool.budget[d] {
+			n++
 		}
 	}
-	return gpus
+	return n
 }
 
-func mend(gpus []*aim.GPU, n *aim.FleetNode) string {
+// sameDeployment: stopping one replica for another of its own deployment gains
+// nothing.
+func (v *round) sameDeployment(h holder) bool {
+	id := h.identity()
+	return id.UID == v.w.UID && id.Deployment == v.w.Deployment
+}
+
+func (h holder) before(n int, o holder, held int) bool {
+	if n != held {
+		return n < held
+	}
+	a, b := h.identity(), o.identity()
+	return cmp.Or(cmp.Compare(a.ReplicaName(), b.ReplicaName()), cmp.Compare(a.Attempt, b.Attempt)) < 0
+}
+
+// mendable are GPUs that nobody claims and that cannot be given out.
+func (m *member) mendable(o *offer) mask {
+	broken := o.mask.and(m.broken)
+	for i := range m.held {
+		broken = broken.without(m.held[i].gpus)
+	}
+	return broken
+}
+
+func (m *member) mend(gpus mask, n int) string {
 	var parts []string
-	for _, g := range gpus {
-		_, why := g.Usable()
-		parts = append(parts, fmt.Sprintf("%s of %s (%s)", g.ID, n.ID, why))
+	for d := range gpus.all {
+		if len(parts) < n {
+			g := m.gpu(d)
+			_, why := g.Usable()
+			parts = append(parts, fmt.Sprintf("%s of %s (%s)", g.ID, m.node.ID, why))
+		}
 	}
 	return "clear " + strings.Join(parts, ", ")
 }

@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/aim-engine/aim"
@@ -11,178 +10,243 @@ import (
 // rule turns a node away, or lets it pass.
 type rule struct {
 	name string
-	// check returns "" to let the node pass, or what is wrong with it, to be
-	// read after "1 node" and "3 nodes" alike. lasting: an empty node of this
-	// make would be turned away too.
-	check func(w wish, v *view, o offer) (text string, lasting bool)
-	// cure says what would make the node pass when nothing else is wrong with
-	// it, and what that costs; "" where nothing short of another machine would.
-	cure func(w wish, a assessment) (text string, cost int)
+	// check returns 0 to let nodes of a class pass, or in which of its ways the
+	// rule is broken. lasting: an empty node of this make would be turned away too.
+	check func(s *shape, c *class, o *offer) (way int, lasting bool)
+	// text says what is wrong, to be read after "1 node" and "3 nodes" alike.
+	text   func(s *shape, c *class, way int) string
+	remedy remedy
 }
 
-// failure is a rule that turned a node away.
-type failure struct {
-	rule    int // in rules
-	text    string
-	lasting bool
-}
+// The rules by number.
+const (
+	ruleLabels = iota
+	ruleRuntime
+	ruleType
+	ruleMemory
+	ruleCount
+	ruleShares
+	ruleCPUs
+	ruleHost
+	ruleAvoid
+	ruleLiveness
+	ruleCordon
+	ruleFree
+	ruleKept
+	ruleDisk
+)
 
-// rules are all checked for every node. A node is counted under its first
+// rules are all checked for every class. A node is counted under its first
 // lasting failure, or else its first: what can never be mended says more than
 // what may pass. The order is from the nature of the machine to its use.
-var rules = []rule{
-	{"labels", checkLabels, cureLabels},
-	{"runtime", checkRuntime, cureRuntime},
-	{"type", checkType, noCure},
-	{"memory per GPU", checkMemory, noCure},
-	{"GPUs", checkCount, noCure},
-	{"CPUs", checkCPUs, cureCPUs},
-	{"host memory", checkHost, cureHost},
-	{"avoid", checkAvoid, cureAvoid},
-	{"liveness", checkLiveness, cureLiveness},
-	{"cordon", checkCordon, cureCordon},
-	{"kept", checkKept, cureKept},
-	{"free GPUs", checkFree, cureFree},
-	{"disk", checkDisk, cureDisk},
+var rules = [...]rule{
+	ruleLabels:   {"labels", checkLabels, textLabels, labelRemedy},
+	ruleRuntime:  {"runtime", checkRuntime, textRuntime, runtimeRemedy},
+	ruleType:     {"type", checkType, textType, noRemedy},
+	ruleMemory:   {"memory per GPU", checkMemory, textMemory, noRemedy},
+	ruleCount:    {"GPUs", checkCount, textCount, noRemedy},
+	ruleShares:   {"shares", checkShares, textShares, noRemedy},
+	ruleCPUs:     {"CPUs", checkCPUs, textCPUs, cpuRemedy},
+	ruleHost:     {"host memory", checkHost, textHost, hostRemedy},
+	ruleAvoid:    {"avoid", checkNode, nil, avoidRemedy},
+	ruleLiveness: {"liveness", checkLiveness, textLiveness, livenessRemedy},
+	ruleCordon:   {"cordon", checkCordon, textCordon, cordonRemedy},
+	ruleFree:     {"free GPUs", checkFree, textFree, freeRemedy},
+	ruleKept:     {"kept", checkNode, nil, keptRemedy},
+	ruleDisk:     {"disk", checkDisk, textDisk, diskRemedy},
 }
 
-// roomRules are the failures that end by themselves when others leave; only a
-// node that fails nothing else is worth keeping for somebody who waits.
-var roomRules = []string{"CPUs", "host memory", "kept", "free GPUs"}
-
-// wrong returns the failure that a node is counted under.
-func (a assessment) wrong() failure {
-	for _, f := range a.failures {
-		if f.lasting {
-			return f
-		}
-	}
-	return a.failures[0]
+// room tells whether a rule is broken only until others leave; just a node that
+// fails nothing else is worth keeping for somebody who waits.
+func room(rule int) bool {
+	return rule == ruleCPUs || rule == ruleHost || rule == ruleKept || rule == ruleFree
 }
 
-func checkLabels(w wish, v *view, _ offer) (string, bool) {
-	for _, key := range slices.Sorted(maps.Keys(w.Selector)) {
-		if got, ok := v.node.Labels[key]; !ok || got != w.Selector[key] {
-			return fmt.Sprintf("not labelled %s=%s", key, w.Selector[key]), true
+// checkNode is for rules about single nodes, which no class can answer: see
+// round.odd.
+func checkNode(*shape, *class, *offer) (int, bool) { return 0, false }
+
+// checkLabels answers with the first label that is missing.
+func checkLabels(s *shape, c *class, _ *offer) (int, bool) {
+	for i, id := range s.ids {
+		if !slices.Contains(c.passes, id) {
+			return i + 1, true
 		}
 	}
-	return "", false
+	return 0, false
+}
+
+func textLabels(s *shape, _ *class, way int) string {
+	l := s.labels[way-1]
+	return "not labelled " + l.key + "=" + l.value
 }
 
 // checkRuntime is not lasting: a Docker daemon that is being restarted is back
 // in a moment.
-func checkRuntime(w wish, v *view, _ offer) (string, bool) {
+func checkRuntime(s *shape, c *class, _ *offer) (int, bool) {
 	switch {
-	case len(v.node.Runtimes) == 0:
-		return "without a runtime that works", false
-	case w.Runtime != "" && !slices.Contains(v.node.Runtimes, w.Runtime):
-		return "without the " + w.Runtime + " runtime", false
+	case len(c.runtimes) == 0:
+		return 1, false
+	case s.runtime != "" && !slices.Contains(c.runtimes, s.runtime):
+		return 2, false
 	}
-	return "", false
+	return 0, false
 }
 
-func checkType(w wish, v *view, o offer) (string, bool) {
+func textRuntime(s *shape, _ *class, way int) string {
+	if way == 1 {
+		return "without a runtime that works"
+	}
+	return "without the " + s.runtime + " runtime"
+}
+
+func checkType(s *shape, c *class, o *offer) (int, bool) {
 	switch {
-	case len(v.node.GPUs) == 0:
-		return "without GPUs", true
+	case !s.needsGPU():
+		return 0, false
+	case len(c.pools) == 0:
+		return 1, true
 	case o.ofType == 0:
-		return "without " + w.GPUType + " GPUs", true
+		return 2, true
 	case o.ofKind == 0:
-		return "without GPUs of the kind that the other ranks use (" + w.kind.String() + ")", true
+		return 3, true
 	}
-	return "", false
+	return 0, false
 }
 
-func checkMemory(w wish, _ *view, o offer) (string, bool) {
+func textType(s *shape, _ *class, way int) string {
+	switch way {
+	case 1:
+		return "without GPUs"
+	case 2:
+		return "without " + s.typesText() + " GPUs"
+	}
+	return "without GPUs of the kind that the other ranks use (" + s.kind.String() + ")"
+}
+
+func checkMemory(s *shape, _ *class, o *offer) (int, bool) {
 	if o.ofKind > 0 && o.suitable == 0 {
-		return "with less than " + bytesText(w.VRAMBytes) + " of memory per GPU", true
+		return 1, true
 	}
-	return "", false
+	return 0, false
 }
 
-func checkCount(w wish, _ *view, o offer) (string, bool) {
+func textMemory(s *shape, _ *class, _ int) string {
+	return "with less than " + bytesText(max(s.vram, s.share)) + " of memory per GPU"
+}
+
+func checkCount(s *shape, _ *class, o *offer) (int, bool) {
 	switch {
 	case o.suitable == 0 || o.pool != nil:
-		return "", false
-	case o.suitable >= w.GPUs:
-		return fmt.Sprintf("with %d GPUs only in different partition modes", w.GPUs), true
+		return 0, false
+	case o.suitable >= s.count():
+		return 1, true
 	}
-	return fmt.Sprintf("with fewer than %s in all", gpusText(w)), true
+	return 2, true
 }
 
-// checkCPUs lets a node pass that does not tell its CPUs; so does checkHost.
-func checkCPUs(w wish, v *view, _ offer) (string, bool) {
-	n := v.node
-	switch {
-	case n.CPUs == 0 || n.CPUs >= w.CPUs+n.ClaimCPUs:
-		return "", false
-	case n.CPUs < w.CPUs:
-		return fmt.Sprintf("with fewer than %d CPUs", w.CPUs), true
+func textCount(s *shape, _ *class, way int) string {
+	if way == 1 {
+		return fmt.Sprintf("with %d GPUs only in different partition modes", s.gpus)
 	}
-	return fmt.Sprintf("with fewer than %d unclaimed CPUs", w.CPUs), false
+	return fmt.Sprintf("with fewer than %s in all", s.gpusText())
+}
+
+// checkShares is lasting: whose machine it is has decided so.
+func checkShares(s *shape, c *class, o *offer) (int, bool) {
+	if s.share > 0 && o.suitable > 0 && !c.shares {
+		return 1, true
+	}
+	return 0, false
+}
+
+func textShares(*shape, *class, int) string { return "whose GPUs may not be shared" }
+
+// checkCPUs lets a node pass that does not tell its CPUs; so does checkHost.
+func checkCPUs(s *shape, c *class, _ *offer) (int, bool) {
+	switch {
+	case c.spare >= s.cpus:
+		return 0, false
+	case c.cpus < s.cpus:
+		return 1, true
+	}
+	return 2, false
+}
+
+func textCPUs(s *shape, _ *class, way int) string {
+	if way == 1 {
+		return fmt.Sprintf("with fewer than %d CPUs", s.cpus)
+	}
+	return fmt.Sprintf("with fewer than %d unclaimed CPUs", s.cpus)
 }
 
 // checkHost looks at what is claimed and at what is in use: a server that has
 // only just started does not use its share yet, a stranger claims nothing.
-func checkHost(w wish, v *view, _ offer) (string, bool) {
-	n := v.node
+func checkHost(s *shape, c *class, o *offer) (int, bool) {
 	switch {
-	case n.HostBytes == 0 || w.HostBytes == 0:
-		return "", false
-	case n.HostBytes < w.HostBytes:
-		return "with less than " + bytesText(w.HostBytes) + " of host memory", true
-	case n.HostBytes < w.HostBytes+n.ClaimBytes:
-		return "with less than " + bytesText(w.HostBytes) + " of unclaimed host memory", false
-	case n.HostFree != 0 && n.HostFree < w.HostBytes:
-		return "with less than " + bytesText(w.HostBytes) + " of free host memory", false
+	case s.host == 0 || c.chassis.host == 0:
+		return 0, false
+	case c.chassis.host < s.host:
+		return 1, true
+	case c.host < s.host:
+		return 2, false
+	case c.hostRung < o.hostRung:
+		return 3, false
 	}
-	return "", false
+	return 0, false
 }
 
-// checkAvoid is lasting: earlier attempts have learnt that it does not work there.
-func checkAvoid(w wish, v *view, _ offer) (string, bool) {
-	if why, ok := w.Avoid[v.node.ID]; ok {
-		return "avoided: " + why, true
-	}
-	return "", false
+func textHost(s *shape, _ *class, way int) string {
+	what := [...]string{1: "host memory", 2: "unclaimed host memory", 3: "free host memory"}[way]
+	return "with less than " + bytesText(s.host) + " of " + what
 }
 
-func checkLiveness(_ wish, v *view, _ offer) (string, bool) {
-	if l := v.node.Liveness; l != aim.Alive && l != "" {
-		return string(l), false
+func checkLiveness(_ *shape, c *class, _ *offer) (int, bool) {
+	switch c.liveness {
+	case "":
+		return 0, false
+	case aim.Silent:
+		return 1, false
+	case aim.Away:
+		return 2, false
 	}
-	return "", false
+	return 3, false
 }
 
-func checkCordon(_ wish, v *view, _ offer) (string, bool) {
-	if v.node.Cordon != "" {
-		return "cordoned", false
+func textLiveness(_ *shape, c *class, _ int) string { return string(c.liveness) }
+
+func checkCordon(_ *shape, c *class, _ *offer) (int, bool) {
+	if c.cordoned {
+		return 1, false
 	}
-	return "", false
+	return 0, false
 }
 
-func checkKept(w wish, v *view, _ offer) (string, bool) {
-	if who, ok := w.kept[v.node.ID]; ok {
-		return "kept for " + who + ", which comes first", false
+func textCordon(*shape, *class, int) string { return "cordoned" }
+
+func checkFree(s *shape, _ *class, o *offer) (int, bool) {
+	if o.pool != nil && o.free < s.count() {
+		return 1, false
 	}
-	return "", false
+	return 0, false
 }
 
-func checkFree(w wish, _ *view, o offer) (string, bool) {
-	if o.pool != nil && o.free < w.GPUs {
-		return fmt.Sprintf("with fewer than %d free %s", w.GPUs, plural(w.GPUs, "GPU", "GPUs")), false
+func textFree(s *shape, _ *class, _ int) string {
+	if s.share > 0 {
+		return "without " + bytesText(s.share) + " left on one GPU"
 	}
-	return "", false
+	return fmt.Sprintf("with fewer than %d free %s", s.gpus, plural(s.gpus, "GPU", "GPUs"))
 }
 
-// checkDisk passes a node that holds the weights already: they are what needs
-// the space.
-func checkDisk(w wish, v *view, _ offer) (string, bool) {
-	if w.DiskBytes > v.node.DiskFree && !hasModel(w, v) {
-		return "with less than " + bytesText(w.DiskBytes) + " of free disk", false
+// checkDisk is not asked of nodes that hold the weights already: they are what
+// needs the space.
+func checkDisk(_ *shape, c *class, o *offer) (int, bool) {
+	if c.diskRung < o.diskRung {
+		return 1, false
 	}
-	return "", false
+	return 0, false
 }
 
-func hasModel(w wish, v *view) bool { return w.Model != "" && slices.Contains(v.node.Models, w.Model) }
-func hasImage(w wish, v *view) bool { return w.Image != "" && slices.Contains(v.node.Images, w.Image) }
+func textDisk(s *shape, _ *class, _ int) string {
+	return "with less than " + bytesText(s.disk) + " of free disk"
+}

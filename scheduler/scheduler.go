@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -32,62 +31,55 @@ const (
 // Scheduler is placement over a fleet that changes. It is owned by one
 // goroutine; its methods never block.
 type Scheduler struct {
-	opts    Options
-	nodes   map[string]*member
-	order   []*member // by node id
-	assumed map[string]*assumption
-	waiting []*waiter // in order of their turn
-	keep    *keep     // what is kept for one of them, if anything
-}
-
-// member is a node as last reported, and as placement sees it.
-type member struct {
-	reported aim.FleetNode
-	counted  *aim.FleetNode // with assumed claims on top; nil = to be made again
-	view     *view
+	opts     Options
+	x        *index
+	assumed  map[string]*assumption // by token
+	expiring []*assumption          // the oldest first; some are over
+	queue    queue
+	keep     *keep // what is kept for one of those who wait, if anything
+	epoch    uint64
 }
 
 // New makes a scheduler that knows no node yet.
 func New(opts Options) *Scheduler {
 	opts.AssumeFor = cmp.Or(opts.AssumeFor, defaultAssumeFor)
 	opts.KeepFor = cmp.Or(opts.KeepFor, defaultKeepFor)
-	return &Scheduler{opts: opts, nodes: map[string]*member{}, assumed: map[string]*assumption{}}
+	return &Scheduler{
+		opts: opts, x: newIndex(), assumed: map[string]*assumption{}, queue: newQueue(),
+	}
 }
 
 // Apply takes a node's newest report, liveness included, and ends the
 // assumptions that it confirms. The node must not be changed afterwards.
 func (s *Scheduler) Apply(node aim.FleetNode) {
-	m, known := s.nodes[node.ID]
-	if !known {
-		m = &member{}
-		s.nodes[node.ID] = m
-		i, _ := slices.BinarySearchFunc(s.order, node.ID, byID)
-		s.order = slices.Insert(s.order, i, m)
+	_, known := s.x.byID[node.ID]
+	m := s.x.apply(node)
+	switch {
+	case !known:
+		s.remember(m)
+		s.confirm(m)
+	case len(m.pledged) > 0:
+		s.confirm(m)
+		s.x.move(m)
 	}
-	m.reported = node
-	m.counted = nil
-	for _, c := range node.Claims {
-		s.confirm(c.Token, node.ID)
-	}
+	s.touch(m)
 }
 
 // Remove forgets a node.
 func (s *Scheduler) Remove(id string) {
-	if _, known := s.nodes[id]; !known {
-		return
+	if m, known := s.x.byID[id]; known {
+		s.x.leave(m)
+		s.epoch++
 	}
-	delete(s.nodes, id)
-	i, _ := slices.BinarySearchFunc(s.order, id, byID)
-	s.order = slices.Delete(s.order, i, i+1)
 }
 
 // Snapshot is the fleet as placement sees it: as reported, with the assumed
 // claims among the claims. It stays as it is when the scheduler goes on, so it
 // may be read by another goroutine.
 func (s *Scheduler) Snapshot() aim.Fleet {
-	var fleet aim.Fleet
-	for _, v := range s.views() {
-		fleet.Nodes = append(fleet.Nodes, *v.node)
+	fleet := aim.Fleet{Nodes: make([]aim.FleetNode, len(s.x.order))}
+	for i, m := range s.x.order {
+		fleet.Nodes[i] = m.counted()
 	}
 	return fleet
 }
@@ -95,36 +87,31 @@ func (s *Scheduler) Snapshot() aim.Fleet {
 // Place decides like the function Place, on the fleet as it stands with all
 // assumptions, and leaves alone what is kept for a request that comes first. A
 // placement is remembered under the request's token until a node shows the
-// claim, Refused or Expire; asking again under the token starts afresh. One who
-// waited and is placed this way waits no longer.
+// claim, Refused or Expire; asking again under the token starts afresh, and so
+// does another attempt of the same replica. One who waited and is placed this
+// way waits no longer. What is asked this way is the mix that the outlook
+// learns.
 func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
 	s.Expire(now)
+	if _, again := s.assumed[req.Token]; !again {
+		s.x.outlook.learn(&req)
+	}
 	s.forget(req.Token)
-	d := s.decide(req)
+	s.replace(&req)
+	d, chosen := s.decide(&req)
 	if d.Outcome == aim.Place {
-		s.assume(req, d.Placement, now)
+		s.assume(&req, d.Placement, chosen, now)
 		s.leave(req.Token)
 	}
 	return d
 }
 
-func (s *Scheduler) decide(req aim.Request) aim.Decision {
-	w := newWish(req)
-	w.kept = s.keptFrom(req)
-	return decide(w, s.views())
+func (s *Scheduler) decide(req *aim.Request) (aim.Decision, []candidate) {
+	return s.x.decide(&wish{Request: req, kept: s.keptFrom(req)})
 }
 
-// views prepares the nodes that have changed since the last call.
-func (s *Scheduler) views() []*view {
-	views := make([]*view, len(s.order))
-	for i, m := range s.order {
-		if m.counted == nil {
-			m.counted = s.count(m.reported)
-			m.view = newView(m.counted)
-		}
-		views[i] = m.view
-	}
-	return views
+// touch notes that a node has changed in a way that may help those who wait.
+func (s *Scheduler) touch(m *member) {
+	s.epoch++
+	s.queue.touch(m)
 }
-
-func byID(m *member, id string) int { return cmp.Compare(m.reported.ID, id) }

@@ -26,7 +26,7 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expected answers in testd
 //	expected answer
 //
 // Verbs: fleet (nodes drawn as text, see drawNode; "node" adds or replaces some,
-// "remove" forgets one), decide (the function Place), and on one Scheduler place,
+// "remove" forgets one), decide (the function Place), relieve (Relieve), and on one Scheduler place,
 // wait, turn, refused, cancel, where, snapshot, at (sets the time).
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -106,6 +106,8 @@ func (st *story) run(question string) string {
 		st.now = time.Unix(0, 0).Add(d)
 	case "decide":
 		return show(Place(request(st.t, args), st.fleet), args["scores"] != "")
+	case "relieve":
+		return st.relieve(args)
 	case "place":
 		return show(st.s.Place(request(st.t, args), st.now), false)
 	case "wait":
@@ -124,6 +126,28 @@ func (st *story) run(question string) string {
 		st.t.Fatalf("unknown verb %q", verb)
 	}
 	return ""
+}
+
+// relieve answers with the plan; spare says how many replicas of each deployment
+// may stop (1 by default), <deployment>=<priority> what priority its replicas have.
+func (st *story) relieve(args map[string]string) string {
+	relief := Relief{Moves: number(st.t, args["moves"]), Preempt: args["preempt"] != ""}
+	relief.Who = func(id aim.Identity) (Tenant, bool) {
+		r := aim.Request{Deployment: id.Deployment, UID: id.UID, Token: id.Token, Priority: number(st.t, args[id.Deployment])}
+		for _, n := range st.fleet.Nodes {
+			for _, c := range n.Claims {
+				if c.Token == id.Token {
+					r.GPUs, r.ShareBytes = len(c.GPUs), c.ShareBytes
+				}
+			}
+		}
+		return Tenant{Request: r, Spare: number(st.t, or(args["spare"], "1"))}, true
+	}
+	plan, ok := Relieve(request(st.t, args), st.fleet, relief)
+	if !ok {
+		return "no plan"
+	}
+	return plan.String()
 }
 
 func (st *story) apply(lines []string) {
@@ -159,10 +183,14 @@ func request(t *testing.T, args map[string]string) aim.Request {
 	r := aim.Request{
 		Deployment: name, UID: "uid-" + name, Ordinal: number(t, args["ordinal"]), Token: token,
 		GPUs: number(t, args["gpus"]), Nodes: number(t, args["nodes"]), GPUType: args["type"],
-		VRAMBytes: gib(t, args["vram"]), CPUs: number(t, args["cpus"]), HostBytes: gib(t, args["host"]),
+		ShareBytes: gib(t, args["share"]),
+		VRAMBytes:  gib(t, args["vram"]), CPUs: number(t, args["cpus"]), HostBytes: gib(t, args["host"]),
 		DiskBytes: gib(t, args["disk"]), Priority: number(t, args["priority"]), AskedAt: int64(number(t, args["asked"])),
 		Image: args["image"], Model: args["model"], Runtime: args["runtime"],
 		Selector: map[string]string{}, Avoid: map[string]string{},
+	}
+	if args["types"] != "" {
+		r.GPUTypes = strings.Split(args["types"], ",")
 	}
 	for k, v := range args {
 		if key, ok := strings.CutPrefix(k, "label."); ok {
@@ -193,7 +221,7 @@ func show(d aim.Decision, scores bool) string {
 	lines := []string{string(d.Outcome)}
 	if d.Placement != nil {
 		for _, r := range d.Placement.Ranks {
-			lines = append(lines, fmt.Sprintf("  %s %s", r.Node, strings.Join(r.GPUs, " ")))
+			lines = append(lines, "  "+strings.Join(append([]string{r.Node}, r.GPUs...), " "))
 		}
 		lines = append(lines, "why: "+d.Placement.Why)
 	}

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // bytesText writes a size in GiB, with one decimal where it matters.
@@ -12,13 +13,15 @@ func bytesText(b uint64) string {
 }
 
 // gpusText names what one rank asks for: "1 GPU", "8 MI300X GPUs".
-func gpusText(w wish) string {
-	what := plural(w.GPUs, "GPU", "GPUs")
-	if w.GPUType != "" {
-		what = w.GPUType + " " + what
+func (s *shape) gpusText() string {
+	what := plural(s.gpus, "GPU", "GPUs")
+	if len(s.types) > 0 {
+		what = s.typesText() + " " + what
 	}
-	return fmt.Sprintf("%d %s", w.GPUs, what)
+	return fmt.Sprintf("%d %s", s.gpus, what)
 }
+
+func (s *shape) typesText() string { return strings.Join(s.types, " or ") }
 
 // String names the kind for people: "MI300X SPX/NPS1", "MI300X CPX/NPS4, 8 partitions".
 func (k kind) String() string {
@@ -43,4 +46,18 @@ func plural(n int, one, many string) string {
 		return one
 	}
 	return many
+}
+
+// writer builds a sentence in one allocation.
+type writer struct{ strings.Builder }
+
+func (w *writer) int(n int) *writer {
+	var digits [20]byte
+	w.Write(strconv.AppendInt(digits[:0], int64(n), 10))
+	return w
+}
+
+func (w *writer) text(s string) *writer {
+	w.WriteString(s)
+	return w
 }

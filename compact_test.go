@@ -1,0 +1,47 @@
+package aim_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"unsafe"
+
+	"github.com/aim-engine/aim"
+)
+
+func TestCompactChangesNothingButTheMemory(t *testing.T) {
+	vram := uint64(192 << 30)
+	n := aim.Node{ID: "n1", Runtimes: []string{"docker"}, Images: []string{"vllm"}}
+	for _, id := range []string{"GPU-1", "GPU-2", "GPU-3"} {
+		g := aim.GPU{ID: id, UUID: id, PCI: "0000:05:00.0", Type: "MI300X", VRAMBytes: &vram, Health: aim.HealthOK, ComputeMode: "SPX"}
+		for _, peer := range []string{"GPU-1", "GPU-2", "GPU-3", "elsewhere"} {
+			if peer != id {
+				g.Peers = append(g.Peers, aim.Peer{ID: peer, Weight: 15})
+			}
+		}
+		n.GPUs = append(n.GPUs, g)
+	}
+	a, b := decoded(t, n), decoded(t, n)
+	a.Compact()
+	b.Compact()
+	if !reflect.DeepEqual(a, b) || !reflect.DeepEqual(a, decoded(t, n)) {
+		t.Errorf("compact\n%+v, want\n%+v", a, decoded(t, n))
+	}
+	if unsafe.StringData(a.GPUs[0].Type) != unsafe.StringData(b.GPUs[2].Type) {
+		t.Error("two nodes do not share the name of their type")
+	}
+	if unsafe.StringData(a.GPUs[0].Peers[0].ID) != unsafe.StringData(a.GPUs[1].ID) {
+		t.Error("a peer has an id of its own")
+	}
+}
+
+func decoded(t *testing.T, n aim.Node) (out aim.Node) {
+	data, err := json.Marshal(n)
+	if err == nil {
+		err = json.Unmarshal(data, &out)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+package scheduler
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/aim-engine/aim"
+)
+
+// index is the fleet prepared for decisions, which cost the same for a hundred
+// nodes and for ten thousand:
+//
+//	chassis  what a node is by nature        (a handful in a fleet)
+//	class    chassis and what is free on it  (hundreds)
+//	set      the nodes of a class, those with an image, with weights: bits
+//	shape    what requests ask for, and what every class is to it
+//
+// A change of a node moves it from one class to another and nothing else. A
+// class is judged for a shape when the two first meet.
+type index struct {
+	byID     map[string]*member
+	order    []*member // by id
+	chassis  map[string]*chassis
+	kinds    []kind // in order of their first appearance
+	everyone set
+	models   map[string]*set
+	images   map[string]*set
+	homes    map[home][]*perch
+
+	book    book
+	classes []*class
+	counts  []int32 // members of a class, by its id
+	lows    []int32 // slot that no member of a class comes before, by its id
+	at      []int32 // class of a node, by its slot
+	byKey   map[string]*class
+	empty   int     // classes without members
+	filled  []int32 // classes that have got their first member, in order
+	era     uint64  // of filled: grows when it starts anew
+	names   registry
+	shapes  map[shapeKey]*shape
+	asked   uint64 // decisions so far
+
+	unsettled bool // the slots or the book have changed: classes are made anew
+	outlook   *prospects
+
+	// Kept between calls, so that a decision allocates nothing but its result.
+	scratch  class
+	key      []byte
+	failures []failure
+	round    round
+}
+
+func newIndex() *index {
+	return &index{
+		byID: map[string]*member{}, chassis: map[string]*chassis{}, models: map[string]*set{}, images: map[string]*set{},
+		homes: map[home][]*perch{}, byKey: map[string]*class{}, names: registry{ids: map[string]int32{}},
+		shapes: map[shapeKey]*shape{}, outlook: newProspects(),
+	}
+}
+
+// apply takes a node's report.
+func (x *index) apply(n aim.FleetNode) *member {
+	m, known := x.byID[n.ID]
+	if !known {
+		m = x.join(n)
+	}
+	switch old := &m.node.Node; {
+	case !known || !sameMake(old, &n.Node):
+		x.rebuild(m, &n.Node)
+		m.passes = x.book.passes(n.Labels)
+	case !sameLabels(old.Labels, n.Labels):
+		m.passes = x.book.passes(n.Labels)
+	}
+	x.caches(x.models, m, m.node.Models, n.Models)
+	x.caches(x.images, m, m.node.Images, n.Images)
+	x.perches(m, m.node.Claims, n.Claims)
+	m.read(n)
+	x.move(m)
+	return m
+}
+
+func (x *index) join(n aim.FleetNode) *member {
+	m := &member{slot: len(x.order)}
+	x.byID[n.ID] = m
+	m.node.ID = n.ID
+	i, _ := slices.BinarySearchFunc(x.order, n.ID, func(m *member, id string) int { return cmp.Compare(m.node.ID, id) })
+	x.order = slices.Insert(x.order, i, m)
+	x.unsettled = true
+	return m
+}
+
+// leave forgets a node. What is assumed there stays with those who assume it.
+func (x *index) leave(m *member) {
+	x.perches(m, m.node.Claims, nil)
+	for _, p := range m.pledged {
+		x.unperch(p.perch)
+	}
+	m.pledged = nil
+	m.chassis.nodes--
+	delete(x.byID, m.node.ID)
+	x.order = slices.DeleteFunc(x.order, func(o *member) bool { return o == m })
+	x.unsettled = true
+}
+
+// rebuild finds the chassis of a node, shared with all that are built alike.
+func (x *index) rebuild(m *member, n *aim.Node) {
+	if m.chassis != nil {
+		m.chassis.nodes--
+	}
+	c := newChassis(n)
+	key := c.key()
+	if known, ok := x.chassis[key]; ok {
+		c = known
+	} else {
+		c.id = len(x.chassis) + 1
+		x.chassis[key] = c
+		x.outlook.meet(c)
+		for i := range c.pools {
+			if !slices.Contains(x.kinds, c.pools[i].kind) {
+				x.kinds = append(x.kinds, c.pools[i].kind)
+			}
+		}
+	}
+	m.chassis = c
+	c.nodes++
+	m.ids = make([]string, len(c.order))
+	for d, place := range c.order {
+		m.ids[d] = n.GPUs[place].ID
+	}
+}
+
+// caches keeps the sets of nodes by what lies on their disks.
+func (x *index) caches(sets map[string]*set, m *member, old, now []string) {
+	if slices.Equal(old, now) || x.unsettled {
+		return
+	}
+	for _, name := range old {
+		sets[name].remove(m.slot)
+	}
+	addTo(sets, m, now)
+}
+
+func addTo(sets map[string]*set, m *member, names []string) {
+	for _, name := range names {
+		s, ok := sets[name]
+		if !ok {
+			s = &set{}
+			sets[name] = s
+		}
+		s.add(m.slot)
+	}
+}
+
+func sameLabels(a, b map[string]string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for k, v := range a {
+		if w, ok := b[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,123 @@
+package scheduler
+
+import (
+	"slices"
+
+	"github.com/aim-engine/aim"
+)
+
+// member is a node of the fleet: what it last reported, what is assumed on top
+// of that, and the class that both together put it in.
+type member struct {
+	slot    int // place in the order of ids
+	node    aim.FleetNode
+	chassis *chassis
+	class   *class
+
+	ids     []string  // of its GPUs, in the order of the chassis
+	broken  mask      // GPUs that cannot be given out, as reported
+	held    []holding // of the node's claims, in their order
+	perches []*perch  // of the node's claims, in their order
+	pledged []*pledge // ranks that are assumed here
+	passes  []int32   // conditions that its labels meet, see book
+	touched bool      // since the last turn
+}
+
+// holding is what a claim holds on a node.
+type holding struct {
+	gpus  mask
+	share uint64 // of the one GPU's memory; 0 = the GPUs are held whole
+}
+
+// read takes what a report says about GPUs and claims.
+func (m *member) read(n aim.FleetNode) {
+	m.node = n
+	m.broken = mask{}
+	for d, place := range m.chassis.order {
+		if usable, _ := n.GPUs[place].Usable(); !usable {
+			m.broken.add(d)
+		}
+	}
+	m.held = m.held[:0]
+	for i := range n.Claims {
+		c := &n.Claims[i]
+		m.held = append(m.held, holding{gpus: m.devicesOf(c.GPUs), share: c.ShareBytes})
+	}
+}
+
+// devicesOf finds the GPUs with these ids.
+func (m *member) devicesOf(ids []string) mask {
+	var found mask
+	for _, id := range ids {
+		if d := slices.Index(m.ids, id); d >= 0 {
+			found.add(d)
+		}
+	}
+	return found
+}
+
+func (m *member) gpu(device int) *aim.GPU { return &m.node.GPUs[m.chassis.order[device]] }
+
+// named lists the ids of GPUs, by address. Neighbours need no list of their own.
+func (m *member) named(devices mask) []string {
+	n := devices.count()
+	if n == 0 {
+		return nil
+	}
+	first := firstOf(devices)
+	if devices == run(first, n) {
+		return m.ids[first : first+n : first+n]
+	}
+	ids := make([]string, 0, n)
+	for d := range devices.all {
+		ids = append(ids, m.ids[d])
+	}
+	return ids
+}
+
+// counted is the node as placement sees it: as reported, with the claims that
+// are assumed among its own. The report itself stays as it is.
+func (m *member) counted() aim.FleetNode {
+	n := m.node
+	n.Claims = slices.Clip(n.Claims)
+	for _, p := range m.pledged {
+		r := &p.of.request
+		n.Claims = append(n.Claims, p.claim())
+		n.ClaimCPUs += r.CPUs
+		n.ClaimBytes += r.HostBytes
+	}
+	n.DiskFree = m.diskFree()
+	return n
+}
+
+// diskFree is the disk that is left when the weights of those who are assumed
+// here have been fetched.
+func (m *member) diskFree() uint64 {
+	free := m.node.DiskFree
+	for _, p := range m.pledged {
+		if r := &p.of.request; r.DiskBytes > 0 && !slices.Contains(m.node.Models, r.Model) {
+			free -= min(free, r.DiskBytes)
+		}
+	}
+	return free
+}
+
+// replicas counts the deployment's other replicas on the node, assumed ones
+// included. An earlier attempt of the same replica is not one: it leaves when
+// this one stands.
+func (m *member) replicas(r *aim.Request) int {
+	var seen []int
+	note := func(uid, deployment string, ordinal int) {
+		if uid == r.UID && deployment == r.Deployment && ordinal != r.Ordinal && !slices.Contains(seen, ordinal) {
+			seen = append(seen, ordinal)
+		}
+	}
+	for i := range m.node.Claims {
+		c := &m.node.Claims[i]
+		note(c.UID, c.Deployment, c.Ordinal)
+	}
+	for _, p := range m.pledged {
+		note(p.of.request.UID, p.of.request.Deployment, p.of.request.Ordinal)
+	}
+	return len(seen)
+}

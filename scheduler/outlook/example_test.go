@@ -1,0 +1,24 @@
+package outlook_test
+
+import (
+	"fmt"
+	"maps"
+
+	"github.com/aim-engine/aim/scheduler/outlook"
+)
+
+func Example() {
+	o := outlook.New()
+	kind := o.Kind(outlook.Node{Type: "MI300X", GPUs: 8, VRAMBytes: 192 << 30})
+	free := func(gpus uint16) outlook.State { return outlook.State{Kind: kind, Whole: gpus} }
+
+	for range 10 { // half of the requests want a whole node
+		o.Learn(outlook.Shape{GPUs: 1})
+		o.Learn(outlook.Shape{GPUs: 8})
+	}
+	o.Refresh(maps.All(map[outlook.State]int{free(8): 3, free(4): 1}))
+
+	breaks, fills := o.Cost(free(8), free(7)), o.Cost(free(4), free(3))
+	fmt.Println("a whole node is dearer than a broken one:", breaks > fills)
+	// Output: a whole node is dearer than a broken one: true
+}

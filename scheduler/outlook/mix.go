@@ -1,0 +1,129 @@
+package outlook
+
+import (
+	"cmp"
+	"slices"
+)
+
+// mix is what has been asked for lately, learnt from the requests themselves.
+//
+// Counts are halved now and then, so that an old habit fades. Similar shapes
+// count as one: the first of them stands for all.
+type mix struct {
+	counts map[Shape]*count // by rounded shape
+	order  []*count         // as first seen: sums must not depend on map order
+	total  float64
+	due    float64 // total at which the demands are to be made afresh
+}
+
+type count struct {
+	key, shape Shape
+	n          float64
+}
+
+const (
+	// The demands are made afresh after this many requests, and whenever the
+	// number has doubled, ...
+	firstLook = 16
+	// ... until there are this many; then all counts are halved. What was common
+	// 16,000 requests ago weighs a sixteenth of what is common today.
+	memory = 8192
+	// Below a quarter of a request a shape is forgotten.
+	forgotten = 0.25
+	// Where more shapes than this are asked for, those that take the most GPU
+	// of the fleet are enough.
+	maxShapes = 512
+)
+
+func newMix() mix { return mix{counts: map[Shape]*count{}, due: firstLook} }
+
+func (m *mix) learn(s Shape) {
+	key := s.rounded()
+	c, known := m.counts[key]
+	if !known {
+		c = &count{key: key, shape: s}
+		m.counts[key] = c
+		m.order = append(m.order, c)
+	}
+	c.n++
+	m.total++
+}
+
+// isDue tells whether enough is new to make the demands afresh.
+func (m *mix) isDue() bool { return m.total >= m.due }
+
+// looked sets the next time for it.
+func (m *mix) looked() {
+	if m.total >= memory {
+		m.halve()
+	}
+	m.due = min(2*max(m.total, firstLook/2), memory)
+}
+
+// halve lets what was seen fade, and forgets the rarest.
+func (m *mix) halve() {
+	m.total = 0
+	m.order = slices.DeleteFunc(m.order, func(c *count) bool {
+		c.n /= 2
+		if c.n < forgotten {
+			delete(m.counts, c.key)
+			return true
+		}
+		m.total += c.n
+		return false
+	})
+}
+
+// demands are the shapes with their shares of all requests: those that were
+// asked for, the greediest first, and then whole nodes.
+func (m *mix) demands(kinds []Node) []demand {
+	asked, total := m.order, m.total
+	if total < firstLook {
+		asked, total = append(slices.Clip(asked), guess()...), total+guesses
+	}
+	var ds []demand
+	for _, c := range asked {
+		if c.shape.asksGPU() {
+			ds = append(ds, newDemand(c.shape, c.n/total, kinds))
+		}
+	}
+	slices.SortStableFunc(ds, func(a, b demand) int {
+		return cmp.Compare(b.weight*b.size(), a.weight*a.size())
+	})
+	ds = ds[:min(len(ds), maxShapes)]
+	for _, k := range kinds {
+		if k.GPUs > 0 {
+			d := newDemand(k.shape(), expected/(total+expected), kinds)
+			d.unseen = true
+			ds = append(ds, d)
+		}
+	}
+	return ds
+}
+
+// expected is how many requests for a whole node of each kind are expected
+// before the first comes. With one, some orders of arrival of the trace still
+// lose the largest requests early; with two none of eight did.
+const expected = 2
+
+// guesses is the weight of the guess below, in requests.
+const guesses = 10
+
+// guess is what a fleet expects that has seen next to nothing: servers on one,
+// two, four and eight whole GPUs.
+func guess() []*count {
+	return []*count{
+		{shape: Shape{GPUs: 1}, n: 4},
+		{shape: Shape{GPUs: 2}, n: 2},
+		{shape: Shape{GPUs: 4}, n: 2},
+		{shape: Shape{GPUs: 8}, n: 2},
+	}
+}
+
+// shape asks for a whole node of this kind, less an eighth of its CPUs and
+// memory, which the system and the rounding of requests take. It is expected
+// unseen: else the few nodes that can take the rarest and largest request are
+// broken up before the first one comes.
+func (n Node) shape() Shape {
+	return Shape{GPUs: n.GPUs, CPUs: n.CPUs / 8 * 7, HostBytes: n.HostBytes / 8 * 7}
+}

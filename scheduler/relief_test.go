@@ -1,0 +1,80 @@
+package scheduler
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/aim-engine/aim"
+	"pgregory.net/rapid"
+)
+
+// TestPlansOnRandomFleets: a plan keeps to what is allowed, its moves go where
+// there is room, and when it is carried out the request fits.
+func TestPlansOnRandomFleets(t *testing.T) {
+	found := 0
+	rapid.Check(t, func(t *rapid.T) {
+		fleet, req := drawFleet(t), drawRequest(t)
+		req.Nodes, req.Avoid, req.UID, req.Priority = 1, nil, "other", 10
+		if Place(req, fleet).Outcome != aim.Wait {
+			t.Skip("it need not be made room for")
+		}
+		spare := rapid.IntRange(0, 2).Draw(t, "spare")
+		relief := Relief{Moves: rapid.IntRange(0, 3).Draw(t, "moves"), Preempt: rapid.Bool().Draw(t, "preempt")}
+		relief.Who = func(id aim.Identity) (Tenant, bool) { return Tenant{Request: tenantOf(fleet, id), Spare: spare}, true }
+		plan, ok := Relieve(req, fleet, relief)
+		if !ok {
+			return
+		}
+		found++
+		after := carryOut(t, plan, fleet, relief, spare)
+		if d := Place(req, after); d.Outcome != aim.Place {
+			t.Fatalf("%s: carried out, and then %s", plan, d)
+		}
+	})
+	if found == 0 {
+		t.Error("no plan was found at all")
+	}
+}
+
+// tenantOf is the request that a claim came from.
+func tenantOf(fleet aim.Fleet, id aim.Identity) aim.Request {
+	r := aim.Request{Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token}
+	for _, n := range fleet.Nodes {
+		for _, c := range n.Claims {
+			if c.Token == id.Token {
+				r.GPUs, r.ShareBytes, r.CPUs, r.HostBytes = len(c.GPUs), c.ShareBytes, c.CPUs, c.HostBytes
+			}
+		}
+	}
+	return r
+}
+
+// carryOut applies the steps to a copy of the fleet and checks each.
+func carryOut(t *rapid.T, plan Plan, fleet aim.Fleet, relief Relief, spare int) aim.Fleet {
+	after := aim.Fleet{Nodes: slices.Clone(fleet.Nodes)}
+	moves, stops := 0, 0
+	for _, step := range plan.Steps {
+		from := &after.Nodes[slices.IndexFunc(after.Nodes, func(n aim.FleetNode) bool { return n.ID == plan.Node })]
+		i := slices.IndexFunc(from.Claims, func(c aim.Claim) bool { return c.Token == step.Replica.Token })
+		claim := from.Claims[i]
+		if stops++; step.To != nil {
+			stops, moves = stops-1, moves+1
+			rank := step.To.Ranks[0]
+			to := &after.Nodes[slices.IndexFunc(after.Nodes, func(n aim.FleetNode) bool { return n.ID == rank.Node })]
+			for _, id := range rank.GPUs {
+				g := to.GPUs[slices.IndexFunc(to.GPUs, func(g aim.GPU) bool { return g.ID == id })]
+				checkRoom(t, *to, g, claim.ShareBytes)
+			}
+			moved := claim
+			moved.GPUs = rank.GPUs
+			to.Claims = append(slices.Clip(to.Claims), moved)
+			to.ClaimCPUs, to.ClaimBytes = to.ClaimCPUs+claim.CPUs, to.ClaimBytes+claim.HostBytes
+		}
+		from.Claims = slices.Delete(slices.Clone(from.Claims), i, i+1)
+		from.ClaimCPUs, from.ClaimBytes = from.ClaimCPUs-claim.CPUs, from.ClaimBytes-claim.HostBytes
+	}
+	if moves > relief.Moves || stops > 0 && !relief.Preempt || stops > spare {
+		t.Fatalf("%s: %d moves and %d stops, allowed are %+v with %d spare", plan, moves, stops, relief, spare)
+	}
+	return after
+}

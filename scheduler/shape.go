@@ -1,0 +1,186 @@
+package scheduler
+
+import (
+	"cmp"
+	"encoding/binary"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// shapeKey is what a request asks of one node, whoever asks. Names are numbered
+// by the index, so that a key is compared and hashed in a few nanoseconds.
+type shapeKey struct {
+	gpus        int
+	vram, share uint64
+	cpus        int
+	host, disk  uint64
+	types       int32 // 0 = any
+	selector    int32 // 0 = none
+	runtime     int32 // 0 = either
+	kind        int32 // of the other ranks of a gang, from 1; 0 = any
+}
+
+// shape remembers, for requests of one key, what every class is to them: turned
+// away and why, or fit, with which GPUs and how good. Classes are judged when
+// they are first met; nothing is ever judged twice but when the outlook has
+// learnt something new.
+type shape struct {
+	shapeKey
+	types   []string // allowed; empty = any
+	labels  []condition
+	ids     []int32 // of labels, in the book
+	runtime string
+	kind    *kind
+
+	verdicts []verdict // by class id
+	order    []ranked  // classes that fit and have or had members, best first
+	seen     int       // notes of the index about filled classes
+	era      uint64    // of those notes; 0 = none seen
+	prices   uint64    // round of the outlook that the order is of
+	reasons  []reason  // the first stands for "fits"
+	used     uint64    // when a request last had this shape, in decisions
+	pins     int       // lines of those who wait with it
+}
+
+// verdict is what one class is to a shape.
+type verdict struct {
+	reason int16   // in shape.reasons; unjudged, fits, or why not
+	only   int8    // the rule that alone turns it away; several, when more do
+	room   bool    // nothing is missing but what others would give back
+	ranked bool    // it is in the order
+	free   int16   // free GPUs that would serve
+	rating *rating // of one that fits, and of one that only lacks disk
+}
+
+const (
+	unjudged int16 = -1
+	fits     int16 = 0
+	several  int8  = -1
+)
+
+// reason is why nodes are turned away.
+type reason struct {
+	rule    int // in rules; those that follow are for nodes that pass them all
+	way     int // in which the rule is broken
+	text    string
+	lasting bool // an empty node of this make would be turned away too
+}
+
+// ranked is a class in the order of its score.
+type ranked struct {
+	score int
+	class int32
+	short bool // of disk: only for nodes that hold the weights already
+}
+
+// newShape reads a request; k is the kind that a gang is tried on, or nil.
+func newShape(key shapeKey, r *aim.Request, k *kind) *shape {
+	s := &shape{shapeKey: key, types: typesOf(r), runtime: r.Runtime, kind: k, reasons: []reason{{rule: len(rules)}}}
+	for _, name := range slices.Sorted(maps.Keys(r.Selector)) {
+		s.labels = append(s.labels, condition{name, r.Selector[name]})
+	}
+	return s
+}
+
+// typesOf lists the GPU types that a request allows, in order.
+func typesOf(r *aim.Request) []string {
+	if len(r.GPUTypes) == 0 && r.GPUType == "" {
+		return nil
+	}
+	types := slices.Clone(r.GPUTypes)
+	if r.GPUType != "" {
+		types = append(types, r.GPUType)
+	}
+	slices.Sort(types)
+	return slices.Compact(types)
+}
+
+// allows tells whether GPUs of this type will do.
+func (s *shape) allows(k kind) bool {
+	return len(s.types) == 0 || slices.Contains(s.types, k.gpuType)
+}
+
+// needsGPU tells whether there is anything to choose on a node but the node.
+func (s *shape) needsGPU() bool { return s.gpus > 0 || s.share > 0 }
+
+// count is how many GPUs a rank is given.
+func (s *shape) count() int {
+	if s.share > 0 {
+		return 1
+	}
+	return s.gpus
+}
+
+// forget drops what is known about classes: they have been made anew.
+func (s *shape) forget(b *book) {
+	s.verdicts, s.order, s.era, s.reasons = s.verdicts[:0], s.order[:0], 0, s.reasons[:1]
+	s.ids = s.ids[:0]
+	for _, c := range s.labels {
+		s.ids = append(s.ids, b.find(c))
+	}
+}
+
+// rank puts a class into the order.
+func (s *shape) rank(r ranked) {
+	i, _ := slices.BinarySearchFunc(s.order, r, ranked.compare)
+	s.order = slices.Insert(s.order, i, r)
+}
+
+func (a ranked) compare(b ranked) int {
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.class, b.class))
+}
+
+// registry numbers names.
+type registry struct {
+	ids     map[string]int32
+	scratch []byte
+}
+
+// id returns the number of the name that build writes; 0 stands for the empty one.
+func (g *registry) id(name []byte) int32 {
+	if len(name) == 0 {
+		return 0
+	}
+	if id, ok := g.ids[string(name)]; ok {
+		return id
+	}
+	id := int32(len(g.ids) + 1)
+	g.ids[string(name)] = id
+	return id
+}
+
+// keyOf makes the key of a request without allocating, but for names that are
+// seen for the first time and for selectors with several labels.
+func (g *registry) keyOf(r *aim.Request) shapeKey {
+	key := shapeKey{
+		gpus: r.GPUs, vram: r.VRAMBytes, share: r.ShareBytes, cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes,
+	}
+	if r.ShareBytes > 0 {
+		key.gpus = 0 // a share is of one GPU, whatever else is said
+	}
+	b := g.scratch[:0]
+	if r.Runtime != "" {
+		key.runtime = g.id(append(append(b, 'r'), r.Runtime...))
+	}
+	switch {
+	case len(r.GPUTypes) > 0:
+		key.types = g.id(append(append(b, 't'), strings.Join(typesOf(r), "|")...))
+	case r.GPUType != "":
+		key.types = g.id(append(append(b, 't'), r.GPUType...))
+	}
+	if len(r.Selector) > 0 {
+		b = append(b, 's')
+		for _, name := range slices.Sorted(maps.Keys(r.Selector)) {
+			b = binary.AppendUvarint(b, uint64(len(name)))
+			b = append(b, name...)
+			b = binary.AppendUvarint(b, uint64(len(r.Selector[name])))
+			b = append(b, r.Selector[name]...)
+		}
+		key.selector = g.id(b)
+	}
+	g.scratch = b[:0]
+	return key
+}

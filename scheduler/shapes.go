@@ -1,0 +1,104 @@
+package scheduler
+
+import (
+	"slices"
+
+	"github.com/aim-engine/aim"
+)
+
+// maxShapes bounds what is remembered. A fleet sees as many shapes as it has
+// rungs in use; a replay of a trace some hundreds.
+const maxShapes = 1024
+
+// shapeOf finds the shape of a request, on one kind of GPU or on any.
+func (x *index) shapeOf(r *aim.Request, k int32) *shape {
+	key := x.names.keyOf(r)
+	key.kind = k
+	x.asked++
+	s, ok := x.shapes[key]
+	if !ok {
+		s = x.newShape(key, r)
+	}
+	s.used = x.asked
+	x.settle()
+	x.catchUp(s)
+	return s
+}
+
+func (x *index) newShape(key shapeKey, r *aim.Request) *shape {
+	if len(x.shapes) >= maxShapes {
+		x.dropShapes()
+	}
+	var k *kind
+	if key.kind > 0 {
+		k = &x.kinds[key.kind-1]
+	}
+	s := newShape(key, r, k)
+	if x.book.note(s) {
+		x.reread()
+	}
+	s.forget(&x.book)
+	x.shapes[key] = s
+	return s
+}
+
+// dropShapes forgets the half that nobody has asked for the longest, and what
+// only they have asked for.
+func (x *index) dropShapes() {
+	var ages []uint64
+	for _, s := range x.shapes {
+		ages = append(ages, s.used)
+	}
+	slices.Sort(ages)
+	x.book = book{}
+	for key, s := range x.shapes {
+		if s.used < ages[len(ages)/2] && s.pins == 0 {
+			delete(x.shapes, key)
+			continue
+		}
+		x.book.note(s)
+	}
+	x.reread()
+}
+
+// reread looks at all nodes again, after the book has changed.
+func (x *index) reread() {
+	for _, m := range x.order {
+		m.passes = x.book.passes(m.node.Labels)
+	}
+	x.unsettled = true
+}
+
+// catchUp judges the classes that have members since the shape was last asked
+// for, and scores all of them again when there are new prices.
+func (x *index) catchUp(s *shape) {
+	x.outlook.refresh(x)
+	if s.era != x.era || s.prices != x.outlook.round {
+		x.rankAll(s)
+		return
+	}
+	for ; s.seen < len(x.filled); s.seen++ {
+		id := x.filled[s.seen]
+		if v := x.judge(s, int(id)); v.rating != nil && !v.ranked {
+			v.ranked = true
+			s.rank(ranked{score: v.rating.score, class: id, short: v.reason != fits})
+		}
+	}
+}
+
+func (x *index) rankAll(s *shape) {
+	s.order, s.seen, s.era, s.prices = s.order[:0], len(x.filled), x.era, x.outlook.round
+	for i := range s.verdicts {
+		s.verdicts[i].ranked = false
+	}
+	for id, n := range x.counts {
+		if n == 0 {
+			continue
+		}
+		if v := x.judge(s, id); v.rating != nil {
+			v.ranked = true
+			s.order = append(s.order, ranked{score: v.rating.score, class: int32(id), short: v.reason != fits})
+		}
+	}
+	slices.SortFunc(s.order, ranked.compare)
+}
