@@ -1,6 +1,9 @@
 package aim
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // GPU is a device that can be given out: a whole GPU, or one partition of it,
 // as the node's KFD topology lists it. A value that the node cannot read is
@@ -30,7 +33,11 @@ type GPU struct {
 	NIC              string  `json:"nic,omitempty"`     // RDMA device on the same PCIe switch
 	Health           Health  `json:"health"`            // may it be given out
 	HealthReason     string  `json:"health_reason,omitempty"`
-	Busy             *Busy   `json:"busy,omitempty"` // in use by somebody who holds no claim
+	// Errors are the uncorrectable memory and link errors of the physical GPU
+	// since its driver was loaded, by RAS block ("umc", "gfx", ...); without those
+	// that have had none.
+	Errors map[string]uint64 `json:"uncorrectable_errors,omitempty"`
+	Busy   *Busy             `json:"busy,omitempty"` // in use by somebody who holds no claim
 
 	// Unknown says why a value is missing, by JSON field name.
 	Unknown map[string]string `json:"unknown,omitempty"`
@@ -100,4 +107,24 @@ func (g GPU) Usable() (ok bool, why string) {
 		return false, "its memory size is not known"
 	}
 	return true, ""
+}
+
+// Board is the id of the physical GPU: the same for all its partitions.
+func (g GPU) Board() string {
+	board, _, _ := strings.Cut(g.ID, "/")
+	return board
+}
+
+// ShareMargin is the memory of a GPU, in bytes, that shares never get: what
+// firmware and driver keep of an idle one (284 MiB on MI300X), and what may be
+// in use before a node takes the GPU for a stranger's (1 GiB).
+const ShareMargin = 2 << 30
+
+// ShareBudget is how many bytes of the GPU's memory all shares of it may hold
+// together; 0 where its size is not known.
+func (g GPU) ShareBudget() uint64 {
+	if g.VRAMBytes == nil || *g.VRAMBytes < ShareMargin {
+		return 0
+	}
+	return *g.VRAMBytes - ShareMargin
 }

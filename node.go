@@ -20,16 +20,17 @@ type Node struct {
 	Claims    []Claim    `json:"claims"`    // by GPU
 	Endpoints []Endpoint `json:"endpoints"` // by deployment, ordinal
 
-	Shares     bool     `json:"shares,omitempty"` // its owner lets replicas share the memory of one GPU
-	Cordon     string   `json:"cordon,omitempty"` // why no new replica may come here; "" = open
-	CPUs       int      `json:"cpus"`
-	HostBytes  uint64   `json:"host_memory_bytes"`
-	HostFree   uint64   `json:"host_memory_free_bytes"`
-	DiskFree   uint64   `json:"disk_free_bytes"` // of the file system that holds weights
-	Images     []string `json:"images,omitempty"`
-	Models     []string `json:"models,omitempty"` // weights that are complete on this node
-	ClaimCPUs  int      `json:"claimed_cpus,omitempty"`
-	ClaimBytes uint64   `json:"claimed_host_memory_bytes,omitempty"`
+	Shares     bool              `json:"shares,omitempty"` // its owner lets replicas share the memory of one GPU
+	Cordon     string            `json:"cordon,omitempty"` // why no new replica may come here; "" = open
+	CPUs       int               `json:"cpus"`
+	HostBytes  uint64            `json:"host_memory_bytes"`
+	HostFree   uint64            `json:"host_memory_free_bytes"`
+	DiskFree   uint64            `json:"disk_free_bytes"` // of the file system that holds weights
+	Images     []string          `json:"images,omitempty"`
+	Models     []string          `json:"models,omitempty"`      // weights that are complete on this node
+	ModelBytes map[string]uint64 `json:"model_bytes,omitempty"` // of each of them
+	ClaimCPUs  int               `json:"claimed_cpus,omitempty"`
+	ClaimBytes uint64            `json:"claimed_host_memory_bytes,omitempty"`
 }
 
 // Liveness is what control has made of a node's beats.
@@ -115,9 +116,19 @@ func (n FleetNode) StateOf(g GPU) (GPUState, string) {
 // NodeState is what a node has been told, or has decided, about itself. It is
 // kept on its disk.
 type NodeState struct {
-	Cordon     string            `json:"cordon,omitempty"` // why; "" = open
-	Labels     map[string]string `json:"labels,omitempty"`
-	Quarantine map[string]string `json:"quarantine,omitempty"` // GPU id -> why
+	Cordon     string               `json:"cordon,omitempty"` // why; "" = open
+	Labels     map[string]string    `json:"labels,omitempty"`
+	Quarantine map[string]string    `json:"quarantine,omitempty"` // GPU id -> why
+	Errors     map[string]GPUErrors `json:"errors,omitempty"`     // by GPU.Board
+}
+
+// GPUErrors is what a node remembers of a GPU's uncorrectable errors. The driver
+// counts from 0 when it is loaded, so that counts can be compared only within
+// one boot; a reset of the GPU may clear them even then.
+type GPUErrors struct {
+	BootID   string            `json:"boot_id"`
+	Seen     map[string]uint64 `json:"seen"`               // the most that was counted, by RAS block
+	Accepted map[string]uint64 `json:"accepted,omitempty"` // of these an operator knows
 }
 
 // GPUUser is a process that holds memory or queues on a GPU.

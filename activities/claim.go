@@ -19,6 +19,9 @@ import (
 func (n *Node) Claim(ctx context.Context, req ClaimRequest) (ClaimResult, error) {
 	_, t, leave := n.enter(ctx, req.Identity)
 	defer leave()
+	if err := n.checkAccess(ctx, req); err != nil {
+		return ClaimResult{}, carry(err)
+	}
 	t.order.Lock()
 	defer t.order.Unlock()
 
@@ -29,10 +32,14 @@ func (n *Node) Claim(ctx context.Context, req ClaimRequest) (ClaimResult, error)
 	if why := n.ports.Ledger.State().Cordon; why != "" {
 		return ClaimResult{}, carry(aim.Failf(aim.ClassRefused, "node %s is cordoned: %s", n.opts.ID, why))
 	}
-	if err := n.checkClean(ctx, req.GPUs); err != nil {
+	if err := n.checkShare(req); err != nil {
 		return ClaimResult{}, carry(err)
 	}
-	claim, err := n.writeClaim(req)
+	detection, err := n.checkClean(ctx, req)
+	if err != nil {
+		return ClaimResult{}, carry(err)
+	}
+	claim, err := n.writeClaim(req, detection)
 	if err != nil {
 		return ClaimResult{}, carry(err)
 	}
@@ -52,10 +59,13 @@ func (n *Node) claimOf(id aim.Identity) (aim.Claim, bool) {
 
 // writeClaim picks a port and writes the claim. Another claim may take the port
 // in between; then the next one is tried.
-func (n *Node) writeClaim(req ClaimRequest) (aim.Claim, error) {
+func (n *Node) writeClaim(req ClaimRequest, d aim.Detection) (aim.Claim, error) {
 	claim := aim.Claim{
 		Identity: req.Identity, GPUs: slices.Clone(req.GPUs), Since: time.Now().UTC(),
 		CPUs: req.Resources.CPUs, HostBytes: req.Resources.HostBytes,
+	}
+	if req.ShareBytes > 0 {
+		claim.ShareBytes, claim.OfBytes = req.ShareBytes, shareBudget(d, req.GPUs)
 	}
 	var taken []int
 	for {

@@ -11,41 +11,41 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// checkClean looks at the GPUs as they are now. Servers of ours that no claim
-// explains are stopped first; anything else in the way is a refusal that says
-// who or what.
-func (n *Node) checkClean(ctx context.Context, ids []string) error {
-	if err := n.reapLeftovers(ctx, ids); err != nil {
-		return err
+// checkClean looks at the GPUs as they are now, and returns what it saw. Servers
+// of ours that no claim explains are stopped first; anything else in the way is
+// a refusal that says who or what.
+func (n *Node) checkClean(ctx context.Context, req ClaimRequest) (aim.Detection, error) {
+	if err := n.reapLeftovers(ctx, req.GPUs); err != nil {
+		return aim.Detection{}, err
 	}
 	d, err := n.Rescan(ctx)
 	if err != nil {
-		return err
+		return aim.Detection{}, err
 	}
 	strangers, err := n.strangers(ctx)
 	if err != nil {
-		return err
+		return aim.Detection{}, err
 	}
-	for _, id := range ids {
-		if why := obstacle(id, d, n.ports.Ledger, strangers); why != "" {
-			return aim.Failf(aim.ClassRefused, "%s on node %s: %s", id, n.opts.ID, why)
+	claims, state := n.ports.Ledger.Claims(), n.ports.Ledger.State()
+	for _, id := range req.GPUs {
+		if why := obstacle(id, req.ShareBytes > 0, d, claims, state, strangers); why != "" {
+			return aim.Detection{}, aim.Failf(aim.ClassRefused, "%s on node %s: %s", id, n.opts.ID, why)
 		}
 	}
-	return nil
+	return d, nil
 }
 
-// obstacle says why a GPU cannot be given out, or "".
-func obstacle(id string, d aim.Detection, ledger Ledger, strangers []Stranger) string {
-	i := slices.IndexFunc(d.GPUs, func(g aim.GPU) bool { return g.ID == id })
-	if i < 0 {
+// obstacle says why a GPU, or a share of it, cannot be given out, or "".
+func obstacle(id string, share bool, d aim.Detection, claims []aim.Claim, state aim.NodeState, strangers []Stranger) string {
+	g, ok := findGPU(d, id)
+	if !ok {
 		return "there is no such GPU now"
 	}
-	g := d.GPUs[i]
-	if why, ok := ledger.State().Quarantine[id]; ok {
+	if why, ok := state.Quarantine[id]; ok {
 		return "quarantined: " + why
 	}
-	for _, c := range ledger.Claims() {
-		if c.Holds(id) {
+	for _, c := range claims {
+		if c.Holds(id) && !(share && c.ShareBytes > 0) { // how much is left, the ledger knows
 			return "claimed by " + c.ReplicaName()
 		}
 	}
@@ -54,10 +54,19 @@ func obstacle(id string, d aim.Detection, ledger Ledger, strangers []Stranger) s
 			return "given to " + s.Who
 		}
 	}
+	g.Busy = unexplained(g, claims)
 	if ok, why := g.Usable(); !ok {
 		return why
 	}
 	return ""
+}
+
+func findGPU(d aim.Detection, id string) (aim.GPU, bool) {
+	i := slices.IndexFunc(d.GPUs, func(g aim.GPU) bool { return g.ID == id })
+	if i < 0 {
+		return aim.GPU{}, false
+	}
+	return d.GPUs[i], true
 }
 
 func (n *Node) strangers(ctx context.Context) ([]Stranger, error) {

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -15,6 +16,8 @@ func (n *Node) Rescan(ctx context.Context) (aim.Detection, error) {
 	if err != nil {
 		return aim.Detection{}, err
 	}
+	n.rememberErrors(d.GPUs)
+	showErrors(d.GPUs, n.ports.Ledger.State().Errors)
 	n.mu.Lock()
 	n.detection = d
 	n.mu.Unlock()
@@ -31,7 +34,7 @@ func (n *Node) Inventory() aim.Node {
 	node := aim.Node{
 		ID: n.opts.ID, Address: n.opts.Address, Host: n.opts.Host, Version: n.opts.Version,
 		Simulated: n.opts.SimulateRoot != "", BootID: machine.BootID, Namespace: n.opts.Namespace,
-		Epoch: n.opts.Epoch, Labels: labels(n.opts.Labels, state.Labels), Cordon: state.Cordon,
+		Epoch: n.opts.Epoch, Labels: labels(n.opts.Labels, state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable()), Shares: n.opts.Shares,
 		CPUs: machine.CPUs, HostBytes: machine.HostBytes, HostFree: machine.HostFree, DiskFree: machine.DiskFree,
 		Detection: detection, Claims: n.marked(claims), Endpoints: n.endpoints(claims),
 	}
@@ -44,20 +47,19 @@ func (n *Node) Inventory() aim.Node {
 	}
 	node.GPUs = explain(detection.GPUs, claims, state.Quarantine)
 	if hub, err := n.ports.Hub(""); err == nil {
-		node.Models, _ = hub.List() // the cache is a preference; not being able to read it is none
+		node.ModelBytes, _ = hub.List() // the cache is a preference; not being able to read it is none
+		node.Models = slices.Sorted(maps.Keys(node.ModelBytes))
 	}
 	return node
 }
 
 // explain puts the node's own knowledge over what the hardware shows: a use
-// that a claim explains is no stranger's, and a quarantined GPU says why.
+// that claims explain is no stranger's, and a quarantined GPU says why.
 func explain(seen []aim.GPU, claims []aim.Claim, quarantine map[string]string) []aim.GPU {
 	gpus := slices.Clone(seen)
 	for i := range gpus {
 		g := &gpus[i]
-		if slices.ContainsFunc(claims, func(c aim.Claim) bool { return c.Holds(g.ID) }) {
-			g.Busy = nil
-		}
+		g.Busy = unexplained(*g, claims)
 		if why, ok := quarantine[g.ID]; ok && g.Health == aim.HealthOK {
 			g.Health, g.HealthReason = aim.HealthQuarantined, why
 		}

@@ -8,8 +8,9 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// SetNode changes the node's own state: cordon, labels, quarantine.
-func (n *Node) SetNode(_ context.Context, req SetNodeRequest) (SetNodeResult, error) {
+// SetNode changes the node's own state: cordon, labels, quarantine. A GPU that is
+// taken out of quarantine has its uncorrectable errors accepted too.
+func (n *Node) SetNode(ctx context.Context, req SetNodeRequest) (SetNodeResult, error) {
 	state, err := n.editState(func(s *aim.NodeState) {
 		if req.Cordon != nil {
 			s.Cordon = *req.Cordon
@@ -26,7 +27,13 @@ func (n *Node) SetNode(_ context.Context, req SetNodeRequest) (SetNodeResult, er
 		for _, id := range req.Unquarantine {
 			delete(s.Quarantine, id)
 		}
+		n.acceptErrors(s, req.Unquarantine)
 	})
+	if err != nil || len(req.Unquarantine) == 0 {
+		return SetNodeResult{State: state}, err
+	}
+	_, err = n.Rescan(ctx) // what was accepted is no fault any more
+	n.announce()
 	return SetNodeResult{State: state}, err
 }
 
@@ -49,8 +56,10 @@ func (n *Node) editState(edit func(*aim.NodeState)) (aim.NodeState, error) {
 const cleanFor = time.Minute
 
 // Scan reads the GPUs and ends quarantines by rule: the GPU is healthy, and
-// nobody has been seen on it for cleanFor. One loop of the agent calls it.
+// nobody has been seen on it for cleanFor. It finds out whether the ledger can be
+// written before a claim does. One loop of the agent calls it.
 func (n *Node) Scan(ctx context.Context, now time.Time) error {
+	n.ledger.try()
 	d, err := n.Rescan(ctx)
 	if err != nil {
 		return err
@@ -70,10 +79,10 @@ func (n *Node) Scan(ctx context.Context, now time.Time) error {
 
 // seenClean lists the quarantined GPUs that have been clean for long enough.
 func (n *Node) seenClean(d aim.Detection, now time.Time) (clean []string) {
-	held := n.ports.Ledger.State().Quarantine
+	held, claims := n.ports.Ledger.State().Quarantine, n.ports.Ledger.Claims()
 	maps.DeleteFunc(n.unused, func(id string, _ time.Time) bool { _, ok := held[id]; return !ok })
 	for _, g := range d.GPUs {
-		if _, ok := held[g.ID]; !ok || g.Busy != nil || g.Health != aim.HealthOK {
+		if _, ok := held[g.ID]; !ok || unexplained(g, claims) != nil || g.Health != aim.HealthOK {
 			delete(n.unused, g.ID)
 			continue
 		}

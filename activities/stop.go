@@ -29,8 +29,9 @@ func (n *Node) stop(ctx context.Context, req StopRequest) (StopResult, error) {
 	defer t.order.Unlock()
 	claim, claimed := n.claimOf(req.Identity)
 	if claimed {
+		// Only a note for the next agent: a full disk keeps no server running.
 		if err := n.ports.Ledger.Stopping(req.Identity); err != nil {
-			return StopResult{}, err
+			n.opts.Log.Warn("could not note that a server is being stopped", "replica", req.ReplicaName(), "error", err)
 		}
 	}
 	n.announce()
@@ -66,8 +67,8 @@ func (n *Node) stopServer(ctx context.Context, id aim.Identity, grace time.Durat
 	return nil
 }
 
-// seeFree waits until nobody uses the claimed GPUs, and quarantines those that
-// stay in use.
+// seeFree waits until nobody uses the claimed GPUs but those who share them, and
+// quarantines the ones that stay in use.
 func (n *Node) seeFree(ctx context.Context, claim aim.Claim) (StopResult, error) {
 	deadline := time.Now().Add(n.opts.FreeWithin)
 	for wait := 10 * time.Millisecond; ; wait = min(wait*2, time.Second) {
@@ -75,7 +76,7 @@ func (n *Node) seeFree(ctx context.Context, claim aim.Claim) (StopResult, error)
 		if err != nil {
 			return StopResult{}, err
 		}
-		busy := stillBusy(d, claim.GPUs)
+		busy := stillBusy(d, claim, n.ports.Ledger.Claims())
 		if len(busy) == 0 {
 			return StopResult{}, nil
 		}
@@ -90,11 +91,13 @@ func (n *Node) seeFree(ctx context.Context, claim aim.Claim) (StopResult, error)
 	}
 }
 
-func stillBusy(d aim.Detection, ids []string) map[string]string {
+func stillBusy(d aim.Detection, stopped aim.Claim, claims []aim.Claim) map[string]string {
+	others := slices.DeleteFunc(claims, func(c aim.Claim) bool { return c.Same(stopped.Identity) })
 	busy := map[string]string{}
-	for _, g := range d.GPUs {
-		if g.Busy != nil && slices.Contains(ids, g.ID) {
-			busy[g.ID] = "after its server was stopped it is still used by " + g.Busy.Who
+	for _, id := range stopped.GPUs {
+		g, ok := findGPU(d, id)
+		if use := unexplained(g, others); ok && use != nil {
+			busy[id] = "after its server was stopped it is still used by " + use.Who
 		}
 	}
 	return busy

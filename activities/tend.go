@@ -55,7 +55,7 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 		return nil
 	}
 	if !claimed {
-		_, err := n.ports.Ledger.Claim(aim.Claim{Identity: s.Identity, GPUs: s.GPUs, Port: s.Port, Since: s.Started})
+		_, err := n.ports.Ledger.Claim(n.claimFor(s))
 		var refused *aim.Failure
 		if err != nil && !errors.As(err, &refused) {
 			return fmt.Errorf("claim the GPUs of running server %s: %w", s.Name, err) // a full disk is no reason to stop it
@@ -72,6 +72,17 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	n.opts.Log.Info("found a running server", "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
 	go n.readvertise(t, s)
 	return nil
+}
+
+// claimFor is the claim that a running server must have had.
+func (n *Node) claimFor(s aim.Server) aim.Claim {
+	c := aim.Claim{Identity: s.Identity, GPUs: s.GPUs, ShareBytes: s.Share, Port: s.Port, Since: s.Started}
+	if s.Share > 0 {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		c.OfBytes = shareBudget(n.detection, s.GPUs)
+	}
+	return c
 }
 
 // hasAny tells whether one of the GPUs is on this node: the runtime may be
@@ -105,6 +116,9 @@ func (n *Node) readvertise(t *tenant, s aim.Server) {
 // nobody can be asked, the server goes on serving and is shown as unowned. No
 // clock alone takes a GPU.
 func (n *Node) Tend(ctx context.Context) {
+	if n.ledger.unwritable() != "" {
+		n.ledger.try()
+	}
 	for _, c := range n.ports.Ledger.Claims() {
 		t := n.tenant(c.Identity)
 		if t.silentFor(time.Now()) < n.opts.Silence {

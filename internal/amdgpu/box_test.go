@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,3 +185,44 @@ func (m *movingTree) ReadDir(name string) ([]string, error) {
 }
 
 func (m *movingTree) ReadLink(name string) (string, error) { return m.after.ReadLink(name) }
+
+// turningTree turns from one tree into another after so many reads, wherever that
+// finds the reader.
+type turningTree struct {
+	now, next FS
+	left      atomic.Int64
+}
+
+func (t *turningTree) at() FS {
+	if t.left.Add(-1) >= 0 {
+		return t.now
+	}
+	return t.next
+}
+
+func (t *turningTree) ReadFile(name string, buf []byte) ([]byte, error) {
+	return t.at().ReadFile(name, buf)
+}
+func (t *turningTree) ReadDir(name string) ([]string, error) { return t.at().ReadDir(name) }
+func (t *turningTree) ReadLink(name string) (string, error)  { return t.at().ReadLink(name) }
+
+// TestChangeAtAnyMoment asserts that a GPU that goes away while the machine is
+// being read is there, is not, or is there with the reason why it cannot be given
+// out; and that the other one is not touched by it.
+func TestChangeAtAnyMoment(t *testing.T) {
+	stays, goes := mi300x(0), mi300x(1)
+	whole := host{gpus: []card{stays, goes}}.tree()
+	half := host{gpus: []card{stays}}.tree()
+	half.files[topologyDir+"/generation_id"] = "99\n"
+	for reads := range int64(400) {
+		tree := &turningTree{now: whole, next: half}
+		tree.left.Store(reads)
+		got := detect(t, tree)
+		if g := at(t, got, stays.at, 0); g.Health != aim.HealthOK || g.VRAMBytes == nil || g.RenderMinor == nil {
+			t.Fatalf("after %d reads: the GPU that stays is %+v", reads, g)
+		}
+		if got.Generation == "99" && len(got.GPUs) != 1 {
+			t.Fatalf("after %d reads: %d GPUs in the generation that has one", reads, len(got.GPUs))
+		}
+	}
+}

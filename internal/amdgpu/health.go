@@ -1,7 +1,6 @@
 package amdgpu
 
 import (
-	"context"
 	"fmt"
 	"strings"
 
@@ -16,36 +15,25 @@ const fullWidth = 16
 // cuts power at it; a cooled MI300X under load stays 15 °C or more away.
 const hotMargin = 5000
 
-// Baseline is accepted uncorrectable errors: the UUID of a GPU, then the RAS
-// block, then the count. Only growth beyond it makes a GPU unhealthy. Counters
-// start again from 0 when the driver is loaded; a count below the baseline is
-// therefore new and not accepted.
+// Baseline is accepted uncorrectable errors: GPU.Board, then the RAS block, then
+// the count. Only growth beyond it makes a GPU unhealthy. Counters start again
+// from 0 when the driver is loaded; a count below the baseline is therefore new
+// and not accepted.
 type Baseline map[string]map[string]uint64
 
-// Counters reads the uncorrectable errors of all GPUs that KFD lists, in the form
-// that WithBaseline takes. Blocks without errors are left out.
-func (r *Reader) Counters(ctx context.Context) (Baseline, error) {
-	tree, err := r.tree()
-	if err != nil {
-		return nil, err
-	}
-	seen, err := r.survey(ctx, tree)
-	if err != nil {
-		return nil, err
-	}
-	counts := Baseline{}
-	for _, b := range seen.boards {
-		for _, e := range b.device.health.errors {
-			if e.count.value == 0 || b.uuid() == "" {
-				continue
-			}
-			if counts[b.uuid()] == nil {
-				counts[b.uuid()] = map[string]uint64{}
-			}
-			counts[b.uuid()][e.block] = e.count.value
+// uncorrectable are the counters that are not 0, by block.
+func (h vitals) uncorrectable() map[string]uint64 {
+	var counts map[string]uint64
+	for _, e := range h.errors {
+		if e.count.value == 0 {
+			continue
 		}
+		if counts == nil {
+			counts = map[string]uint64{}
+		}
+		counts[e.block] = e.count.value
 	}
-	return counts, nil
+	return counts
 }
 
 // faults lists what is wrong with a GPU, worst first; each names the file and
@@ -105,7 +93,7 @@ func (h vitals) linkFaults(m model) []string {
 // setHealth judges a GPU. Where counters cannot be read it is ok, and Unknown
 // says what was not seen.
 func setHealth(g *aim.GPU, d device, m model, accepted map[string]uint64) {
-	g.Health = aim.HealthOK
+	g.Health, g.Errors = aim.HealthOK, d.health.uncorrectable()
 	if faults := d.faults(m, accepted); len(faults) > 0 {
 		g.Health = aim.HealthUnhealthy
 		g.HealthReason = strings.Join(faults, "; ")
@@ -113,5 +101,23 @@ func setHealth(g *aim.GPU, d device, m model, accepted map[string]uint64) {
 	}
 	if d.health.why != "" {
 		note(g, "health", d.health.why)
+	}
+}
+
+// spreadResets makes the GPUs of a hive share the fate of one that is being
+// reset: the driver resets all of them, and every process on them dies.
+func spreadResets(gpus []aim.GPU, resetting map[string]bool) {
+	for i := range gpus {
+		g := &gpus[i]
+		if g.Health != aim.HealthOK || g.Hive == "" {
+			continue
+		}
+		for _, other := range gpus {
+			if other.Hive == g.Hive && resetting[other.Board()] {
+				g.Health = aim.HealthUnhealthy
+				g.HealthReason = other.Board() + " is being reset, and with it all GPUs of its hive"
+				break
+			}
+		}
 	}
 }

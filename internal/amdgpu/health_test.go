@@ -92,12 +92,21 @@ func TestHealthOfPartitions(t *testing.T) {
 	}
 }
 
-// TestReset asserts that a GPU that is being reset is not given out.
+// TestReset asserts that a GPU that is being reset is not given out, and no other
+// one of its hive either: they are all reset with it.
 func TestReset(t *testing.T) {
-	c := mi300x(0)
-	tree := host{gpus: []card{c, mi300x(1)}}.tree()
+	c, lone := mi300x(0), mi300x(2)
+	lone.hive = 0
+	tree := host{gpus: []card{c, mi300x(1), lone}}.tree()
 	tree.errs[c.file("current_compute_partition")] = syscall.EPERM
-	g := at(t, detect(t, tree), c.at, 0)
+	got := detect(t, tree)
+	if g := at(t, got, mi300x(1).at, 0); g.Health != aim.HealthUnhealthy || !strings.Contains(g.HealthReason, "all GPUs of its hive") {
+		t.Errorf("the other GPU of the hive is %s because %q", g.Health, g.HealthReason)
+	}
+	if g := at(t, got, lone.at, 0); g.Health != aim.HealthOK {
+		t.Errorf("a GPU outside the hive is %s because %q", g.Health, g.HealthReason)
+	}
+	g := at(t, got, c.at, 0)
 	if g.Health != aim.HealthUnhealthy || !strings.Contains(g.HealthReason, "resetting") || g.ComputeMode != "" || g.Unknown["compute_partition"] == "" {
 		t.Errorf("got %+v", g)
 	}
@@ -129,14 +138,11 @@ func TestBaseline(t *testing.T) {
 		t.files[c.file("ras/umc_err_count")] = "ue: " + ue + "\nce: 0\n"
 		return t
 	}
-	accepted, err := New("", WithFS(tree("3"))).Counters(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	before := at(t, detect(t, tree("3")), c.at, 0)
+	if !maps.Equal(before.Errors, map[string]uint64{"umc": 3}) {
+		t.Fatalf("errors are %v, want 3 of the memory", before.Errors)
 	}
-	uuid := "GPU-" + hex16(c.unique)
-	if len(accepted) != 1 || !maps.Equal(accepted[uuid], map[string]uint64{"umc": 3}) {
-		t.Fatalf("counters are %v, want 3 of %s", accepted, uuid)
-	}
+	accepted := func() Baseline { return Baseline{before.Board(): before.Errors} }
 	for ue, want := range map[string]aim.Health{
 		"0": aim.HealthOK, "3": aim.HealthOK, "4": aim.HealthUnhealthy, "1": aim.HealthUnhealthy,
 	} {

@@ -21,6 +21,7 @@ func judge(s survey, allowed map[string]bool, accepted Baseline) aim.Detection {
 	}
 	shared := sharedIDs(s.boards)
 	byNode := map[int]int{} // KFD node number -> index in found.GPUs
+	resetting := map[string]bool{}
 	for _, b := range s.boards {
 		if why := refuse(b, allowed); why != "" {
 			found.NotOffered = append(found.NotOffered, notOffered(b.pci(), b.device, b.deviceID(), why))
@@ -28,9 +29,11 @@ func judge(s survey, allowed map[string]bool, accepted Baseline) aim.Detection {
 		}
 		for _, g := range s.gpus(b, shared, accepted) {
 			byNode[g.KFDNode] = len(found.GPUs)
+			resetting[g.Board()] = b.device.resetting
 			found.GPUs = append(found.GPUs, g)
 		}
 	}
+	spreadResets(found.GPUs, resetting)
 	s.addPeers(found.GPUs, byNode)
 	s.addNICs(found.GPUs)
 	found.NotOffered = append(found.NotOffered, s.unlisted()...)
@@ -58,7 +61,7 @@ func (s *survey) gpus(b *board, shared map[string]bool, accepted Baseline) []aim
 		setShape(&g, n)
 		setMemory(&g, n, b.device)
 		s.setPlace(&g, n, b.device)
-		setHealth(&g, b.device, m, accepted[g.UUID])
+		setHealth(&g, b.device, m, accepted[g.Board()])
 		if b.device.gone && s.bus.listed {
 			g.Health = aim.HealthUnhealthy
 			g.HealthReason = "KFD lists it, but it is gone from the PCI bus and from DRM"

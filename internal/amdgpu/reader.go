@@ -18,7 +18,7 @@ type Reader struct {
 	root     string
 	fs       FS // nil: the files below root
 	allowed  map[string]bool
-	baseline Baseline
+	baseline func() Baseline
 	box      box
 }
 
@@ -44,14 +44,14 @@ func WithAllowed(gfx ...string) Option {
 	}
 }
 
-// WithBaseline accepts the uncorrectable errors counted so far, as Counters
-// returned them. Without it any uncorrectable error makes a GPU unhealthy.
-func WithBaseline(b Baseline) Option { return func(r *Reader) { r.baseline = b } }
+// WithBaseline accepts the uncorrectable errors that known returns; it is asked
+// at each reading. Without it any uncorrectable error makes a GPU unhealthy.
+func WithBaseline(known func() Baseline) Option { return func(r *Reader) { r.baseline = known } }
 
 // New returns a reader of the tree at root: the folder above sys/ ("/" on a
 // real machine), or sys/ itself.
 func New(root string, opts ...Option) *Reader {
-	r := &Reader{root: root, allowed: map[string]bool{}}
+	r := &Reader{root: root, allowed: map[string]bool{}, baseline: func() Baseline { return nil }}
 	r.box.limit = defaultTimeBox
 	for _, opt := range opts {
 		opt(r)
@@ -75,7 +75,7 @@ func (r *Reader) detect(ctx context.Context, tree FS) (aim.Detection, error) {
 	if err != nil {
 		return aim.Detection{}, err
 	}
-	return judge(seen, r.allowed, r.baseline), nil
+	return judge(seen, r.allowed, r.baseline()), nil
 }
 
 // Generation is KFD's generation_id: it changes whenever a GPU or partition

@@ -50,11 +50,17 @@ func TestAFailedProbeOfADeafControlProvesNothing(t *testing.T) {
 	}
 }
 
-// TestControlThatWasStopped: for five seconds nothing is ticked; then the
+// TestControlThatWasStopped: for 5 or 30 seconds nothing is ticked; then the
 // backlog comes in. Nobody is lost; who died meanwhile is found in a second.
 func TestControlThatWasStopped(t *testing.T) {
+	for _, stopped := range []time.Duration{5 * time.Second, 30 * time.Second} {
+		t.Run(stopped.String(), func(t *testing.T) { controlStopped(t, stopped) })
+	}
+}
+
+func controlStopped(t *testing.T, stopped time.Duration) {
 	s := newScript(t, "n1", "n2", "n3")
-	s.now = s.now.Add(5 * time.Second)
+	s.now = s.now.Add(stopped)
 	s.agent["n3"].mute = true
 	s.tr.tick(s.now) // before anything of the backlog has been read
 	s.carryOut()

@@ -24,12 +24,28 @@ func (v *View) onBeat(ctx context.Context, m *nats.Msg) {
 }
 
 func (v *View) onSnapshot(ctx context.Context, m *nats.Msg) {
-	s, err := decodeSnapshot(m.Data, lastToken(m.Subject)) // outside the lock: it is the slow part
+	id := lastToken(m.Subject)
+	s, node, err := openSnapshot(m.Data, id)
+	if err == nil && !v.fillIn(&s, id) {
+		err = s.readNode(node, id) // outside the lock: it is the slow part
+	}
 	if err != nil || !aim.IsLabel(s.Node.ID) {
 		v.log.Warn("snapshot not understood", "subject", m.Subject, "error", err)
 		return
 	}
 	v.with(ctx, func(t *tracker) { t.snapshot(s, v.opts.Now()) })
+}
+
+// fillIn completes a snapshot whose bytes are those of the newest one known.
+func (v *View) fillIn(s *Snapshot, id string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	p, ok := v.t.peers[id]
+	if !ok || p.content.nonce != s.Nonce || p.content.digest != s.Digest || p.content == (version{}) {
+		return false
+	}
+	s.Node = p.node
+	return true
 }
 
 // disconnectJSON is the part of the server's event that is read. The rest holds
@@ -50,10 +66,11 @@ func (v *View) onDisconnect(ctx context.Context, m *nats.Msg) {
 	}
 }
 
-// onReconnect asks for everything anew: snapshots may have passed unheard.
+// onReconnect asks who is there: the beat that a node sends when it is back may
+// have come before we were. Snapshots that passed unheard show by the digest.
 func (v *View) onReconnect() {
 	v.mu.Lock()
 	v.t.guard.reconnected(v.opts.Now())
 	v.mu.Unlock()
-	v.call()
+	v.call(beatsOnly)
 }

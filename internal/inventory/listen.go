@@ -10,6 +10,10 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// beatsOnly is the call of a control that knows the fleet and wants to hear who
+// is there: it asks for what has changed when it knows the digests.
+const beatsOnly = "beats"
+
 // called answers the call to all nodes: to the one who asks, or to everybody,
 // then spread over time.
 func (p *Publisher) called(ctx context.Context, m *nats.Msg) {
@@ -19,13 +23,24 @@ func (p *Publisher) called(ctx context.Context, m *nats.Msg) {
 		p.logged(p.sendSnapshot(m.Reply))
 		return
 	}
+	say, spread := func() { p.logged(p.repeat()) }, p.spread()
+	if string(m.Data) == beatsOnly {
+		say, spread = p.sendBeat, callSpread
+	}
 	p.answers.run(func() {
 		select {
-		case <-time.After(rand.N(callSpread)):
-			p.logged(p.repeat())
+		case <-time.After(rand.N(spread)):
+			say()
 		case <-ctx.Done():
 		}
 	})
+}
+
+// spread is over how long a fleet answers a call: it beats slowly when it is
+// large, and then its answers are many.
+func (p *Publisher) spread() time.Duration {
+	slow := p.interval() / DefaultBeat
+	return callSpread * max(1, slow*slow)
 }
 
 // question answers what was asked of this node alone.

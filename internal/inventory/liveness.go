@@ -58,21 +58,35 @@ type probes struct {
 
 func (p *probes) reset() { *p = probes{round: p.round + 1} }
 
-// tick looks at everybody; call it every 50 ms or so.
+// tick looks at everybody who is due; call it every 50 ms or so.
 func (t *tracker) tick(now time.Time) {
 	t.guard.tick(now)
-	for id, p := range t.peers {
-		t.restRival(p, now)
-		switch {
-		case p.verdict.Liveness == aim.Lost && now.Sub(p.verdict.Since) >= forgetAfter:
-			t.remove(id)
-		case p.verdict.Liveness == aim.Alive:
-			t.missed(p, now)
-		case p.verdict.Liveness != "":
-			t.silent(p, now)
+	t.asked = 0
+	for i := len(t.looks) - 1; i >= 0; i-- { // from the end: one that is removed is replaced by the last
+		if now.Before(t.looks[i].due) {
+			continue
+		}
+		p := t.looks[i].peer
+		if t.look(p, now) {
+			t.looks[i].due = p.nextLook()
 		}
 	}
 	t.brake.tick(t.peers, now)
+}
+
+// look judges one node; false when it is forgotten by that.
+func (t *tracker) look(p *peer, now time.Time) (kept bool) {
+	t.restRival(p, now)
+	switch {
+	case p.verdict.Liveness == aim.Lost && now.Sub(p.verdict.Since) >= forgetAfter:
+		t.remove(p.id)
+		return false
+	case p.verdict.Liveness == aim.Alive:
+		t.missed(p, now)
+	case p.verdict.Liveness != "":
+		t.silent(p, now)
+	}
+	return true
 }
 
 // missed finds a node silent that has not beaten for three intervals.

@@ -57,7 +57,7 @@ func restartServer(t testing.TB, v *View, s *server.Server, nodes int, meanwhile
 // TestAServerRestart: everybody is back soon, nobody was ever thought lost, and
 // what changed meanwhile is known.
 func TestAServerRestart(t *testing.T) {
-	const nodes = 60
+	const nodes = 500 // the benchmark below has 2,000
 	s := startServer(t, server.Options{})
 	v := startView(t, urlOf(s), ViewOptions{})
 	herd(t, v, urlOf(s), nodes, DefaultBeat)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -35,18 +36,25 @@ func (t *tracker) fleet(now time.Time) aim.Fleet {
 	return f
 }
 
-// since lists what has changed after a mark.
+// since lists what has changed after a mark. It costs what there is to tell,
+// however large the fleet is.
 func (t *tracker) since(mark uint64, now time.Time) Changes {
 	c := Changes{Mark: t.mark}
-	for _, id := range slices.Sorted(maps.Keys(t.peers)) {
-		if p := t.peers[id]; p.mark > mark && p.visible() {
+	for e := t.news.Back(); e != nil; e = e.Prev() {
+		p := e.Value.(*peer)
+		if p.mark <= mark {
+			break
+		}
+		if p.visible() {
 			c.Nodes = append(c.Nodes, p.fleetNode(now))
 		}
 	}
-	for _, id := range slices.Sorted(maps.Keys(t.removed)) {
-		if t.removed[id] > mark {
+	slices.SortFunc(c.Nodes, func(a, b aim.FleetNode) int { return strings.Compare(a.ID, b.ID) })
+	for id, at := range t.removed {
+		if at > mark {
 			c.Removed = append(c.Removed, id)
 		}
 	}
+	slices.Sort(c.Removed)
 	return c
 }

@@ -44,20 +44,34 @@ func encodeSnapshot(node []byte, nonce uint32, seq uint64) ([]byte, error) {
 
 // decodeSnapshot reads a snapshot that came on the subject of node id.
 func decodeSnapshot(data []byte, id string) (Snapshot, error) {
+	s, node, err := openSnapshot(data, id)
+	if err == nil {
+		err = s.readNode(node, id)
+	}
+	return s, err
+}
+
+// openSnapshot reads all but the node, whose bytes it returns: most snapshots
+// repeat what is known, and their digest tells.
+func openSnapshot(data []byte, id string) (s Snapshot, node []byte, err error) {
 	var w snapshotJSON
 	if err := json.Unmarshal(data, &w); err != nil {
-		return Snapshot{}, fmt.Errorf("snapshot of %s: %w", id, err)
+		return Snapshot{}, nil, fmt.Errorf("snapshot of %s: %w", id, err)
 	}
 	if w.Version != snapshotVersion {
-		return Snapshot{}, fmt.Errorf("snapshot of %s has version %d, this one knows %d; upgrade the older of the two",
+		return Snapshot{}, nil, fmt.Errorf("snapshot of %s has version %d, this one knows %d; upgrade the older of the two",
 			id, w.Version, snapshotVersion)
 	}
-	s := Snapshot{Nonce: w.Nonce, Seq: w.Seq, Digest: digestOf(w.Node)}
-	if err := json.Unmarshal(w.Node, &s.Node); err != nil {
-		return Snapshot{}, fmt.Errorf("snapshot of %s: %w", id, err)
+	return Snapshot{Nonce: w.Nonce, Seq: w.Seq, Digest: digestOf(w.Node)}, w.Node, nil
+}
+
+func (s *Snapshot) readNode(node []byte, id string) error {
+	if err := json.Unmarshal(node, &s.Node); err != nil {
+		return fmt.Errorf("snapshot of %s: %w", id, err)
 	}
 	if s.Node.ID != id {
-		return Snapshot{}, fmt.Errorf("snapshot on the subject of %s is of node %q", id, s.Node.ID)
+		return fmt.Errorf("snapshot on the subject of %s is of node %q", id, s.Node.ID)
 	}
-	return s, nil
+	s.Node.Compact()
+	return nil
 }

@@ -113,7 +113,7 @@ func (s *sender) finish(failure error) error {
 		}
 		h.Set(headerFailure, string(text))
 	}
-	_, err := s.trySend(nil, h, window+1)
+	_, err := s.trySend(nil, h, 2*window+1)
 	return err
 }
 
@@ -156,8 +156,9 @@ func (s *sender) trySend(data []byte, h nats.Header, limit int) (sent bool, err 
 	return true, s.nc.PublishMsg(m)
 }
 
-// keepAlive sends an empty piece now and then until ctx ends. A full window
-// needs none: the asker has enough to read.
+// keepAlive sends an empty piece now and then until ctx ends, a few of them when
+// the window is full too: what was under way to an asker who has died is reported
+// by nobody, what is sent to nobody is.
 func (s *sender) keepAlive(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -166,7 +167,7 @@ func (s *sender) keepAlive(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if _, err := s.trySend(nil, nil, window); err != nil {
+			if _, err := s.trySend(nil, nil, 2*window); err != nil {
 				s.gone(err)
 				return
 			}

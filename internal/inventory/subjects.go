@@ -9,10 +9,11 @@ import "strings"
 //	aim.v1.inv.<node>              snapshot, JSON               node -> all
 //	aim.v1.ask.<node>.snapshot     no reply: broadcast again;   anyone -> node
 //	                               reply: answer in pieces
-//	aim.v1.ask.<node>.<question>   logs, describe: in pieces    anyone -> node
+//	aim.v1.ask.<node>.<question>   logs, describe, model        anyone -> node
 //	aim.v1.ask.control.fleet       the fleet, in pieces         anyone -> one control
 //	aim.v1.ctl.snapshot            snapshots of all: broadcast,  control, anyone -> nodes
-//	                               or to the reply
+//	                               or to the reply; with "beats":
+//	                               a beat of each
 //	aim.v1.ctl.rate                how often to beat, JSON      control -> nodes
 const (
 	beatPrefix     = "aim.v1.hb."
@@ -43,6 +44,7 @@ const (
 const (
 	QuestionLogs     = "logs"
 	QuestionDescribe = "describe"
+	QuestionModel    = "model"
 )
 
 func beatSubject(node string) string          { return beatPrefix + node }

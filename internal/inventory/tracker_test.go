@@ -404,3 +404,23 @@ func TestReasonsAreGiven(t *testing.T) {
 		t.Errorf("verdict = %+v", v)
 	}
 }
+
+// TestSendersClocksDoNotCount: whatever an agent's clock says, and however it is
+// set, it is as alive as its beats.
+func TestSendersClocksDoNotCount(t *testing.T) {
+	s := newScript(t, "n1")
+	before := s.tr.mark
+	for _, wall := range []time.Duration{time.Hour, -time.Hour, 0, -100 * 365 * 24 * time.Hour} {
+		b := s.agent["n1"].beat()
+		b.Sent = time.Now().Add(wall).UnixNano()
+		s.tr.beat("n1", b, s.now)
+		s.pass(DefaultBeat)
+		s.want("n1", aim.Alive)
+	}
+	if s.tr.mark != before {
+		t.Error("a clock was news")
+	}
+	if n := s.tr.fleet(s.now).Nodes[0]; n.AgeMS > DefaultBeat.Milliseconds() {
+		t.Errorf("its last beat is %d ms old", n.AgeMS)
+	}
+}

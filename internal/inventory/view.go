@@ -102,7 +102,7 @@ func (v *View) Run(ctx context.Context) error {
 		}
 	}
 	defer v.conn.whenReconnected(v.onReconnect)()
-	v.call()
+	v.call("")
 	v.loop(ctx)
 	return nil
 }
@@ -127,7 +127,11 @@ func (v *View) loop(ctx context.Context) {
 		}
 		v.with(ctx, func(t *tracker) { t.tick(now) })
 		v.settle(now.Sub(start))
-		v.setRate(now)
+		select {
+		case <-v.settled: // before that the size of the fleet is not known
+			v.setRate(now)
+		default:
+		}
 	}
 }
 
@@ -163,8 +167,8 @@ func (v *View) do(ctx context.Context, e effect) {
 	}
 }
 
-// call asks every node for its snapshot.
-func (v *View) call() { v.logged(v.conn.publish(callSubject, nil)) }
+// call asks every node for its snapshot, or for a beat only.
+func (v *View) call(what string) { v.logged(v.conn.publish(callSubject, []byte(what))) }
 
 // settle closes settled when everybody who was going to be heard has been.
 func (v *View) settle(running time.Duration) {

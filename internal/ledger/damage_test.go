@@ -3,6 +3,7 @@ package ledger
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -146,7 +147,7 @@ func TestANewerFileIsRefused(t *testing.T) {
 	for _, name := range []string{claimsFile, stateFile} {
 		dir, _ := written(t)
 		path := filepath.Join(dir, name)
-		newer := []byte(`{"version":2,"crc32c":7,"entries":[]}`)
+		newer := []byte(`{"version":3,"crc32c":7,"entries":[]}`)
 		writeAll(t, path, newer)
 		l, err := Open(dir, boot)
 		if l != nil || !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), path) {
@@ -199,13 +200,15 @@ func TestAPrettyPrintedFileIsStillGood(t *testing.T) {
 }
 
 // FuzzDecodeClaims feeds the body past the checksum: whatever a file says, no
-// GPU comes out with two holders.
+// GPU comes out with two holders, unless they share it and have room.
 func FuzzDecodeClaims(f *testing.F) {
 	f.Add([]byte(`{"claims":[{"deployment":"a","uid":"u","ordinal":0,"attempt":1,"token":"t","gpus":["GPU-0"],"port":8001,"boot_id":"b"}]}`))
 	f.Add([]byte(`{"claims":null}`))
 	f.Add([]byte(`{"claims":[{"uid":"u","token":"t","gpus":["a"]},{"uid":"v","token":"t","gpus":["a"]}]}`))
+	f.Add([]byte(`{"claims":[{"uid":"u","token":"t","gpus":["a"],"share_bytes":9223372036854775809,"of_bytes":18446744073709551615},` +
+		`{"uid":"v","token":"t","gpus":["a"],"share_bytes":9223372036854775808,"of_bytes":18446744073709551615}]}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		data, err := json.Marshal(envelope{Version: version, Sum: checksum(body), Body: body})
+		data, err := json.Marshal(envelope{Version: newest, Sum: checksum(body), Body: body})
 		if err != nil {
 			data = body // not JSON at all: as the whole file
 		}
@@ -213,14 +216,35 @@ func FuzzDecodeClaims(f *testing.F) {
 		if err != nil {
 			return
 		}
-		holder := map[string]bool{}
+		var claims []aim.Claim
 		for _, r := range got.Claims {
-			for _, gpu := range r.GPUs {
-				if holder[gpu] {
-					t.Fatalf("GPU %q has two holders in %s", gpu, data)
-				}
-				holder[gpu] = true
-			}
+			claims = append(claims, r.Claim)
+		}
+		if why := givenTwice(claims); why != "" {
+			t.Fatalf("%s in %s", why, data)
 		}
 	})
+}
+
+// givenTwice finds a GPU with two holders, one of which has all of it, or whose
+// shares are more than any of its holders was told; "" when there is none.
+func givenTwice(claims []aim.Claim) string {
+	for _, c := range claims {
+		for _, gpu := range c.GPUs {
+			left, holders := c.OfBytes, 0
+			for _, o := range claims {
+				if !o.Holds(gpu) {
+					continue
+				}
+				if holders++; o.ShareBytes == 0 && holders > 1 || c.ShareBytes == 0 && holders > 1 {
+					return fmt.Sprintf("GPU %q has two holders", gpu)
+				}
+				if o.ShareBytes > left {
+					return fmt.Sprintf("the shares of GPU %q are more than its %d bytes", gpu, c.OfBytes)
+				}
+				left -= o.ShareBytes
+			}
+		}
+	}
+	return ""
 }

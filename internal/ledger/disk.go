@@ -12,7 +12,7 @@ import (
 )
 
 // save replaces a file of the ledger by this body, durably.
-func save(path string, body any) error {
+func save(path string, body interface{ version() int }) error {
 	data, err := encode(body)
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", path, err)

@@ -19,7 +19,7 @@
 //
 //	lock         held (flock) by the one agent that uses the directory
 //	claims.json  the claims, each with the boot it was made under
-//	state.json   cordon, labels, quarantine, and the last epoch
+//	state.json   cordon, labels, quarantine, errors of GPUs, and the last epoch
 //	*.bad-<n>    what could not be read, kept for a person to look at
 //
 // Both JSON files are small envelopes {version, crc32c, body}, replaced as a

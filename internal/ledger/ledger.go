@@ -97,7 +97,8 @@ func (l *Ledger) EarlierBoot() []aim.Claim {
 // (UID, token, ordinal, rank) again returns the first claim unchanged, whatever
 // else is asked. A GPU or port that is held is a Failure of class refused that
 // names the holder; a newer attempt of the same replica is no exception, since
-// the server of the older one may still run.
+// the server of the older one may still run. Shares of one GPU are admitted
+// while their sum stays within OfBytes, and never beside a claim of all of it.
 func (l *Ledger) Claim(c aim.Claim) (aim.Claim, error) {
 	if err := check(c); err != nil {
 		return aim.Claim{}, err
@@ -107,10 +108,8 @@ func (l *Ledger) Claim(c aim.Claim) (aim.Claim, error) {
 	if i := l.find(c.Identity); i >= 0 {
 		return clone(l.claims.Claims[i].Claim), nil
 	}
-	for _, r := range l.claims.Claims {
-		if err := clash(c, r.Claim); err != nil {
-			return aim.Claim{}, err
-		}
+	if err := admit(c, l.claims.Claims); err != nil {
+		return aim.Claim{}, err
 	}
 	c = clone(c)
 	c.Since = c.Since.UTC().Round(0) // as it will be read back
@@ -165,16 +164,14 @@ func (l *Ledger) SetState(s aim.NodeState) error {
 
 // NextEpoch returns the number of this start of the agent: larger than every
 // one before it, and at least unixNano so that a wiped directory does not start
-// again from 1.
+// again from 1. With an error it could not be kept; it can be used all the same,
+// since the next one is larger unless the clock is set back.
 func (l *Ledger) NextEpoch(unixNano int64) (uint64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := l.state
 	next.Epoch = max(l.state.Epoch+1, uint64(max(unixNano, 0)))
-	if err := l.writeState(next); err != nil {
-		return 0, err
-	}
-	return next.Epoch, nil
+	return next.Epoch, l.writeState(next)
 }
 
 // Reconciled says that what a damaged file held has been found again as far as
@@ -227,5 +224,9 @@ func clone(c aim.Claim) aim.Claim {
 func cloneState(s aim.NodeState) aim.NodeState {
 	s.Labels = maps.Clone(s.Labels)
 	s.Quarantine = maps.Clone(s.Quarantine)
+	s.Errors = maps.Clone(s.Errors)
+	for board, e := range s.Errors {
+		s.Errors[board] = aim.GPUErrors{BootID: e.BootID, Seen: maps.Clone(e.Seen), Accepted: maps.Clone(e.Accepted)}
+	}
 	return s
 }

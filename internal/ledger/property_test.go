@@ -23,6 +23,7 @@ func TestRandomHistories(t *testing.T) {
 		defer func() { h.ledger.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"claim":    h.claim,
+			"share":    h.share,
 			"release":  h.release,
 			"stopping": h.stopping,
 			"crash":    h.crash,
@@ -59,13 +60,31 @@ func (h *history) crash(t *rapid.T) {
 
 func (h *history) claim(t *rapid.T) {
 	gpus := rapid.SliceOfNDistinct(rapid.IntRange(0, 7), 1, 8, rapid.ID[int]).Draw(t, "gpus")
-	token := fmt.Sprintf("t%d", rapid.IntRange(0, 9).Draw(t, "token"))
-	c := claimOf("d", token, rapid.IntRange(8000, 8011).Draw(t, "port"))
+	c := h.drawClaim(t)
 	for _, g := range gpus {
 		c.GPUs = append(c.GPUs, fmt.Sprintf("GPU-%d", g))
 	}
+	h.try(t, c)
+}
+
+// share claims part of one of two GPUs, so that shares meet each other and
+// whole claims often.
+func (h *history) share(t *rapid.T) {
+	c := h.drawClaim(t)
+	c.GPUs = []string{fmt.Sprintf("GPU-%d", rapid.IntRange(0, 1).Draw(t, "gpu"))}
+	c.OfBytes = rapid.Uint64Range(90, 100).Draw(t, "of")
+	c.ShareBytes = rapid.Uint64Range(1, 60).Draw(t, "share")
+	h.try(t, c)
+}
+
+func (h *history) drawClaim(t *rapid.T) aim.Claim {
+	token := fmt.Sprintf("t%d", rapid.IntRange(0, 9).Draw(t, "token"))
+	return claimOf("d", token, rapid.IntRange(8000, 8011).Draw(t, "port"))
+}
+
+func (h *history) try(t *rapid.T, c aim.Claim) {
 	got, err := h.ledger.Claim(c)
-	first, again := h.held[token]
+	first, again := h.held[c.Token]
 	switch {
 	case again:
 		if err != nil || !reflect.DeepEqual(got, first) {
@@ -73,29 +92,27 @@ func (h *history) claim(t *rapid.T) {
 		}
 	case h.taken(c):
 		if f := aim.FailureOf(err); f == nil || f.Class != aim.ClassRefused {
-			t.Fatalf("claim of %v port %d: %v, want refused", c.GPUs, c.Port, err)
+			t.Fatalf("claim of %v port %d share %d: %v, want refused", c.GPUs, c.Port, c.ShareBytes, err)
 		}
 	default:
 		if err != nil {
-			t.Fatalf("claim of %v port %d: %v", c.GPUs, c.Port, err)
+			t.Fatalf("claim of %v port %d share %d: %v", c.GPUs, c.Port, c.ShareBytes, err)
 		}
-		h.held[token] = got
+		h.held[c.Token] = got
 	}
 }
 
-// taken is the slow model of the rule: any GPU or the port in anybody's hands.
+// taken is the slow model of the rule: the port in anybody's hands, or a GPU of
+// which there would be given out more than there is.
 func (h *history) taken(c aim.Claim) bool {
+	all := []aim.Claim{c}
 	for _, held := range h.held {
 		if held.Port == c.Port {
 			return true
 		}
-		for _, gpu := range c.GPUs {
-			if held.Holds(gpu) {
-				return true
-			}
-		}
+		all = append(all, held)
 	}
-	return false
+	return givenTwice(all) != ""
 }
 
 func (h *history) draw(t *rapid.T) aim.Identity {
@@ -126,16 +143,12 @@ func (h *history) check(t *rapid.T) {
 	if len(claims) != len(h.held) {
 		t.Fatalf("%d claims, want %d", len(claims), len(h.held))
 	}
-	holder := map[string]string{}
 	for _, c := range claims {
 		if !reflect.DeepEqual(c, h.held[c.Token]) {
 			t.Fatalf("claim %+v, want %+v", c, h.held[c.Token])
 		}
-		for _, gpu := range c.GPUs {
-			if other, twice := holder[gpu]; twice {
-				t.Fatalf("%s is held by %s and %s", gpu, other, c.Token)
-			}
-			holder[gpu] = c.Token
-		}
+	}
+	if why := givenTwice(claims); why != "" {
+		t.Fatal(why)
 	}
 }

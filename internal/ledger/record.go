@@ -6,13 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"slices"
 
 	"github.com/aim-engine/aim"
 )
 
-// version of both files. A field that an older agent may ignore needs no new
-// one; anything else does.
-const version = 1
+// Versions of the files. A field that an older agent may ignore needs no new
+// one; anything else does. An agent that knows no shares would take two of them
+// for damage, so a file is of version 2 while it holds one, and can be read by
+// the older agent again when it does not.
+const (
+	versionWhole  = 1
+	versionShares = 2
+	newest        = versionShares
+)
 
 // envelope is what stands in a file: the sum finds the flipped bit that still
 // reads as JSON.
@@ -41,13 +48,22 @@ type stateBody struct {
 	Damaged string `json:"damaged,omitempty"`
 }
 
+func (b claimsBody) version() int {
+	if slices.ContainsFunc(b.Claims, func(r record) bool { return r.ShareBytes > 0 }) {
+		return versionShares
+	}
+	return versionWhole
+}
+
+func (stateBody) version() int { return versionWhole }
+
 // encode puts the body into an envelope, as the bytes of a file.
-func encode(body any) ([]byte, error) {
+func encode(body interface{ version() int }) ([]byte, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(envelope{Version: version, Sum: checksum(raw), Body: raw})
+	data, err := json.Marshal(envelope{Version: body.version(), Sum: checksum(raw), Body: raw})
 	return append(data, '\n'), err
 }
 
@@ -56,8 +72,8 @@ func encode(body any) ([]byte, error) {
 func decode(data []byte, body any) error {
 	var e envelope
 	err := json.Unmarshal(data, &e)
-	if e.Version > version { // a newer form may differ in the rest
-		return fmt.Errorf("%w (file version %d, this agent knows %d)", ErrNewer, e.Version, version)
+	if e.Version > newest { // a newer form may differ in the rest
+		return fmt.Errorf("%w (file version %d, this agent knows %d)", ErrNewer, e.Version, newest)
 	}
 	if err != nil {
 		return err
