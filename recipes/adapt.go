@@ -24,6 +24,9 @@ func (c candidate) computing(precision string) candidate {
 
 // on returns the candidate on other GPUs than its recipe names.
 func (c candidate) on(gpuType string, gpus int) candidate {
+	if slices.Contains(c.recipe.Match.GPUTypes, gpuType) {
+		c.gpuType = gpuType
+	}
 	if gpuType != c.gpuType {
 		c.adapted = append(slices.Clone(c.adapted), fmt.Sprintf("written for %s, which has the same architecture and no more memory", c.gpuType))
 		c.gpuType, c.rough = gpuType, c.rough+1
@@ -37,25 +40,42 @@ func (c candidate) on(gpuType string, gpus int) candidate {
 
 // divides tells whether the model can be split over the GPUs, and if not why.
 func (c candidate) divides() (ok bool, why string) {
-	a := c.target.model.Architecture
-	if a == nil || a.Heads == 0 {
+	why = c.undivided(c.gpus)
+	if why == "" {
 		return true, ""
 	}
-	if a.Heads%c.gpus != 0 {
-		return false, fmt.Sprintf("its %d attention heads cannot be divided by %d GPUs; %s can be used", a.Heads, c.gpus, validCounts(a))
-	}
-	if a.MLA == nil && a.KVHeads > 0 && a.KVHeads%c.gpus != 0 && c.gpus%a.KVHeads != 0 {
-		return false, fmt.Sprintf("its %d KV heads can be neither divided by %d GPUs nor repeated on them; %s can be used", a.KVHeads, c.gpus, validCounts(a))
-	}
-	return true, ""
+	return false, fmt.Sprintf("%s; %s can be used", why, c.validCounts())
 }
 
-// validCounts lists the GPU counts of one machine that divide the heads.
-func validCounts(a *Architecture) string {
+// undivided tells what keeps the model from being split over n GPUs, "" for
+// nothing. vLLM refuses heads that do not divide, and slices of a quantized
+// matrix that would cut a block of weights with a common scale.
+func (c candidate) undivided(n int) string {
+	a := c.target.model.Architecture
+	if a == nil || a.Heads == 0 || n < 1 {
+		return ""
+	}
+	if a.Heads%n != 0 {
+		return fmt.Sprintf("its %d attention heads cannot be divided by %d GPUs", a.Heads, n)
+	}
+	if a.MLA == nil && a.KVHeads > 0 && a.KVHeads%n != 0 && n%a.KVHeads != 0 {
+		return fmt.Sprintf("its %d KV heads can be neither divided by %d GPUs nor repeated on them", a.KVHeads, n)
+	}
+	if t := c.target.traits; t != nil && t.quant.block > 0 && !c.table.Has(c.opts, "enable-expert-parallel") {
+		for _, width := range []int{a.Intermediate, a.ExpertWidth} {
+			if width > 0 && width%(n*t.quant.block) != 0 {
+				return fmt.Sprintf("a width of %d cannot be divided over %d GPUs in whole quantization blocks of %d", width, n, t.quant.block)
+			}
+		}
+	}
+	return ""
+}
+
+// validCounts lists the GPU counts of one machine that divide the model.
+func (c candidate) validCounts() string {
 	var counts []string
 	for n := 1; n <= assumedCount; n++ {
-		kv := a.MLA != nil || a.KVHeads == 0 || a.KVHeads%n == 0 || n%a.KVHeads == 0
-		if a.Heads%n == 0 && kv {
+		if c.undivided(n) == "" {
 			counts = append(counts, strconv.Itoa(n))
 		}
 	}

@@ -13,9 +13,9 @@ import (
 // candidate is a recipe with everything that the deployment and the hardware
 // add to it: one possible rung. Its methods return changed copies.
 type candidate struct {
-	recipe Recipe
-	target target
-	spec   aim.DeploymentSpec
+	recipe *Recipe // these three are shared by all copies and never changed
+	target *target
+	spec   *aim.DeploymentSpec
 
 	repo      string // that is served
 	precision string
@@ -27,7 +27,9 @@ type candidate struct {
 
 	gpuType string
 	gpus    int
-	memory  aim.Estimate
+	stages  int // of a pipeline, each on so many GPUs; 0 = 1
+	memory  judged
+	freeNow bool // a node has so many of these GPUs free
 
 	fixed   []string // option keys that the user set
 	adapted []string // how it differs from its recipe, for people
@@ -38,9 +40,25 @@ type candidate struct {
 // newCandidate merges the recipe with the deployment's wishes. why is set when
 // the recipe cannot be taken; bad when the fault is the user's own options.
 func newCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (cand candidate, why string, bad bool) {
-	defaults := c.tables.defaults[r.Backend]
+	if cand, why = bareCandidate(r, t, spec, c); why != "" {
+		return cand, why, false
+	}
+	if r.prepared != nil && spec.Image == "" {
+		cand.opts, why = r.prepared.opts, r.prepared.why
+	} else {
+		why = cand.setRecipeOptions(c.tables.defaults[r.Backend].Pins, c.allowed)
+	}
+	if why != "" {
+		return cand, why, false
+	}
+	why = cand.setUserOptions(c.allowed)
+	return cand, why, why != ""
+}
+
+// bareCandidate has everything but options.
+func bareCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (cand candidate, why string) {
 	cand = candidate{
-		recipe: r, target: t, spec: spec,
+		recipe: &r, target: &t, spec: &spec,
 		repo: r.Weights(), precision: r.Precision, gpuType: r.Hardware.GPUType, gpus: r.Hardware.GPUCount,
 		image: r.Image, version: r.version(), env: maps.Clone(r.Env),
 	}
@@ -48,21 +66,33 @@ func newCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (ca
 		cand.repo = t.asked
 	}
 	if cand.image == "" {
-		cand.image = defaults.Image
+		cand.image = c.tables.defaults[r.Backend].Image
 	}
 	if spec.Image != "" {
 		cand.image, cand.version = spec.Image, versionOfImage(spec.Image)
 	}
-	table, err := options.For(r.Backend, cand.version)
+	table, err := c.warm.table(r.Backend, cand.version)
 	if err != nil {
-		return cand, err.Error(), false
+		return cand, err.Error()
 	}
 	cand.table = table
-	if why := cand.setRecipeOptions(defaults.Pins, c.allowed); why != "" {
-		return cand, why, false
+	return cand, r.Versions.exclude(r.Backend, cand.version)
+}
+
+// prepared is what setRecipeOptions makes of a recipe on its own image: the
+// same for every deployment.
+type prepared struct {
+	opts []aim.Option
+	why  string
+}
+
+// prepare does so once.
+func (c *Catalogue) prepare(r Recipe, t target) *prepared {
+	cand, why := bareCandidate(r, t, aim.DeploymentSpec{}, c)
+	if why == "" {
+		why = cand.setRecipeOptions(c.tables.defaults[r.Backend].Pins, c.allowed)
 	}
-	why = cand.setUserOptions(c.allowed)
-	return cand, why, why != ""
+	return &prepared{slices.Clip(cand.opts), why}
 }
 
 // setRecipeOptions takes the pinned defaults, the recipe's config and its
@@ -81,7 +111,11 @@ func (c *candidate) setRecipeOptions(pins map[string]any, allowed []string) stri
 	}
 	c.opts = c.table.Merge(pinned, config)
 	if !c.target.shape { // how a model speaks belongs to the model, not to its shape
-		c.opts = c.table.Merge(c.opts, c.recipe.Features.options())
+		features, why := c.featureOptions()
+		if why != "" {
+			return why
+		}
+		c.opts = c.table.Merge(c.opts, features)
 	}
 	if problems := c.table.CheckEnv(c.env); len(problems) > 0 {
 		return problems[0].String()
@@ -97,23 +131,11 @@ func (c *candidate) fromConfig(config map[string]any) (opts []aim.Option, why st
 		if problem != nil {
 			return nil, problem.String()
 		}
-		if ok && o.Name != "tensor-parallel-size" && o.Name != "no-trust-remote-code" {
+		if ok && c.table.Word(o.Name) != "tensor-parallel-size" && o.Name != "no-trust-remote-code" {
 			opts = append(opts, o)
 		}
 	}
 	return opts, ""
-}
-
-// options are vLLM's options for the features.
-func (f Features) options() []aim.Option {
-	var opts []aim.Option
-	if f.ToolCallParser != "" {
-		opts = append(opts, aim.Option{Name: "enable-auto-tool-choice", Bare: true}, aim.Option{Name: "tool-call-parser", Value: f.ToolCallParser})
-	}
-	if f.ReasoningParser != "" {
-		opts = append(opts, aim.Option{Name: "reasoning-parser", Value: f.ReasoningParser})
-	}
-	return opts
 }
 
 // setUserOptions lays the deployment's own options and environment on top. A
@@ -138,7 +160,12 @@ func (c *candidate) setUserOptions(allowed []string) string {
 	for _, o := range opts {
 		c.fixed = append(c.fixed, c.table.Key(o.Name))
 	}
-	c.opts = c.table.Merge(c.opts, opts)
+	if why := c.setShare(opts); why != "" {
+		return why
+	}
+	if len(opts) > 0 {
+		c.opts = c.table.Merge(c.opts, opts)
+	}
 	c.env = mergeEnv(c.env, c.spec.Env)
 	return c.checkLength()
 }
@@ -182,9 +209,15 @@ func (c candidate) with(opts ...aim.Option) candidate {
 	return c
 }
 
+// mergeEnv lays names over a base, which it leaves as it is.
 func mergeEnv(base, over map[string]string) map[string]string {
-	merged := map[string]string{}
-	maps.Copy(merged, base)
+	if len(over) == 0 {
+		return base
+	}
+	merged := maps.Clone(base)
+	if merged == nil {
+		merged = map[string]string{}
+	}
 	maps.Copy(merged, over)
 	return merged
 }

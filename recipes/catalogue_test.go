@@ -146,7 +146,7 @@ func TestABrokenRecipeHurtsOnlyItsOwnModel(t *testing.T) {
 	}
 }
 
-func TestLoadRefusesWhatItCannotIndex(t *testing.T) {
+func TestCheckNamesWhatCannotBeIndexed(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
 		want  string
@@ -155,7 +155,7 @@ func TestLoadRefusesWhatItCannotIndex(t *testing.T) {
 		"not YAML":      {map[string]string{"a.yaml": "a: b: c\n"}, "a.yaml:1:1: it is not YAML"},
 		"same id twice": {map[string]string{"a.yaml": "recipe_id: x\nmodel_id: m\n", "b.yaml": "recipe_id: x\nmodel_id: m\n"}, "b.yaml: recipe x is defined in"},
 	} {
-		_, err := recipes.Load(folder(t, c.files))
+		err := load(t, folder(t, c.files)).Check()
 		if f := aim.FailureOf(err); err == nil || f.Class != aim.ClassInput || !strings.Contains(f.Why, c.want) {
 			t.Errorf("%s: %v, want a failure with %q", name, err, c.want)
 		}

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,12 +14,15 @@ func (c candidate) demand(vram uint64) Demand {
 	d := Demand{
 		Architecture: c.target.model.Architecture,
 		GPUs:         c.gpus,
+		Stages:       c.stages,
 		TotalBytes:   float64(vram),
 		KVValueBytes: c.kvValueBytes(),
 		NeededBytes:  float64(c.recipe.Hardware.Memory),
 		Eager:        c.table.Has(c.opts, "enforce-eager"),
+
+		ExpertParallel: c.table.Has(c.opts, "enable-expert-parallel"),
 	}
-	d.WeightBytes, d.Basis = c.weightBytes()
+	d.WeightBytes = c.weightBytes()
 	d.Length, _ = c.number("max-model-len")
 	d.StepTokens, _ = c.number("max-num-batched-tokens")
 	d.Sequences, _ = c.number("max-num-seqs")
@@ -29,24 +33,39 @@ func (c candidate) demand(vram uint64) Demand {
 	if n, ok := c.number("kv-cache-memory-bytes"); ok {
 		d.KVBytes = float64(n)
 	}
-	return d
+	if c.recipe.Backend == "tgi" && d.StepTokens == 0 {
+		d.StepTokens = d.Length // a prompt is read in one step
+	}
+	if c.recipe.Backend == "sglang" {
+		// Its share is of weights and KV cache alone: a step comes on top of it.
+		d.Utilization = min(1, d.Utilization+d.activations()/max(d.TotalBytes, 1))
+	}
+	return d.inShare(c.spec.GPUMemory)
 }
 
 // weightBytes is the size of the checkpoint: published, computed, or the
 // model's parameters at the recipe's precision. 0 when nothing is known.
-func (c candidate) weightBytes() (bytes float64, basis string) {
+func (c candidate) weightBytes() float64 {
 	if cp, ok := c.target.model.checkpoint(c.repo); ok && cp.Bytes > 0 {
+		return float64(cp.Bytes)
+	}
+	return float64(c.target.model.Parameters) * bytesPer(c.precision)
+}
+
+// basis tells where the size comes from.
+func (c candidate) basis() string {
+	m := c.target.model
+	if cp, ok := m.checkpoint(c.repo); ok && cp.Bytes > 0 {
 		kind := "size"
 		if cp.Estimated {
 			kind = "estimated size"
 		}
-		return float64(cp.Bytes), fmt.Sprintf("%s of %s: %s", kind, c.repo, cp.Source)
+		return fmt.Sprintf("%s of %s: %s", kind, c.repo, cp.Source)
 	}
-	if n := c.target.model.Parameters; n > 0 {
-		return float64(n) * bytesPer(c.precision), fmt.Sprintf("%.1f billion parameters at %g bytes (%s): %s",
-			float64(n)/1e9, bytesPer(c.precision), c.precision, c.target.model.Source)
+	if m.Parameters == 0 {
+		return ""
 	}
-	return 0, ""
+	return fmt.Sprintf("%.1f billion parameters at %g bytes (%s): %s", float64(m.Parameters)/1e9, bytesPer(c.precision), c.precision, m.Source)
 }
 
 // kvValueBytes is the size of one value of the KV cache.
@@ -75,18 +94,23 @@ func (c candidate) estimated(h hardware) (fitted candidate, why string) {
 	if most := h.most(c.gpuType); most < c.gpus {
 		return c, fmt.Sprintf("it needs %d %s on one node; the largest node has %d", c.gpus, c.gpuType, most)
 	}
+	least := uint64(c.recipe.Match.MinVRAM)
+	if !slices.ContainsFunc(offers, func(o offer) bool { return o.vram == 0 || o.vram >= least }) {
+		return c, fmt.Sprintf("it is for GPUs with at least %s; %s", gib(float64(least)), h)
+	}
+	tried := false
 	for _, o := range offers {
-		if o.count < c.gpus {
+		if o.count < c.gpus || o.vram > 0 && o.vram < least {
 			continue
 		}
-		e := Estimate(c.demand(o.vram))
-		if fitted.memory.Terms == nil || better(e.Verdict, fitted.memory.Verdict) {
-			fitted = c
-			fitted.memory = e
+		j := judge(c.demand(o.vram))
+		if !tried || better(j.verdict, fitted.memory.verdict) {
+			fitted, tried = c, true
+			fitted.memory = j
 		}
 	}
-	if fitted.memory.Verdict == aim.VerdictNo {
-		return fitted, fmt.Sprintf("it does not fit on %s of %s: %s", gpuCount(c.gpus), gib(fitted.memory.Terms["total"]), fitted.memory.Why)
+	if fitted.memory.verdict == aim.VerdictNo {
+		return fitted, fmt.Sprintf("it does not fit on %s of %s: %s", gpuCount(c.gpus), gib(fitted.memory.terms.total), fitted.memory.why())
 	}
 	return fitted, ""
 }
@@ -102,12 +126,15 @@ func better(a, b aim.Verdict) bool { return verdictRank[a] < verdictRank[b] }
 // asked for is not cut.
 func (c candidate) shortened(h hardware) (fitted candidate, why string) {
 	for _, key := range c.fixed {
-		if key == "max-model-len" {
+		if c.table.Word(key) == "max-model-len" {
 			return c, "the length was asked for"
 		}
 	}
 	before, _ := c.number("max-model-len")
 	c = c.with(aim.Option{Name: "max-model-len", Value: "auto"})
+	if problems := c.table.Check(c.opts); len(problems) > 0 {
+		return c, problems[0].String() // only vLLM finds the length by itself
+	}
 	c.short = true
 	c.adapted = append(append([]string(nil), c.adapted...), fmt.Sprintf("with a context as long as fits instead of %s", tokens(before)))
 	return c.estimated(h)

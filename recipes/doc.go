@@ -17,6 +17,9 @@
 //
 //	catalogue, err := recipes.Load("/etc/aim/recipes")
 //	ladder, err := catalogue.Ladder(aim.DeploymentSpec{Model: "Qwen/Qwen3-32B"}, fleet)
+//	if !catalogue.Knows(model) { // then from the model's own config.json
+//		ladder, err = catalogue.LadderFrom(spec, fleet, description)
+//	}
 //	for _, rung := range ladder.Rungs {
 //		fmt.Println(rung.Number, rung.Recipe, rung.Why, rung.Memory.Verdict)
 //	}

@@ -6,6 +6,6 @@ func CountParameters(a *Architecture) float64 {
 	if !a.complete() {
 		return 0
 	}
-	_, total := a.parameters(1)
+	_, total := a.parameters(split{tensor: 1})
 	return total
 }

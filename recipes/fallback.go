@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/recipes/options"
 )
 
 // leastStep is the smallest step that halving goes to, in tokens: below it the
@@ -20,7 +19,7 @@ type fallen struct {
 	candidate
 	on    []aim.Class
 	loses string
-	what  string // the patch, for people
+	patch bool // it is the first candidate with a patch, not another recipe
 }
 
 // fallbacks are the patches of a candidate: its recipe's own, then the general
@@ -39,35 +38,39 @@ func (s *selection) fallbacks(top candidate) []fallen {
 		}
 		mends := helps(top, patched)
 		on := slices.DeleteFunc(slices.Clone(f.On), func(class aim.Class) bool { return !slices.Contains(mends, class) })
-		same := func(o fallen) bool { return len(difference(o.candidate, patched)) == 0 }
-		recipe := func(o candidate) bool { return len(difference(o, patched)) == 0 } // that says the same, with evidence
-		if len(on) > 0 && !slices.ContainsFunc(found, same) && !slices.ContainsFunc(s.candidates, recipe) {
+		patch := func(o fallen) bool { return same(o.candidate, patched) }
+		recipe := func(o candidate) bool { return same(o, patched) } // that says the same, with evidence
+		if len(on) > 0 && !slices.ContainsFunc(found, patch) && !slices.ContainsFunc(s.candidates, recipe) {
 			slices.Sort(on)
-			found = append(found, fallen{patched, on, f.Loses, describe(top, patched)})
+			found = append(found, fallen{patched, on, f.Loses, true})
 		}
 	}
 	return found
 }
 
-// apply patches a candidate. ok is false when the patch goes against a wish of
-// the user, or leads to something that cannot run.
-func (s *selection) apply(c candidate, p Patch) (candidate, bool) {
+// apply patches a candidate. ok is false when the patch changes nothing, goes
+// against a wish of the user, or leads to something that cannot run.
+func (s *selection) apply(top candidate, p Patch) (candidate, bool) {
+	c := top
 	for _, step := range []func(candidate, Patch) (candidate, bool){
-		patchImage, patchWeights, s.patchGPUs, patchOptions, patchEnv,
+		s.patchImage, patchWeights, s.patchGPUs, patchOptions, patchEnv,
 	} {
 		var ok bool
 		if c, ok = step(c, p); !ok {
 			return c, false
 		}
 	}
-	if ok, _ := c.divides(); !ok || len(c.table.Check(c.opts)) > 0 {
+	if same(top, c) {
+		return c, false
+	}
+	if ok, _ := c.divides(); !ok || len(c.table.CheckUser(c.opts, s.catalogue.allowed...)) > 0 {
 		return c, false
 	}
 	fitted, why := c.estimated(s.hardware)
 	return fitted, why == ""
 }
 
-func patchImage(c candidate, p Patch) (candidate, bool) {
+func (s *selection) patchImage(c candidate, p Patch) (candidate, bool) {
 	if p.Image == "" && p.Version == "" {
 		return c, true
 	}
@@ -80,7 +83,7 @@ func patchImage(c candidate, p Patch) (candidate, bool) {
 	if p.Version != "" {
 		c.version = p.Version
 	}
-	table, err := options.For(c.recipe.Backend, c.version)
+	table, err := s.catalogue.warm.table(c.recipe.Backend, c.version)
 	if err != nil {
 		return c, false
 	}
@@ -145,7 +148,10 @@ func patchOptions(c candidate, p Patch) (candidate, bool) {
 }
 
 func patchEnv(c candidate, p Patch) (candidate, bool) {
-	env := mergeEnv(c.env, p.Env)
+	if len(p.Env) == 0 && len(p.RemoveEnv) == 0 {
+		return c, true
+	}
+	env := maps.Clone(mergeEnv(c.env, p.Env))
 	for _, name := range p.RemoveEnv {
 		delete(env, name)
 	}

@@ -16,6 +16,7 @@ type offer struct {
 	arch    string // gfx942; "" = not known
 	vram    uint64
 	count   int
+	free    int // of them now: healthy, clean, unclaimed, on one open node
 }
 
 // hardware is what there is to run on.
@@ -26,13 +27,15 @@ type hardware struct {
 }
 
 // hardwareOf reads the fleet. Who holds a GPU now, and whether its node is
-// away, is placement's business: a GPU that exists counts.
+// away, is placement's business: a GPU that exists counts. What is free now only
+// decides between recipes that are equally good.
 func hardwareOf(fleet aim.Fleet, t *tables) hardware {
 	h := hardware{tables: t}
 	for _, n := range fleet.Nodes {
 		for _, g := range n.GPUs {
 			if g.Type != "" && g.VRAMBytes != nil {
-				h.add(offer{g.Type, g.Arch, *g.VRAMBytes, countAtLeast(n, g.Type, *g.VRAMBytes)})
+				count, free := countAtLeast(n, g.Type, *g.VRAMBytes)
+				h.add(offer{g.Type, g.Arch, *g.VRAMBytes, count, free})
 			}
 		}
 	}
@@ -43,26 +46,36 @@ func hardwareOf(fleet aim.Fleet, t *tables) hardware {
 	return h
 }
 
-// add keeps the largest count of a kind.
+// add keeps the largest counts of a kind.
 func (h *hardware) add(o offer) {
 	for i := range h.offers {
 		if h.offers[i].gpuType == o.gpuType && h.offers[i].vram == o.vram {
 			h.offers[i].count = max(h.offers[i].count, o.count)
+			h.offers[i].free = max(h.offers[i].free, o.free)
 			return
 		}
 	}
 	h.offers = append(h.offers, o)
 }
 
-// countAtLeast counts a node's GPUs of a type with at least so much memory.
-func countAtLeast(n aim.FleetNode, gpuType string, vram uint64) int {
-	count := 0
+// countAtLeast counts a node's GPUs of a type with at least so much memory, and
+// those of them that are free.
+func countAtLeast(n aim.FleetNode, gpuType string, vram uint64) (count, free int) {
 	for _, g := range n.GPUs {
-		if g.Type == gpuType && g.VRAMBytes != nil && *g.VRAMBytes >= vram {
-			count++
+		if g.Type != gpuType || g.VRAMBytes == nil || *g.VRAMBytes < vram {
+			continue
+		}
+		count++
+		if state, _ := n.StateOf(g); state == aim.GPUFree && n.Cordon == "" {
+			free++
 		}
 	}
-	return count
+	return count, free
+}
+
+// freeNow tells whether a node has so many free GPUs of the type now.
+func (h hardware) freeNow(gpuType string, gpus int) bool {
+	return slices.ContainsFunc(h.of(gpuType), func(o offer) bool { return o.free >= gpus })
 }
 
 // assumedCount is how many GPUs a machine is taken to have when none has been
@@ -76,7 +89,7 @@ func (h hardware) of(gpuType string) []offer {
 		if !ok {
 			return []offer{{gpuType: gpuType, count: assumedCount}} // memory not known
 		}
-		return []offer{{gpuType, g.Arch, g.VRAM, assumedCount}}
+		return []offer{{gpuType: gpuType, arch: g.Arch, vram: g.VRAM, count: assumedCount}}
 	}
 	var found []offer
 	for _, o := range h.offers {

@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 
@@ -9,47 +10,53 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// head is what the index keeps of a file.
+// head is what tells whether a request needs a file.
 type head struct {
-	recipe string   // recipe id, "" for a model file
-	model  string   // model id
-	names  []string // other repositories that a model file speaks of
+	recipe string // recipe id, "" for a model file
+	model  string // model id
 }
 
-func (h head) key() string {
-	if h.recipe != "" {
-		return "recipe " + h.recipe
+// lineHead finds the ids where they stand at the start of a line, as they do in
+// block style, without parsing the file and without allocating. ok is false
+// where there is no model id: the file has another style, or a mistake.
+func lineHead(data []byte) (recipe, model []byte, ok bool) {
+	for len(data) > 0 && (recipe == nil || model == nil) {
+		line, rest, _ := bytes.Cut(data, newline)
+		if value, is := valueOf(line, recipeKey); is && recipe == nil {
+			recipe = value
+		} else if value, is := valueOf(line, modelKey); is && model == nil {
+			model = value
+		}
+		data = rest
 	}
-	return "model " + h.model
+	return recipe, model, len(model) > 0
 }
 
 var (
-	recipeLine = regexp.MustCompile(`(?m)^["']?recipe_id["']?:[ \t]+(\S+)`)
-	modelLine  = regexp.MustCompile(`(?m)^["']?model_id["']?:[ \t]+(\S+)`)
-	nameLine   = regexp.MustCompile(`(?m)^\s+(?:- )?(?:repo|id):[ \t]+(\S+)`)
+	newline   = []byte("\n")
+	recipeKey = []byte("recipe_id")
+	modelKey  = []byte("model_id")
 )
 
-// readHead finds the ids of a file without parsing it, so that a mistake in one
-// file does not keep others from being used. Only a file whose ids do not stand
-// at the start of a line is parsed.
-func readHead(file string, data []byte) (head, error) {
-	text := string(data)
-	h := head{recipe: firstMatch(recipeLine, text), model: firstMatch(modelLine, text)}
-	if h.model == "" {
-		var err error
-		if h, err = parseHead(file, data); err != nil {
-			return head{}, err
-		}
+// valueOf reads `key: value` with or without quotes around either.
+func valueOf(line, key []byte) (value []byte, ok bool) {
+	line = bytes.TrimLeft(line, `"'`)
+	if !bytes.HasPrefix(line, key) {
+		return nil, false
 	}
-	if h.recipe == "" {
-		for _, m := range nameLine.FindAllStringSubmatch(text, -1) {
-			h.names = append(h.names, unquote(m[1]))
-		}
+	line = bytes.TrimLeft(line[len(key):], `"'`)
+	if len(line) == 0 || line[0] != ':' {
+		return nil, false
 	}
-	return h, nil
+	value = bytes.TrimLeft(line[1:], " \t")
+	if end := bytes.IndexAny(value, " \t\r"); end >= 0 {
+		value = value[:end]
+	}
+	return bytes.Trim(value, `"',`), true
 }
 
-// parseHead reads the ids of a file in flow style, such as JSON.
+// parseHead reads the ids of a file in flow style, such as JSON, or names its
+// mistake.
 func parseHead(file string, data []byte) (head, error) {
 	var ids struct {
 		Recipe string `yaml:"recipe_id"`
@@ -69,12 +76,13 @@ func parseHead(file string, data []byte) (head, error) {
 	return head{recipe: ids.Recipe, model: ids.Model}, nil
 }
 
-func firstMatch(p *regexp.Regexp, text string) string {
-	m := p.FindStringSubmatch(text)
-	if m == nil {
-		return ""
-	}
-	return unquote(m[1])
-}
+var nameLine = regexp.MustCompile(`(?m)^\s+(?:- )?(?:repo|id):[ \t]+(\S+)`)
 
-func unquote(s string) string { return strings.Trim(s, `"',`) }
+// otherNames are the repositories that a model file speaks of.
+func otherNames(data []byte) []string {
+	var all []string
+	for _, m := range nameLine.FindAllSubmatch(data, -1) {
+		all = append(all, strings.Trim(string(m[1]), `"',`))
+	}
+	return all
+}

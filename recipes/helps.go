@@ -45,21 +45,14 @@ func helps(before, after candidate) []aim.Class {
 	if len(changes) == 0 {
 		return nil
 	}
-	mended := map[aim.Class]bool{}
-	for _, class := range anyChange {
-		mended[class] = true
-	}
+	mended := slices.Concat(anyChange, memoryHelps(before, after))
 	for _, e := range effects {
 		if slices.ContainsFunc(changes, func(change string) bool { return matches(e.changes, change) }) {
-			for _, class := range e.mends {
-				mended[class] = true
-			}
+			mended = append(mended, e.mends...)
 		}
 	}
-	for _, class := range memoryHelps(before, after) {
-		mended[class] = true
-	}
-	return slices.Sorted(maps.Keys(mended))
+	slices.Sort(mended)
+	return slices.Compact(mended)
 }
 
 func matches(patterns []string, change string) bool {
@@ -69,49 +62,59 @@ func matches(patterns []string, change string) bool {
 	})
 }
 
+// same tells whether two candidates run the same thing: difference, without
+// saying where. Options are sorted, so equal ones stand at equal places.
+func same(a, b candidate) bool {
+	return a.gpus == b.gpus && a.gpuType == b.gpuType && a.repo == b.repo && a.image == b.image &&
+		slices.Equal(a.opts, b.opts) && maps.Equal(a.env, b.env)
+}
+
 // difference names everything that is not the same, sorted.
 func difference(a, b candidate) []string {
-	changed := map[string]bool{}
-	for name, differs := range map[string]bool{
-		changeImage: a.image != b.image, changeWeights: a.repo != b.repo,
-		changeGPUs: a.gpus != b.gpus, changeType: a.gpuType != b.gpuType,
-	} {
+	var changed []string
+	note := func(name string, differs bool) {
 		if differs {
-			changed[name] = true
+			changed = append(changed, name)
 		}
 	}
+	note(changeImage, a.image != b.image)
+	note(changeWeights, a.repo != b.repo)
+	note(changeGPUs, a.gpus != b.gpus)
+	note(changeType, a.gpuType != b.gpuType)
 	for _, o := range a.opts {
-		if other, ok := b.table.Get(b.opts, o.Name); !ok || other != o {
-			changed[a.table.Key(o.Name)] = true
+		if !slices.Contains(b.opts, o) {
+			note(a.table.Key(o.Name), true)
 		}
 	}
 	for _, o := range b.opts {
-		if _, ok := a.table.Get(a.opts, o.Name); !ok {
-			changed[b.table.Key(o.Name)] = true
+		if !slices.Contains(a.opts, o) {
+			note(b.table.Key(o.Name), true)
 		}
 	}
-	for name := range mergeEnv(a.env, b.env) {
-		if a.env[name] != b.env[name] {
-			changed[name] = true
-		}
+	for name, value := range a.env {
+		note(name, b.env[name] != value)
 	}
-	return slices.Sorted(maps.Keys(changed))
+	for name, value := range b.env {
+		note(name, a.env[name] != value)
+	}
+	slices.Sort(changed)
+	return slices.Compact(changed)
 }
 
 // memoryHelps compares the estimates: more room beside the weights mends what
 // ran out of it, more requests' worth of room mends a short KV cache. Where
 // nothing is known, more GPUs are taken to help.
 func memoryHelps(before, after candidate) []aim.Class {
-	a, b := before.memory.Terms, after.memory.Terms
+	a, b := before.memory.terms, after.memory.terms
 	var mended []aim.Class
-	if b["free_for_kv"] > a["free_for_kv"] || a["free_for_kv"] == 0 && after.gpus > before.gpus {
+	if b.freeForKV > a.freeForKV || a.freeForKV == 0 && after.gpus > before.gpus {
 		mended = append(mended, aim.ClassOOM, aim.ClassKVNone, aim.ClassKVShort)
 	}
 	if shorter(before, after) {
 		mended = append(mended, aim.ClassLength)
 	}
-	cheaper := b["free_for_kv"]*a["kv_needed"] > a["free_for_kv"]*b["kv_needed"]
-	if a["kv_needed"] == 0 { // the model's KV cache cannot be computed
+	cheaper := b.freeForKV*a.kvNeeded > a.freeForKV*b.kvNeeded
+	if a.kvNeeded == 0 { // the model's KV cache cannot be computed
 		cheaper = shorter(before, after) || after.kvValueBytes() < before.kvValueBytes()
 	}
 	if cheaper {

@@ -1,6 +1,11 @@
 package recipes
 
-import "regexp"
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/aim-engine/aim/recipes/options"
+)
 
 // imageVersions finds the backend's version in an image tag:
 //
@@ -19,6 +24,19 @@ func versionOfImage(image string) string {
 		if m := p.FindStringSubmatch(image); m != nil {
 			return m[1]
 		}
+	}
+	return ""
+}
+
+// exclude tells why a version is not one that the recipe is for, "" if it is. One
+// that is not known passes: an image by digest says nothing.
+func (v Versions) exclude(backend, version string) string {
+	switch {
+	case version == "":
+	case v.Min != "" && options.Newer(v.Min, version):
+		return fmt.Sprintf("it is for %s %s and later, not %s", backend, v.Min, version)
+	case v.Max != "" && options.Newer(version, v.Max):
+		return fmt.Sprintf("it is for %s up to %s, not %s", backend, v.Max, version)
 	}
 	return ""
 }

@@ -29,10 +29,15 @@ func (c *Catalogue) Ladder(spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder
 	if err := spec.Validate(); err != nil {
 		return aim.Ladder{}, err
 	}
-	s, err := c.selectRecipes(spec, fleet)
+	s, err := c.selectRecipes(shared(spec), fleet, 1)
 	if err != nil {
 		return aim.Ladder{}, err
 	}
+	return s.ladder()
+}
+
+// ladder orders the candidates, or says why there is none.
+func (s *selection) ladder() (aim.Ladder, error) {
 	if len(s.candidates) == 0 {
 		return aim.Ladder{}, s.nothing()
 	}
@@ -40,41 +45,52 @@ func (c *Catalogue) Ladder(spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder
 	return s.build(), nil
 }
 
-// selectRecipes reads the model's recipes and sorts out those that can be used.
-func (c *Catalogue) selectRecipes(spec aim.DeploymentSpec, fleet aim.Fleet) (*selection, error) {
-	t, err := c.resolve(spec.Model)
-	if err != nil {
-		return nil, err
+// selectRecipes sorts out which of the model's recipes can be used.
+func (c *Catalogue) selectRecipes(spec aim.DeploymentSpec, fleet aim.Fleet, stages int) (*selection, error) {
+	k := c.known(spec.Model)
+	if k.err != nil {
+		return nil, k.err
 	}
-	ids := c.RecipesOf(t.model.ID)
+	all := k.recipes
 	if spec.Recipe != "" {
-		if ids, err = c.named(spec.Recipe, t); err != nil {
-			return nil, err
-		}
-	}
-	s := &selection{catalogue: c, spec: spec, target: t, hardware: hardwareOf(fleet, c.tables)}
-	for _, id := range ids {
-		r, err := c.Recipe(id)
+		r, err := c.named(spec.Recipe, k)
 		if err != nil {
 			return nil, err
 		}
-		s.consider(r)
+		all = []Recipe{r}
 	}
-	s.nearestCounts()
+	s := c.newSelection(spec, fleet, k.target)
+	s.written, s.stages = k.recipes, stages
+	if k.target.traits != nil {
+		s.considerAll(s.derived(*k.target.traits))
+		return s, nil
+	}
+	s.considerAll(all)
+	if len(s.candidates) == 0 && spec.Recipe == "" {
+		s.considerOtherTypes(all)
+	}
 	return s, nil
 }
 
-// named checks a recipe that was asked for by its id.
-func (c *Catalogue) named(id string, t target) ([]string, error) {
-	if e, ok := c.recipes[id]; ok && e.model != t.model.ID {
-		return nil, aim.Failf(aim.ClassInput, "recipe %s runs %s, not %s", id, e.model, t.asked).
-			WithHint("its recipes are %s", strings.Join(c.RecipesOf(t.model.ID), ", "))
+// named finds a recipe that was asked for by its id.
+func (c *Catalogue) named(id string, k known) (Recipe, error) {
+	i := slices.IndexFunc(k.recipes, func(r Recipe) bool { return r.ID == id })
+	if i >= 0 {
+		return k.recipes[i], nil
 	}
-	if _, ok := c.recipes[id]; !ok {
-		_, err := c.Recipe(id)
-		return nil, err
+	other, err := c.Recipe(id)
+	if err != nil {
+		return Recipe{}, err
 	}
-	return []string{id}, nil
+	var ids []string
+	for _, r := range k.recipes {
+		ids = append(ids, r.ID)
+	}
+	f := aim.Failf(aim.ClassInput, "recipe %s runs %s, not %s", id, other.Model, k.target.asked)
+	if len(ids) == 0 {
+		return Recipe{}, f.WithHint("no recipe runs it; leave the recipe out")
+	}
+	return Recipe{}, f.WithHint("its recipes are %s", strings.Join(ids, ", "))
 }
 
 // build puts the rungs together.
@@ -91,9 +107,10 @@ func (s *selection) build() aim.Ladder {
 	l := aim.Ladder{Rungs: []aim.Rung{top.rung(1)}, Rejected: s.rejected}
 	for _, f := range slices.Concat(patches, chosen) {
 		r := f.rung(len(l.Rungs) + 1)
-		r.On, r.Loses, r.Patch = f.on, f.loses, f.what
-		if f.what != "" {
-			r.Why = "rung 1, but " + f.what
+		r.On, r.Loses = f.on, f.loses
+		if f.patch {
+			r.Patch = describe(top, f.candidate)
+			r.Why = "rung 1, but " + r.Patch
 		}
 		l.Rungs = append(l.Rungs, r)
 	}
@@ -112,8 +129,8 @@ func (s *selection) build() aim.Ladder {
 func (s *selection) others(top candidate) []fallen {
 	var found []fallen
 	for _, c := range s.candidates[1:] {
-		same := func(o fallen) bool { return len(difference(o.candidate, c)) == 0 }
-		if len(difference(top, c)) == 0 || slices.ContainsFunc(found, same) {
+		taken := func(o fallen) bool { return same(o.candidate, c) }
+		if same(top, c) || slices.ContainsFunc(found, taken) {
 			s.reject(c.recipe.ID, "it has the same settings as a recipe before it")
 			continue
 		}

@@ -44,6 +44,9 @@ func TestLadderTop(t *testing.T) {
 		"too small for 16 bit":       {aim.DeploymentSpec{Model: "meta-llama/Llama-3.1-405B-Instruct"}, fleet(group{4, "MI300X", mi300x}), "llama-3.1-405b-instruct-4xmi300x-fp8 4 MI300X fp8 amd/Llama-3.1-405B-Instruct-FP8-KV"},
 		"partitions are too small":   {aim.DeploymentSpec{Model: qwen}, fleet(group{64, "MI300X", mi300x / 8}, group{1, "MI300X", mi300x}), "qwen3-32b-1xmi300x-fp16 1 MI300X fp16 Qwen/Qwen3-32B"},
 		"a small model on partition": {aim.DeploymentSpec{Model: "meta-llama/Llama-3.2-1B-Instruct"}, fleet(group{64, "MI300X", mi300x / 8}), "llama-3.2-1b-instruct-1xmi300x-fp16-throughput 1 MI300X fp16 meta-llama/Llama-3.2-1B-Instruct"},
+		"known without a recipe":     {aim.DeploymentSpec{Model: "Qwen/Qwen3-0.6B"}, box, "qwen3-0-6b-1xmi300x-bf16-derived 1 MI300X bf16 Qwen/Qwen3-0.6B"},
+		"another architecture":       {aim.DeploymentSpec{Model: qwen}, fleet(group{8, "MI355X", mi355x}), "qwen3-32b-1xmi355x-bf16-derived 1 MI355X bf16 Qwen/Qwen3-32B"},
+		"smaller GPUs of no recipe":  {aim.DeploymentSpec{Model: qwen}, fleet(group{8, "MI210", 64 << 30}), "qwen3-32b-2xmi210-bf16-derived 2 MI210 bf16 Qwen/Qwen3-32B"},
 	} {
 		l, err := load(t).Ladder(c.spec, c.fleet)
 		if err != nil {
@@ -71,15 +74,11 @@ func TestLadderRefuses(t *testing.T) {
 		"a typing error":          {aim.DeploymentSpec{Model: "Qwen/Qwen3-23B"}, box, aim.ClassNoRecipe, []string{"did you mean", "Qwen/Qwen3-32B"}},
 		"another owner":           {aim.DeploymentSpec{Model: "unsloth/Qwen3-32B"}, box, aim.ClassNoRecipe, []string{"Qwen/Qwen3-32B"}},
 		"a folder":                {aim.DeploymentSpec{Model: "/data/qwen"}, box, aim.ClassNoRecipe, []string{"folder on the nodes"}},
-		"known without recipe":    {aim.DeploymentSpec{Model: "Qwen/Qwen3-0.6B"}, box, aim.ClassNoRecipe, []string{"is known, but no recipe"}},
 		"three GPUs":              {aim.DeploymentSpec{Model: qwen, GPUs: 3}, box, aim.ClassNoRecipe, []string{"64 attention heads cannot be divided by 3 GPUs", "1, 2, 4, 8 GPUs"}},
 		"phi-4 on four":           {aim.DeploymentSpec{Model: "microsoft/phi-4", GPUs: 4}, box, aim.ClassNoRecipe, []string{"10 KV heads", "1, 2, 5 GPUs"}},
 		"sixteen GPUs":            {aim.DeploymentSpec{Model: qwen, GPUs: 16}, box, aim.ClassNoRecipe, []string{"needs 16 MI300X on one node; the largest node has 8"}},
 		"two nodes":               {aim.DeploymentSpec{Model: qwen, Nodes: 2}, box, aim.ClassNoRecipe, []string{"runs on one node, not on 2"}},
 		"no such precision":       {aim.DeploymentSpec{Model: qwen, Precision: "int4"}, box, aim.ClassNoRecipe, []string{"it is fp16, not int4", "1 MI300X in fp16", "1 MI300X in fp8"}},
-		"no such backend":         {aim.DeploymentSpec{Model: qwen, Backend: "tgi"}, box, aim.ClassNoRecipe, []string{"it is for vllm, not tgi"}},
-		"other hardware":          {aim.DeploymentSpec{Model: qwen}, fleet(group{8, "MI210", 64 << 30}), aim.ClassNoRecipe, []string{"it is for MI300X; the fleet has up to 8 MI210 of 64.0 GiB"}},
-		"another architecture":    {aim.DeploymentSpec{Model: qwen, GPUType: "MI355X"}, fleet(group{8, "MI355X", mi355x}), aim.ClassNoRecipe, []string{"it is for MI300X, not MI355X"}},
 		"too few GPUs":            {aim.DeploymentSpec{Model: r1}, fleet(group{4, "MI300X", mi300x}), aim.ClassNoRecipe, []string{"it needs 8 MI300X on one node; the largest node has 4"}},
 		"two halves of a machine": {aim.DeploymentSpec{Model: r1}, fleet(group{4, "MI300X", mi300x}, group{4, "MI300X", mi300x}), aim.ClassNoRecipe, []string{"the largest node has 4"}},
 		"too large":               {aim.DeploymentSpec{Model: r1, GPUs: 2}, box, aim.ClassNoRecipe, []string{"does not fit on 2 GPUs", "are more than the budget"}},

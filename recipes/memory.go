@@ -2,7 +2,6 @@ package recipes
 
 import (
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -10,20 +9,22 @@ import (
 
 // Demand is what one replica puts on its GPUs; see Estimate.
 type Demand struct {
-	Architecture *Architecture // nil = not known
-	WeightBytes  float64       // of the whole checkpoint; 0 = not known
-	GPUs         int           // tensor parallel size
-	TotalBytes   float64       // memory of each GPU
-	Utilization  float64       // share of it that the server may use, 0..1
-	Length       int           // longest context in tokens; 0 = as long as fits
-	StepTokens   int           // tokens of one scheduler step (max-num-batched-tokens)
-	Sequences    int           // requests served at once (max-num-seqs)
-	KVValueBytes float64       // size of one value in the KV cache: 2, or 1 for fp8
-	BlockTokens  int           // tokens of one KV block; 0 = 16
-	Eager        bool          // no graphs are captured
-	KVBytes      float64       // fixed size of the KV cache per GPU; 0 = what is left of the budget
-	NeededBytes  float64       // the recipe's own figure over all GPUs, where WeightBytes is not known
-	Basis        string        // where the sizes come from
+	Architecture   *Architecture // nil = not known
+	WeightBytes    float64       // of the whole checkpoint; 0 = not known
+	GPUs           int           // tensor parallel size
+	Stages         int           // pipeline parallel size; 0 = 1
+	ExpertParallel bool          // whole experts go to GPUs
+	TotalBytes     float64       // memory of each GPU
+	Utilization    float64       // share of it that the server may use, 0..1
+	Length         int           // longest context in tokens; 0 = as long as fits
+	StepTokens     int           // tokens of one scheduler step (max-num-batched-tokens)
+	Sequences      int           // requests served at once (max-num-seqs)
+	KVValueBytes   float64       // size of one value in the KV cache: 2, or 1 for fp8
+	BlockTokens    int           // tokens of one KV block; 0 = 16
+	Eager          bool          // no graphs are captured
+	KVBytes        float64       // fixed size of the KV cache per GPU; 0 = what is left of the budget
+	NeededBytes    float64       // the recipe's own figure over all GPUs, where WeightBytes is not known
+	Basis          string        // where the sizes come from
 }
 
 // What a server needs besides its weights. The first two were not measured
@@ -55,98 +56,7 @@ const (
 //	kv_tokens      tokens that fit there, over all requests
 //
 // Where the weights' size is not known, the verdict is "" and Why says so.
-func Estimate(d Demand) aim.Estimate {
-	e := aim.Estimate{Basis: d.Basis, Terms: map[string]float64{
-		"total": d.TotalBytes, "budget": math.Ceil(d.TotalBytes * d.Utilization),
-	}}
-	switch {
-	case d.TotalBytes == 0:
-		e.Why = "the memory of the GPU is not known"
-		return e
-	case d.WeightBytes == 0 && d.NeededBytes > 0:
-		return byRequirement(d, e)
-	case d.WeightBytes == 0:
-		e.Why = "the size of the weights is not known, so the recipe is taken at its word"
-		return e
-	}
-	fill(d, e.Terms)
-	e.Verdict, e.Why = judge(d, e.Terms)
-	return e
-}
-
-// fill computes the terms.
-func fill(d Demand, t map[string]float64) {
-	t["weights"] = d.weights()
-	t["activations"] = d.activations()
-	if !d.Eager {
-		t["graphs"] = graphBytes
-	}
-	t["overhead"] = contextBytes
-	if d.GPUs > 1 {
-		t["overhead"] += ringBytes
-	}
-	t["free_for_kv"] = t["budget"] - t["weights"] - t["activations"] - t["overhead"]
-	if d.KVBytes > 0 {
-		t["free_for_kv"] = d.KVBytes
-	}
-	if !d.Architecture.keepsKV() {
-		return
-	}
-	length := d.Length
-	if length == 0 {
-		length = autoTokens
-	}
-	t["kv_per_token"] = d.kvPerToken()
-	t["kv_needed"] = d.kvNeeded(length)
-	if perToken := t["kv_needed"] / float64(length); perToken > 0 && t["free_for_kv"] > 0 {
-		t["kv_tokens"] = math.Floor(t["free_for_kv"] / perToken)
-	}
-}
-
-func judge(d Demand, t map[string]float64) (aim.Verdict, string) {
-	story := fmt.Sprintf("%s of weights, %s of activations and %s of overhead leave %s of the budget of %s for the KV cache",
-		gib(t["weights"]), gib(t["activations"]), gib(t["overhead"]), gib(t["free_for_kv"]), gib(t["budget"]))
-	left := t["free_for_kv"] - t["kv_needed"]
-	if d.KVBytes > 0 {
-		story = fmt.Sprintf("%s of weights, %s of activations, %s of overhead and a KV cache of %s are to fit in %s",
-			gib(t["weights"]), gib(t["activations"]), gib(t["overhead"]), gib(d.KVBytes), gib(t["total"]))
-		left = min(left, t["total"]-t["weights"]-t["activations"]-t["overhead"]-d.KVBytes)
-	}
-	switch {
-	case t["free_for_kv"] <= 0:
-		return aim.VerdictNo, fmt.Sprintf("%s of weights, %s of activations and %s of overhead are more than the budget of %s",
-			gib(t["weights"]), gib(t["activations"]), gib(t["overhead"]), gib(t["budget"]))
-	case d.Architecture.keepsKV():
-		story += fmt.Sprintf("; one request of %s needs %s", tokens(d.Length), gib(t["kv_needed"]))
-	}
-	outside := t["total"] - t["budget"]
-	switch {
-	case left < 0:
-		return aim.VerdictNo, story
-	case left < narrowShare*t["budget"]:
-		return aim.VerdictNarrow, story
-	case outside < t["graphs"]:
-		return aim.VerdictNarrow, fmt.Sprintf("%s; only %s stay outside the budget, where captured graphs need about %s", story, gib(outside), gib(t["graphs"]))
-	}
-	return aim.VerdictFits, story
-}
-
-// byRequirement judges by the one figure that the recipe states.
-func byRequirement(d Demand, e aim.Estimate) aim.Estimate {
-	each := d.NeededBytes / float64(max(d.GPUs, 1))
-	e.Terms["required"] = each
-	e.Basis = "the recipe's memory_requirement"
-	e.Why = fmt.Sprintf("the recipe asks for %s on each GPU, of a budget of %s", gib(each), gib(e.Terms["budget"]))
-	switch {
-	case each > e.Terms["budget"]:
-		e.Verdict = aim.VerdictNo
-	case each > (1-narrowShare)*e.Terms["budget"]:
-		e.Verdict = aim.VerdictNarrow
-	default:
-		e.Verdict = aim.VerdictFits
-	}
-	return e
-}
+func Estimate(d Demand) aim.Estimate { return judge(d).estimate() }
 
 // tokens writes a length for people.
 func tokens(n int) string {

@@ -21,25 +21,30 @@ type Model struct {
 
 // Architecture is the shape of a model, in the words of its config.json.
 type Architecture struct {
-	Layers        int    `yaml:"layers" json:"layers"`
-	Hidden        int    `yaml:"hidden" json:"hidden"`
-	Heads         int    `yaml:"heads" json:"heads"`
-	KVHeads       int    `yaml:"kv_heads" json:"kv_heads"` // 1 for MLA: the latent is shared by all heads
-	HeadDim       int    `yaml:"head_dim" json:"head_dim"`
-	MLA           *MLA   `yaml:"mla" json:"mla,omitempty"`
-	Local         *Local `yaml:"local" json:"local,omitempty"`
-	Intermediate  int    `yaml:"intermediate" json:"intermediate,omitempty"`
-	Experts       int    `yaml:"experts" json:"experts,omitempty"`
-	ExpertsUsed   int    `yaml:"experts_per_token" json:"experts_per_token,omitempty"`
-	ExpertWidth   int    `yaml:"expert_intermediate" json:"expert_intermediate,omitempty"`
-	SharedExperts int    `yaml:"shared_experts" json:"shared_experts,omitempty"`
-	MoEEvery      int    `yaml:"moe_every" json:"moe_every,omitempty"`       // 2 = every second layer has experts; 0 and 1 = every layer
-	DenseLayers   int    `yaml:"dense_layers" json:"dense_layers,omitempty"` // leading layers without experts
-	DenseWidth    int    `yaml:"dense_intermediate" json:"dense_intermediate,omitempty"`
-	Vocab         int    `yaml:"vocab" json:"vocab"`
-	Tied          bool   `yaml:"tied_embeddings" json:"tied_embeddings"` // output head and embedding are one matrix
-	MaxPosition   int    `yaml:"max_position" json:"max_position"`       // longest context, in tokens; 0 = not known
-	Source        string `yaml:"source" json:"source"`
+	Layers        int     `yaml:"layers" json:"layers"`
+	Hidden        int     `yaml:"hidden" json:"hidden"`
+	Heads         int     `yaml:"heads" json:"heads"`
+	KVHeads       int     `yaml:"kv_heads" json:"kv_heads"` // 1 for MLA: the latent is shared by all heads
+	HeadDim       int     `yaml:"head_dim" json:"head_dim"`
+	MLA           *MLA    `yaml:"mla" json:"mla,omitempty"`
+	Gated         bool    `yaml:"gated_attention" json:"gated_attention,omitempty"` // attention has a gate as wide as its queries
+	Local         *Local  `yaml:"local" json:"local,omitempty"`
+	Linear        *Linear `yaml:"linear" json:"linear,omitempty"`
+	Intermediate  int     `yaml:"intermediate" json:"intermediate,omitempty"`
+	Experts       int     `yaml:"experts" json:"experts,omitempty"`
+	ExpertsUsed   int     `yaml:"experts_per_token" json:"experts_per_token,omitempty"`
+	ExpertWidth   int     `yaml:"expert_intermediate" json:"expert_intermediate,omitempty"`
+	SharedExperts int     `yaml:"shared_experts" json:"shared_experts,omitempty"`
+	MoEEvery      int     `yaml:"moe_every" json:"moe_every,omitempty"`       // 2 = every second layer has experts; 0 and 1 = every layer
+	DenseLayers   int     `yaml:"dense_layers" json:"dense_layers,omitempty"` // leading layers without experts
+	DenseWidth    int     `yaml:"dense_intermediate" json:"dense_intermediate,omitempty"`
+	Vocab         int     `yaml:"vocab" json:"vocab"`
+	Tied          bool    `yaml:"tied_embeddings" json:"tied_embeddings"`             // output head and embedding are one matrix
+	MTPLayers     int     `yaml:"mtp_layers" json:"mtp_layers,omitempty"`             // layers of the checkpoint that predict further tokens; they are not loaded
+	Extra         uint64  `yaml:"extra_parameters" json:"extra_parameters,omitempty"` // outside the language part, such as a vision tower
+	Encoder       bool    `yaml:"encoder" json:"encoder,omitempty"`                   // reads a text at once and keeps no KV cache
+	MaxPosition   int     `yaml:"max_position" json:"max_position"`                   // longest context, in tokens; 0 = not known
+	Source        string  `yaml:"source" json:"source"`
 }
 
 // MLA holds the ranks and head sizes of multi-head latent attention.
@@ -49,6 +54,8 @@ type MLA struct {
 	NoPE   int `yaml:"nope" json:"nope"`
 	RoPE   int `yaml:"rope" json:"rope"`
 	V      int `yaml:"v" json:"v"`
+	// IndexBytes is what a sparse-attention indexer keeps of a token in a layer.
+	IndexBytes int `yaml:"index_bytes" json:"index_bytes,omitempty"`
 }
 
 // Local says how many layers look only at nearby tokens (a sliding window, or
@@ -57,6 +64,15 @@ type Local struct {
 	Layers int    `yaml:"layers" json:"layers"`
 	Window int    `yaml:"window" json:"window"`
 	Source string `yaml:"source" json:"source,omitempty"`
+}
+
+// Linear says how many layers keep a state of fixed size for each request,
+// whatever its length.
+type Linear struct {
+	Layers     int    `yaml:"layers" json:"layers"`
+	StateBytes uint64 `yaml:"state_bytes" json:"state_bytes"`         // of one layer and request, over all GPUs
+	Parameters uint64 `yaml:"parameters" json:"parameters,omitempty"` // of one layer's attention
+	Source     string `yaml:"source" json:"source,omitempty"`
 }
 
 // Checkpoint is one repository with the model's weights.

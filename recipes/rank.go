@@ -16,6 +16,7 @@ func rank(candidates []candidate) {
 			cmp.Compare(a.evidenceRank(), b.evidenceRank()),
 			cmp.Compare(a.precisionRank(), b.precisionRank()),
 			cmp.Compare(a.memoryRank(), b.memoryRank()),
+			cmp.Compare(a.waitRank(), b.waitRank()),
 			cmp.Compare(a.gpus, b.gpus),
 			strings.Compare(a.recipe.ID, b.recipe.ID),
 		)
@@ -55,10 +56,18 @@ func (c candidate) precisionRank() int {
 	return slices.Index(order, c.precision)
 }
 
+// waitRank: on GPUs that are free now, only on some that others use.
+func (c candidate) waitRank() int {
+	if c.freeNow {
+		return 0
+	}
+	return 1
+}
+
 // memoryRank: fits, narrow, not known, only with a shorter context.
 func (c candidate) memoryRank() int {
 	if c.short {
 		return len(verdictRank)
 	}
-	return verdictRank[c.memory.Verdict]
+	return verdictRank[c.memory.verdict]
 }

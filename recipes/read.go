@@ -6,14 +6,19 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// ReadFile reads and validates one recipe file, as `aim recipe validate` does.
-// The error is a Failure that begins with file:line:column.
-func ReadFile(name string) (Recipe, error) {
+// CheckFile validates one file of a catalogue by itself, a recipe or a model,
+// and returns its id, as `aim recipe validate` does. The error is a Failure that begins with file:line:column.
+func CheckFile(name string) (id string, err error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
-		return Recipe{}, aim.Failf(aim.ClassInput, "recipe file %s cannot be read: %v", name, err)
+		return "", aim.Failf(aim.ClassInput, "%s cannot be read: %v", name, err)
 	}
-	return Read(name, data)
+	if doc, err := loosely(name, data); err == nil && doc.has("model_id") && !doc.has("recipe_id") && !doc.has("hardware") && !doc.has("config") {
+		m, err := readModel(name, data)
+		return m.ID, err
+	}
+	r, err := Read(name, data)
+	return r.ID, err
 }
 
 // Read reads and validates a recipe from data; file is its name in messages.

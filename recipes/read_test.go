@@ -32,9 +32,12 @@ config:
 
 func TestTheShortFormLoadsUnchanged(t *testing.T) {
 	dir := folder(t, map[string]string{"mine.yaml": shortForm})
-	r, err := recipes.ReadFile(filepath.Join(dir, "mine.yaml"))
+	r, err := recipes.Read("mine.yaml", []byte(shortForm))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if id, err := recipes.CheckFile(filepath.Join(dir, "mine.yaml")); err != nil || id != r.ID {
+		t.Errorf("the file is checked as %q, %v", id, err)
 	}
 	if r.ID != "qwen3-32b-mi300x-bf16" || r.Model != "Qwen/Qwen3-32B" || r.Hardware != (recipes.Hardware{GPUType: "MI300X", GPUCount: 1, Memory: 80e9}) ||
 		r.Precision != "bf16" || r.Backend != "vllm" || len(r.Config) != 6 || r.Config["gpu_memory_utilization"] != 0.9 {
@@ -119,10 +122,24 @@ func TestMalformedFilesNameThePlace(t *testing.T) {
 	}
 }
 
-func TestReadFileOfNothing(t *testing.T) {
-	_, err := recipes.ReadFile(filepath.Join(t.TempDir(), "none.yaml"))
-	if f := aim.FailureOf(err); err == nil || f.Class != aim.ClassInput || !strings.Contains(f.Why, "none.yaml") {
-		t.Errorf("a missing file gives %v", err)
+// A file of either kind is checked as what it is.
+func TestCheckFile(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"model.yaml":  "model_id: acme/tiny\nparameters: 8000000000\nsource: the maker's page\n",
+		"shape.yaml":  "model_id: acme/tiny\narchitecture: {layers: 1, source: x, local: {layers: 2, window: 8}}\n",
+		"linear.yaml": "model_id: acme/tiny\narchitecture: {layers: 2, source: x, linear: {layers: 3, state_bytes: 8}}\n",
+		"no-id.yaml":  strings.Replace(shortForm, "recipe_id:", "recpie_id:", 1),
+	})
+	for name, want := range map[string]string{
+		"model.yaml": "", "shape.yaml": "shape.yaml:2:", "linear.yaml": "linear layers must be", "no-id.yaml": `did you mean "recipe_id"`, "none.yaml": "none.yaml cannot be read",
+	} {
+		id, err := recipes.CheckFile(filepath.Join(dir, name))
+		if want == "" && (err != nil || id != "acme/tiny") {
+			t.Errorf("%s: %q, %v", name, id, err)
+		}
+		if f := aim.FailureOf(err); want != "" && (err == nil || f.Class != aim.ClassInput || !strings.Contains(f.Why, want)) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
 	}
 }
 

@@ -19,8 +19,12 @@ type Recipe struct {
 	Revision       string            `yaml:"revision" json:"revision,omitempty"`             // of the checkpoint
 	Image          string            `yaml:"image" json:"image,omitempty"`                   // "" = the backend's default (defaults.yaml)
 	BackendVersion string            `yaml:"backend_version" json:"backend_version,omitempty"`
-	Metric         string            `yaml:"metric" json:"metric,omitempty"` // tuned for; "" = for both
-	Task           string            `yaml:"task" json:"task,omitempty"`     // one of Tasks; "" = generate
+	Versions       Versions          `yaml:"backend_versions" json:"backend_versions,omitzero"`
+	Match          Match             `yaml:"match" json:"match,omitzero"`
+	ManualOnly     bool              `yaml:"manual_selection_only" json:"manual_selection_only,omitempty"` // taken only when asked for by its id
+	Resources      Resources         `yaml:"resources" json:"resources,omitzero"`                          // what is not given is computed
+	Metric         string            `yaml:"metric" json:"metric,omitempty"`                               // tuned for; "" = for both
+	Task           string            `yaml:"task" json:"task,omitempty"`                                   // one of Tasks; "" = generate
 	Maturity       string            `yaml:"maturity" json:"maturity,omitempty"`
 	Env            map[string]string `yaml:"env" json:"env,omitempty"`
 	Features       Features          `yaml:"features" json:"features,omitzero"`
@@ -28,7 +32,10 @@ type Recipe struct {
 	Evidence       []Evidence        `yaml:"evidence" json:"evidence,omitempty"`
 	Note           string            `yaml:"note" json:"note,omitempty"`
 
-	doc *document // where it was read, for messages
+	doc      *document // where it was read, for messages
+	ported   string    // what it was made from, where it was written for another backend
+	prepared *prepared // its options on its own image; nil = not made yet
+	derived  string    // what it was made from, where nobody has written it
 }
 
 // Hardware is what one replica runs on.
@@ -38,6 +45,27 @@ type Hardware struct {
 	// Memory is the GPU memory that the replica needs, over all its GPUs. It
 	// is used where the size of the weights is not known.
 	Memory Size `yaml:"memory_requirement" json:"memory_requirement,omitempty"`
+}
+
+// Versions are the backend versions that the recipe's options are for, where a
+// deployment names an image of its own. "" is no limit.
+type Versions struct {
+	Min string `yaml:"min" json:"min,omitempty"`
+	Max string `yaml:"max" json:"max,omitempty"`
+}
+
+// Match says where else than on hardware.gpu_type the recipe runs as written.
+type Match struct {
+	GPUTypes []string `yaml:"gpu_types" json:"gpu_types,omitempty"` // further types
+	MinVRAM  Size     `yaml:"min_vram" json:"min_vram,omitempty"`   // memory that each GPU must have
+}
+
+// Resources is what the server needs of its node besides GPUs.
+type Resources struct {
+	CPUs       int  `yaml:"cpus" json:"cpus,omitempty"`
+	HostMemory Size `yaml:"host_memory" json:"host_memory,omitempty"`
+	Disk       Size `yaml:"disk" json:"disk,omitempty"` // for the weights
+	Shm        Size `yaml:"shm" json:"shm,omitempty"`   // shared memory
 }
 
 // Features are abilities of the model that the server must be told about. The

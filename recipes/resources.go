@@ -12,6 +12,23 @@ const (
 	diskMargin    = 1.05     // tokenizer, index and partial downloads
 )
 
+// resources are those that the recipe states, the others computed.
+func (c candidate) resources(weightBytes float64) aim.Resources {
+	r, own := resourcesFor(c.gpus, weightBytes), c.recipe.Resources
+	if own.CPUs > 0 {
+		r.CPUs = own.CPUs
+	}
+	for _, f := range []struct {
+		stated Size
+		into   *uint64
+	}{{own.HostMemory, &r.HostBytes}, {own.Disk, &r.DiskBytes}, {own.Shm, &r.ShmBytes}} {
+		if f.stated > 0 {
+			*f.into = uint64(f.stated)
+		}
+	}
+	return r
+}
+
 // resourcesFor computes them. CPUs: vLLM asks for two physical cores (API
 // server, engine core) and one for each GPU's worker; a core is two CPUs.
 func resourcesFor(gpus int, weightBytes float64) aim.Resources {

@@ -10,7 +10,7 @@ import (
 
 // rung writes the candidate down as rung number n.
 func (c candidate) rung(n int) aim.Rung {
-	bytes, _ := c.weightBytes()
+	c.memory.demand.Basis = c.basis()
 	served := c.spec.ServedName
 	if served == "" {
 		served = c.spec.Model
@@ -23,15 +23,18 @@ func (c candidate) rung(n int) aim.Rung {
 		Number: n, Recipe: c.recipe.ID, Why: c.why(),
 		Model: c.repo, Revision: revision, ServedName: served,
 		Backend: c.recipe.Backend, Version: c.version, Image: c.image,
-		GPUType: c.gpuType, GPUs: c.gpus, Nodes: 1,
+		GPUType: c.gpuType, GPUs: c.gpus, Nodes: 1, ShareBytes: uint64(c.spec.GPUMemory),
 		Precision: c.precision, Metric: c.recipe.Metric, Task: c.recipe.Task,
 		Options: c.opts, Env: c.env,
-		Memory: c.memory, Resources: resourcesFor(c.gpus, bytes),
+		Memory: c.memory.estimate(), Resources: c.resources(c.weightBytes()),
 	}
 }
 
 // why is one sentence: what speaks for the recipe, and how it was adapted.
 func (c candidate) why() string {
+	if c.recipe.derived != "" {
+		return c.whyDerived()
+	}
 	word := c.recipe.Maturity
 	switch {
 	case word == "" && len(c.recipe.Evidence) > 0:
@@ -49,6 +52,20 @@ func (c candidate) why() string {
 	}
 	if c.target.shape {
 		s += "; a recipe of " + c.target.model.ID + ", which has the same shape"
+	}
+	if len(c.adapted) > 0 {
+		s += "; " + strings.Join(c.adapted, "; ")
+	}
+	return s
+}
+
+// whyDerived tells what is known of a model that no recipe runs.
+func (c candidate) whyDerived() string {
+	m := c.target.model
+	s := fmt.Sprintf("nobody has written a recipe of it for %s; %s says: %s, %.1f billion parameters in %s",
+		c.recipe.Hardware.GPUType, c.recipe.derived, m.Kind, float64(m.Parameters)/1e9, c.recipe.Precision)
+	if m.Architecture != nil {
+		s += "; it can be divided over " + c.validCounts()
 	}
 	if len(c.adapted) > 0 {
 		s += "; " + strings.Join(c.adapted, "; ")
@@ -92,6 +109,10 @@ func (s *selection) nothing() error {
 	if len(reasons) > shown {
 		reasons = append(reasons[:shown], fmt.Sprintf("and %d more reasons", len(reasons)-shown))
 	}
+	if s.target.traits != nil {
+		return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s, and it cannot be run as its config.json describes it: %s", s.spec.Model, strings.Join(reasons, "; ")).
+			WithHint("see what its memory is made of with: aim estimate %s", s.spec.Model)
+	}
 	return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s as asked: %s; there are recipes for %s",
 		s.spec.Model, strings.Join(reasons, "; "), s.known()).
 		WithHint("see them with: aim recipe list")
@@ -100,11 +121,7 @@ func (s *selection) nothing() error {
 // known names the hardware and precisions that the model has recipes for.
 func (s *selection) known() string {
 	var kinds []string
-	for _, id := range s.catalogue.RecipesOf(s.target.model.ID) {
-		r, err := s.catalogue.Recipe(id)
-		if err != nil {
-			continue // selectRecipes has reported it
-		}
+	for _, r := range s.written {
 		kind := fmt.Sprintf("%d %s in %s", r.Hardware.GPUCount, r.Hardware.GPUType, r.Precision)
 		if !slices.Contains(kinds, kind) {
 			kinds = append(kinds, kind)

@@ -1,7 +1,6 @@
 package recipes
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,32 +13,49 @@ type target struct {
 	model Model
 	repo  string // only recipes that serve this repository; "" = any of the model's
 	shape bool   // asked is another model of the same shape
+
+	traits *traits // of a model that no recipe runs; nil = there are recipes
 }
 
 // resolve finds the model that a name means: a model id, one of a model's
-// repositories, or a model of the same shape.
-func (c *Catalogue) resolve(name string) (target, error) {
-	id, t := name, target{asked: name}
-	if _, known := c.models[id]; !known && len(c.RecipesOf(id)) == 0 {
-		if id = c.names[name]; id == "" {
-			return t, c.unknownModel(name)
+// repositories, or a model of the same shape; and reads what there is of it.
+func (k *known) resolve(c *Catalogue, name string) {
+	id := name
+	f, err := c.find(id)
+	if err == nil && f.model == nil && len(f.recipes) == 0 {
+		if id = f.alias; id == "" {
+			k.err = c.unknownModel(name)
+			return
 		}
+		f, err = c.find(id)
 	}
-	model, err := c.Model(id)
+	if err == nil {
+		k.target.asked = name
+		err = k.read(f, id)
+	}
 	if err != nil {
-		return t, err
+		k.err = err
+		return
 	}
-	t.model = model
+	t := &k.target
 	if id != name {
-		t.shape = slices.ContainsFunc(model.SameShape, func(s SameShape) bool { return s.ID == name })
+		t.shape = slices.ContainsFunc(t.model.SameShape, func(s SameShape) bool { return s.ID == name })
 	}
 	if id != name && !t.shape {
 		t.repo = name
 	}
-	if len(c.RecipesOf(id)) == 0 {
-		return t, aim.Failf(aim.ClassNoRecipe, "%s is known, but no recipe runs it", id).WithHint("list what runs with: aim recipe list")
+	for i, r := range k.recipes {
+		k.recipes[i].prepared = c.prepare(r, *t)
 	}
-	return t, nil
+	if len(k.recipes) > 0 {
+		return
+	}
+	traits, ok := traitsOfModel(t.model)
+	if !ok {
+		k.err = aim.Failf(aim.ClassNoRecipe, "%s is known, but no recipe runs it", id).WithHint("list what runs with: aim recipe list")
+		return
+	}
+	t.traits = &traits
 }
 
 // unknownModel names what the user may have meant: the nearest id, or models
@@ -50,9 +66,7 @@ func (c *Catalogue) unknownModel(name string) error {
 		f.Why += ": it is a folder on the nodes, and recipes name repositories"
 		return f
 	}
-	known := slices.Sorted(maps.Keys(c.names))
-	known = append(c.Models(), known...)
-	if matches := nearest(name, known); len(matches) > 0 {
+	if matches := nearest(name, c.Names()); len(matches) > 0 {
 		f.Why += "; did you mean " + strings.Join(matches, " or ") + "?"
 	}
 	return f

@@ -51,7 +51,29 @@ func (r Recipe) checkNames() error {
 	if r.Checkpoint != "" && r.HuggingFaceID != "" && r.Checkpoint != r.HuggingFaceID {
 		return r.wrong([]string{"huggingface_id"}, "it differs from checkpoint; give one of them")
 	}
+	if err := r.checkMatch(); err != nil {
+		return err
+	}
 	return r.checkTargets()
+}
+
+// checkMatch checks what limits where the recipe is taken.
+func (r Recipe) checkMatch() error {
+	for i, t := range r.Match.GPUTypes {
+		if !typePattern.MatchString(t) {
+			return r.wrong([]string{"match", "gpu_types", fmt.Sprint(i)}, "%q is not a GPU type such as MI300X", t)
+		}
+	}
+	if r.Versions.Min != "" && r.Versions.Max != "" && options.Newer(r.Versions.Min, r.Versions.Max) {
+		return r.wrong([]string{"backend_versions"}, "min %s is younger than max %s", r.Versions.Min, r.Versions.Max)
+	}
+	if why := r.Versions.exclude(r.Backend, r.version()); why != "" {
+		return r.wrong([]string{"backend_versions"}, "%s, which the recipe itself is run with", why)
+	}
+	if r.Resources.CPUs < 0 {
+		return r.wrong([]string{"resources", "cpus"}, "it is %d; it must be 1 or more", r.Resources.CPUs)
+	}
+	return nil
 }
 
 // checkTargets lets the deployment rules judge what a deployment may also
@@ -122,13 +144,9 @@ func (r Recipe) checkWords() error {
 	return nil
 }
 
-// checkConfig checks options and environment. A backend without an option
-// table cannot be checked here; the ladder does not offer its recipes.
+// checkConfig checks options and environment.
 func (r Recipe) checkConfig() error {
 	table, err := options.For(r.Backend, r.version())
-	if r.Backend != "vllm" {
-		return nil
-	}
 	if err != nil {
 		return r.wrong([]string{"backend_version"}, "%v", err)
 	}
@@ -152,7 +170,7 @@ func (r Recipe) checkParallel(table *options.Table) error {
 	for _, name := range slices.Sorted(maps.Keys(r.Config)) {
 		value := r.Config[name]
 		o, ok, _ := table.FromValue(name, value)
-		if ok && o.Name == "tensor-parallel-size" && o.Value != fmt.Sprint(r.Hardware.GPUCount) {
+		if ok && table.Word(o.Name) == "tensor-parallel-size" && o.Value != fmt.Sprint(r.Hardware.GPUCount) {
 			return r.wrong([]string{"config", name}, "tensor_parallel_size is %s, but hardware.gpu_count is %d", o.Value, r.Hardware.GPUCount)
 		}
 	}

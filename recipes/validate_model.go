@@ -39,6 +39,12 @@ func (m Model) validate(doc *document) error {
 		if a.Local != nil && (a.Local.Layers > a.Layers || a.Local.Window < 1) {
 			return wrong([]string{"architecture", "local"}, "local layers must be at most layers, with a window of at least 1")
 		}
+		if l := a.Linear; l != nil && (l.Layers > a.Layers || l.Layers < 1 || l.StateBytes == 0 || l.StateBytes > 1<<40) {
+			return wrong([]string{"architecture", "linear"}, "linear layers must be from 1 to layers, with their state_bytes")
+		}
+		if a.Local != nil && a.Linear != nil && a.Local.Layers+a.Linear.Layers > a.Layers {
+			return wrong([]string{"architecture"}, "local and linear layers are more than layers")
+		}
 	}
 	return nil
 }
@@ -49,6 +55,6 @@ func (a *Architecture) counts() map[string]int {
 		"layers": a.Layers, "hidden": a.Hidden, "heads": a.Heads, "kv_heads": a.KVHeads, "head_dim": a.HeadDim,
 		"intermediate": a.Intermediate, "experts": a.Experts, "experts_per_token": a.ExpertsUsed,
 		"expert_intermediate": a.ExpertWidth, "shared_experts": a.SharedExperts, "moe_every": a.MoEEvery,
-		"dense_layers": a.DenseLayers, "dense_intermediate": a.DenseWidth, "vocab": a.Vocab, "max_position": a.MaxPosition,
+		"dense_layers": a.DenseLayers, "dense_intermediate": a.DenseWidth, "mtp_layers": a.MTPLayers, "vocab": a.Vocab, "max_position": a.MaxPosition,
 	}
 }

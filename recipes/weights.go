@@ -1,30 +1,76 @@
 package recipes
 
-// parameters counts what a rank of n holds and what the model has, without
-// norms and biases, which are thousandths. n = 1 gives the same number twice.
-func (a *Architecture) parameters(n int) (rank, total float64) {
-	embed := f(a.Vocab, a.Hidden)
-	if !a.Tied {
-		embed *= 2
-	}
-	rank, total = embed/float64(n), embed
-	add := func(count int, shared, repeated float64) {
-		rank += float64(count) * (shared/float64(n) + repeated)
-		total += float64(count) * (shared + repeated)
+// split says how a replica's GPUs divide a model.
+type split struct {
+	tensor  int  // GPUs that share every layer
+	stages  int  // groups of them, one after the other, each with its part of the layers
+	experts bool // whole experts go to GPUs, instead of a slice of each
+}
+
+// parts are the parameters of a model by what happens to them: norms and
+// biases, which are thousandths, are left out.
+type parts struct {
+	table     float64 // one of embedding and output head
+	tables    int     // 1 where they are one matrix
+	attention float64 // of all layers
+	repeated  float64 // of all layers, on every GPU: routers, projections into MLA's latents
+	kvHead    float64 // of all layers: keys and values of one KV head
+	linear    float64 // layers of linear attention
+	dense     float64 // feed-forward of layers without experts, and shared experts
+	expert    float64 // one expert of each layer that has some
+	experts   int
+	extra     float64 // vision tower and the like
+	idle      float64 // in the checkpoint, but not loaded: layers that predict more tokens
+}
+
+// parts counts the parameters of the shape.
+func (a *Architecture) parts() parts {
+	p := parts{table: f(a.Vocab, a.Hidden), tables: 2, extra: float64(a.Extra), experts: a.Experts}
+	if a.Tied {
+		p.tables = 1
 	}
 	moe := a.moeLayers()
-	add(a.Layers-moe, 3*f(a.Hidden, a.denseWidth()), 0)
-	add(moe, 3*f(a.Hidden, a.ExpertWidth)*float64(a.Experts+a.SharedExperts), f(a.Hidden, a.Experts)) // the router is repeated
+	expert := 3 * f(a.Hidden, a.ExpertWidth)
+	p.dense = float64(a.Layers-moe)*a.matrices()*f(a.Hidden, a.denseWidth()) + float64(moe*a.SharedExperts)*expert
+	p.expert = float64(moe) * expert
+	p.repeated = float64(moe) * f(a.Hidden, a.Experts)
+	attending := float64(a.Layers)
+	if a.Linear != nil {
+		attending -= float64(a.Linear.Layers)
+		p.linear = float64(a.Linear.Layers) * float64(a.Linear.Parameters)
+	}
 	if a.MLA != nil {
 		shared, repeated := a.latentAttention()
-		add(a.Layers, shared, repeated)
-		return rank, total
+		p.attention, p.repeated = attending*shared, p.repeated+attending*repeated
+	} else {
+		p.attention = attending * a.queries() * f(a.Hidden, a.Heads*a.HeadDim)
+		p.kvHead = attending * 2 * f(a.Hidden, a.HeadDim)
 	}
-	add(a.Layers, 2*f(a.Hidden, a.Heads*a.HeadDim), 0) // queries and output
-	// Keys and values: KV heads are repeated where there are fewer than ranks.
-	rank += float64(a.Layers) * 2 * f(a.Hidden, headsPerRank(a.KVHeads, n)*a.HeadDim)
-	total += float64(a.Layers) * 2 * f(a.Hidden, a.KVHeads*a.HeadDim)
-	return rank, total
+	if a.Layers > 0 { // such a layer is built like the last one
+		p.idle = float64(a.MTPLayers) / float64(a.Layers) * (p.attention + p.kvHead*float64(a.KVHeads))
+		if moe > 0 {
+			p.idle += float64(a.MTPLayers) * expert * float64(a.Experts+a.SharedExperts)
+		}
+	}
+	return p
+}
+
+// queries is how many matrices of all heads' width a layer has besides keys
+// and values: queries and output, and the gate of some.
+func (a *Architecture) queries() float64 {
+	if a.Gated {
+		return 3
+	}
+	return 2
+}
+
+// matrices is how many a feed-forward layer has: up, down, and the gate that
+// encoders of the older kind lack.
+func (a *Architecture) matrices() float64 {
+	if a.Encoder {
+		return 2
+	}
+	return 3
 }
 
 // latentAttention counts one layer of MLA: projections down to the latents are
@@ -37,6 +83,36 @@ func (a *Architecture) latentAttention() (shared, repeated float64) {
 		return shared + f(a.Hidden, a.Heads*(m.NoPE+m.RoPE)), repeated
 	}
 	return shared + f(m.QLora, a.Heads*(m.NoPE+m.RoPE)), repeated + f(a.Hidden, m.QLora)
+}
+
+// total is what a server loads.
+func (p parts) total(kvHeads int) float64 {
+	return float64(p.tables)*p.table + p.attention + p.repeated + p.kvHead*float64(kvHeads) + p.linear +
+		p.dense + p.expert*float64(p.experts) + p.extra
+}
+
+// parameters counts what the fullest rank holds and what the model has.
+func (a *Architecture) parameters(s split) (rank, total float64) {
+	p, n := a.parts(), float64(max(s.tensor, 1))
+	layers := (p.attention+p.linear+p.dense)/n + p.repeated + p.kvHead*float64(headsPerRank(a.KVHeads, s.tensor))
+	if s.experts {
+		layers += p.expert * float64(headsPerRank(p.experts, s.tensor))
+	} else {
+		layers += p.expert * float64(p.experts) / n
+	}
+	tables := float64(p.tables)
+	if s.stages > 1 {
+		tables = 1 // the first stage has the embedding, the last one the head
+	}
+	return (tables*p.table+p.extra)/n + layers*a.stageShare(s.stages), p.total(a.KVHeads)
+}
+
+// stageShare is the part of the layers that the longest stage has.
+func (a *Architecture) stageShare(stages int) float64 {
+	if stages <= 1 || a.Layers == 0 {
+		return 1
+	}
+	return float64((a.Layers+stages-1)/stages) / float64(a.Layers)
 }
 
 // moeLayers counts the layers with experts.
@@ -63,47 +139,24 @@ func (a *Architecture) complete() bool {
 	if a.Experts > 0 && (a.ExpertWidth == 0 || a.ExpertsUsed == 0) {
 		return false
 	}
-	return a.keepsKV() && (a.Experts > 0 || a.Intermediate > 0)
+	return (a.keepsKV() || a.Encoder) && (a.Experts > 0 || a.Intermediate > 0)
 }
 
-// keepsKV tells whether the shape says enough to count the KV cache. Models
-// with layers of linear attention do not: their layers are left out.
+// keepsKV tells whether the shape says enough to count the KV cache. An
+// encoder has none.
 func (a *Architecture) keepsKV() bool {
-	return a != nil && a.Layers > 0 && (a.MLA != nil || a.KVHeads > 0 && a.HeadDim > 0)
+	return a != nil && !a.Encoder && a.Layers > 0 && (a.MLA != nil || a.KVHeads > 0 && a.HeadDim > 0)
 }
 
-// weights is what one rank holds of the checkpoint. Quantized checkpoints keep
-// embedding and head wider than the rest; both are shared out, so the
-// checkpoint's bytes are divided like its parameters.
+// weights is what the fullest rank holds of the checkpoint. Quantized
+// checkpoints keep embedding and head wider than the rest; both are shared
+// out, so the checkpoint's bytes are divided like its parameters.
 func (d Demand) weights() float64 {
 	if !d.Architecture.complete() {
-		return d.WeightBytes / float64(max(d.GPUs, 1))
+		return d.WeightBytes / float64(max(d.GPUs, 1)*max(d.Stages, 1))
 	}
-	rank, total := d.Architecture.parameters(max(d.GPUs, 1))
+	rank, total := d.Architecture.parameters(split{d.GPUs, d.Stages, d.ExpertParallel})
 	return d.WeightBytes * rank / total
-}
-
-// activations is the peak of one step with StepTokens tokens in 16 bit: four
-// copies of the hidden states (residual, normed, block output and its reduced
-// copy) and the widest of attention, feed-forward and experts, or, after the
-// layers, the logits of all sequences in 16 bit and their two 32-bit copies
-// for sampling.
-func (d Demand) activations() float64 {
-	if !d.Architecture.complete() {
-		return blindStep * max(1, float64(d.StepTokens)/blindTokens)
-	}
-	const wide = 2 // bytes of a 16-bit value
-	a, n, t := d.Architecture, float64(max(d.GPUs, 1)), float64(d.StepTokens)
-	heads := float64(a.Heads) / n * float64(a.HeadDim)
-	attention := 2*heads + 2*float64(headsPerRank(a.KVHeads, d.GPUs)*a.HeadDim)
-	dense := 3 * float64(a.denseWidth()) / n
-	experts := 0.0
-	if a.Experts > 0 {
-		experts = float64(a.ExpertsUsed)*(3*float64(a.ExpertWidth)/n+float64(a.Hidden)) + 3*float64(a.SharedExperts*a.ExpertWidth)/n
-	}
-	layer := wide * t * (4*float64(a.Hidden) + max(attention, dense, experts))
-	logits := f(d.Sequences, a.Vocab)*(wide+4+4) + wide*t*float64(a.Hidden)
-	return max(layer, logits)
 }
 
 // f multiplies counts that together exceed an int on no machine we run on, but

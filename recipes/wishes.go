@@ -12,10 +12,25 @@ type selection struct {
 	catalogue  *Catalogue
 	spec       aim.DeploymentSpec
 	target     target
+	written    []Recipe // all of the model's
 	hardware   hardware
+	stages     int // pipeline stages that a replica is cut into; 0 = 1
 	candidates []candidate
 	rejected   []aim.Rejection
-	userFault  string // what is wrong with the user's own options, if that turned a recipe away
+	unfit      []candidate // those that memory alone turned away
+	userFault  string      // what is wrong with the user's own options, if that turned a recipe away
+}
+
+func (c *Catalogue) newSelection(spec aim.DeploymentSpec, fleet aim.Fleet, t target) *selection {
+	return &selection{catalogue: c, spec: spec, target: t, hardware: hardwareOf(fleet, c.tables)}
+}
+
+// considerAll sorts the recipes of the model into candidates and rejections.
+func (s *selection) considerAll(all []Recipe) {
+	for _, r := range all {
+		s.consider(r)
+	}
+	s.nearestCounts()
 }
 
 func (s *selection) reject(id, format string, args ...any) {
@@ -24,6 +39,7 @@ func (s *selection) reject(id, format string, args ...any) {
 
 // consider takes one recipe through the wishes, then to the hardware.
 func (s *selection) consider(r Recipe) {
+	r = r.forBackend(s.spec.Backend, s.catalogue.tables)
 	if why := s.refuses(r); why != "" {
 		s.reject(r.ID, "%s", why)
 		return
@@ -35,6 +51,10 @@ func (s *selection) consider(r Recipe) {
 		}
 		s.reject(r.ID, "%s", why)
 		return
+	}
+	c.stages = s.stages
+	if r.ported != "" {
+		c.adapted, c.rough = append(c.adapted, r.ported), c.rough+3
 	}
 	if _, is16 := dtypes[s.spec.Precision]; is16 && s.spec.Precision != r.Precision {
 		c = c.computing(s.spec.Precision)
@@ -52,13 +72,19 @@ func (s *selection) refuses(r Recipe) string {
 		return fmt.Sprintf("it serves %s, weights of %s alone", weights, s.target.model.ID)
 	case spec.Revision != "" && weights != spec.Model && !s.target.shape:
 		return fmt.Sprintf("revision %s is of %s, and it serves %s", spec.Revision, spec.Model, weights)
+	case r.Backend == "tgi" && r.Task != "" && r.Task != Tasks()[0]:
+		return fmt.Sprintf("it is to %s, and tgi generates text alone", r.Task)
 	case spec.Backend != "" && r.Backend != spec.Backend:
 		return fmt.Sprintf("it is for %s, not %s", r.Backend, spec.Backend)
+	case spec.GPUMemory > 0 && r.Backend != "vllm":
+		return fmt.Sprintf("a %s server cannot be held to a share of a GPU's memory", r.Backend)
 	case spec.Nodes > 1:
 		return fmt.Sprintf("it runs on one node, not on %d", spec.Nodes)
 	case spec.Precision != "" && precisionFamily(r.Precision) != precisionFamily(spec.Precision):
 		return fmt.Sprintf("it is %s, not %s", r.Precision, spec.Precision)
-	case spec.GPUType != "" && !s.standsFor(r.Hardware.GPUType, spec.GPUType):
+	case r.ManualOnly && spec.Recipe != r.ID:
+		return "it is taken only when it is asked for by its id"
+	case spec.GPUType != "" && !s.standsFor(r.Hardware.GPUType, spec.GPUType) && !slices.Contains(r.Match.GPUTypes, spec.GPUType):
 		return fmt.Sprintf("it is for %s, not %s", r.Hardware.GPUType, spec.GPUType)
 	}
 	return ""
@@ -85,14 +111,18 @@ func (s *selection) offer(c candidate) {
 	if s.spec.GPUType != "" {
 		types = []string{s.spec.GPUType}
 	} else if len(s.hardware.of(c.gpuType)) == 0 {
-		types = append(types, s.hardware.like(c.gpuType)...)
+		types = slices.Concat(types, c.recipe.Match.GPUTypes, s.hardware.like(c.gpuType))
 	}
 	why := ""
 	for _, t := range types {
 		fitted, reason := s.place(c.on(t, gpus))
 		if reason == "" {
+			fitted.freeNow = s.hardware.freeNow(t, gpus)
 			s.candidates = append(s.candidates, fitted)
 			return
+		}
+		if fitted.memory.verdict == aim.VerdictNo {
+			s.unfit = append(s.unfit, fitted)
 		}
 		if why == "" || t != c.gpuType {
 			why = reason
@@ -107,8 +137,11 @@ func (s *selection) place(c candidate) (candidate, string) {
 	if ok, why := c.divides(); !ok {
 		return c, why
 	}
+	if why := c.shareTooLarge(s.hardware); why != "" {
+		return c, why
+	}
 	fitted, why := c.estimated(s.hardware)
-	if why == "" || fitted.memory.Verdict != aim.VerdictNo {
+	if why == "" || fitted.memory.verdict != aim.VerdictNo {
 		return fitted, why
 	}
 	if short, reason := c.shortened(s.hardware); reason == "" {

@@ -4,14 +4,16 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/internal/backend/vllm"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/worker"
 )
 
 type planOptions struct{ spec specFlags }
@@ -46,7 +48,11 @@ func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) e
 		return err
 	}
 	fleet, note := a.planFleet(ctx)
-	ladder, err := c.Ladder(spec, fleet)
+	models := a.fleetModels(ctx, fleet)
+	if !note.Known {
+		models = ownModels{a}
+	}
+	ladder, err := activities.Ladder(ctx, c, models, spec, fleet)
 	if err != nil {
 		return adviseLadder(err)
 	}
@@ -200,21 +206,18 @@ func withClaims(fleet aim.Fleet, r aim.Request, p aim.Placement) aim.Fleet {
 // serverArgs is the command line of the server, as its node would write it, but
 // for the address: that is the node's to choose.
 func serverArgs(rung aim.Rung) ([]string, error) {
-	if rung.Backend != "vllm" {
-		return nil, nil
-	}
-	args, _, err := vllm.New().Args(rung, "", 0)
+	args, _, err := worker.Backends()[rung.Backend].Args(rung, "", 0)
 	if err != nil {
 		return nil, next(err, "aim recipe show %s", rung.Recipe)
 	}
 	return withoutAddress(args), nil
 }
 
-// withoutAddress leaves out --host and --port with their values.
+// withoutAddress leaves out where the server listens.
 func withoutAddress(args []string) []string {
 	var kept []string
 	for i := 0; i < len(args); i++ {
-		if args[i] == "--host" || args[i] == "--port" {
+		if slices.Contains([]string{"--host", "--hostname", "--port"}, args[i]) {
 			i++
 			continue
 		}

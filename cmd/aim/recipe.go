@@ -1,15 +1,18 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/recipes"
 )
 
 func newRecipe(a *app) *cobra.Command {
 	return group("recipe", "Look at the catalogue of recipes", "  aim recipe list",
-		newRecipeList(a), newRecipeShow(a), newRecipeValidate(a))
+		newRecipeList(a), newRecipeShow(a), newRecipeValidate(a), newRecipeImport(a))
 }
 
 // catalogue loads the built-in recipes and the user's folders.
@@ -19,13 +22,19 @@ func (a *app) catalogue() (*recipes.Catalogue, error) {
 }
 
 // checkAgainstCatalogue refuses what no recipe can run, before anything is
-// started. It looks at no fleet: whether there is room is control's to say.
-func (a *app) checkAgainstCatalogue(spec aim.DeploymentSpec) error {
+// started. Whether there is room is control's to say. Only a model that the
+// catalogue does not know is asked about on the fleet.
+func (a *app) checkAgainstCatalogue(ctx context.Context, spec aim.DeploymentSpec) error {
 	c, err := a.catalogue()
 	if err != nil {
 		return err
 	}
-	_, err = c.Ladder(spec, aim.Fleet{})
+	if c.Knows(spec.Model) {
+		_, err = c.Ladder(spec, aim.Fleet{})
+		return adviseLadder(err)
+	}
+	fleet, _ := a.planFleet(ctx)
+	_, err = activities.Ladder(ctx, c, a.fleetModels(ctx, fleet), spec, fleet)
 	return adviseLadder(err)
 }
 

@@ -33,19 +33,16 @@ func (o recipeListOptions) run(a *app, models []string) error {
 	if err != nil {
 		return err
 	}
-	ids := c.Recipes()
+	model := ""
 	if len(models) > 0 {
-		if ids = c.RecipesOf(models[0]); len(ids) == 0 {
-			return unknownModel(c, models[0])
-		}
+		model = models[0]
 	}
-	var all []recipes.Recipe
-	for _, id := range ids {
-		r, err := c.Recipe(id)
-		if err != nil {
-			return next(err, "aim recipe validate FILE")
-		}
-		all = append(all, r)
+	all, err := c.All(model)
+	if err != nil {
+		return next(err, "aim recipe validate FILE")
+	}
+	if model != "" && len(all) == 0 {
+		return unknownModel(c, model)
 	}
 	if a.programs() {
 		return display.List(a.out, a.format, all)

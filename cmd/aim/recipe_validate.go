@@ -23,8 +23,20 @@ type verdict struct {
 func newRecipeValidate(a *app) *cobra.Command {
 	var o recipeValidateOptions
 	return &cobra.Command{
-		Use:     "validate FILE...",
-		Short:   "Check recipe files: fields, words, and every option of the server",
+		Use:   "validate FILE...",
+		Short: "Check recipe and model files: fields, words, and every option of the server",
+		Long: `Validate checks each file by itself and tells every mistake by file, line and
+column. Options are checked against the table of the server version that the
+recipe is for. The exit code is 2 when a file is bad. The shortest recipe:
+
+  recipe_id: large-2xmi300x-bf16
+  model_id: acme/Large
+  hardware: {gpu_type: MI300X, gpu_count: 2, memory_requirement: 300GB}
+  precision: bf16
+  backend: vllm
+  config: {max_model_len: 32768}
+
+docs/recipes.md has all fields, and the line that makes editors check them.`,
 		Example: "  aim recipe validate ./recipes/*.yaml",
 		Args:    oneOrMore("FILE"),
 		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args) },
@@ -53,7 +65,7 @@ func (o recipeValidateOptions) run(a *app, files []string) error {
 		return nil
 	}
 	if len(files) == 1 {
-		return next(first, "aim recipe validate %s", files[0])
+		return next(first, "aim recipe validate --help")
 	}
 	return quiet(exitUsage) // every file has been told about
 }
@@ -64,11 +76,8 @@ func validateRecipe(file string) (verdict, error) {
 		err := usage("no file %s", file)
 		return verdict{File: file, Error: err.Error()}, err
 	}
-	r, err := recipes.ReadFile(file)
-	if err == nil {
-		err = r.Validate()
-	}
-	v := verdict{File: file, Recipe: r.ID, Valid: err == nil}
+	id, err := recipes.CheckFile(file)
+	v := verdict{File: file, Recipe: id, Valid: err == nil}
 	if err != nil {
 		v.Error = aim.FailureOf(err).Error()
 	}

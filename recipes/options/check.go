@@ -21,7 +21,7 @@ func (t *Table) Check(opts []aim.Option) []Problem {
 }
 
 // CheckUser is Check for options that come from a user or a recipe: it also
-// refuses those that AIM Engine sets itself (see ReservedReason). Names in
+// refuses those that AIM Engine sets itself (reserved.go). Names in
 // allowed are not refused for that reason.
 func (t *Table) CheckUser(opts []aim.Option, allowed ...string) []Problem {
 	problems := t.Check(opts)
@@ -34,8 +34,7 @@ func (t *Table) CheckUser(opts []aim.Option, allowed ...string) []Problem {
 }
 
 func (t *Table) checkOne(o aim.Option) *Problem {
-	base := t.base(o.Name)
-	spec, ok := t.specs[base]
+	spec, ok := t.specs[t.own(o.Name)]
 	if !ok {
 		return t.missing(o.Name)
 	}
@@ -68,7 +67,7 @@ func checkDotted(spec *Spec, o aim.Option) *Problem {
 
 // missing explains an option that this version does not have.
 func (t *Table) missing(name string) *Problem {
-	base := t.base(name)
+	base := t.own(name)
 	p := &Problem{Option: name, Kind: Unknown, argparse: "unrecognized arguments: --" + name}
 	spec, known := t.others[strings.TrimPrefix(base, "no-")]
 	if !known {
@@ -83,6 +82,9 @@ func (t *Table) missing(name string) *Problem {
 		p.Kind = Removed
 		p.Why = fmt.Sprintf("%s no longer has it, it was last in %s", t.title(), t.source.refName(spec.LastSeen))
 		p.Hint = replacement(spec.Replacement)
+	case t.words[base] != "":
+		p.Why = fmt.Sprintf("%s has no such option", t.title())
+		p.Hint = fmt.Sprintf("%s calls it --%s", t.Backend, t.words[base])
 	default:
 		p.Why = fmt.Sprintf("%s has no such option", t.title())
 		if near := aim.Nearest(base, t.Names()); near != "" {
@@ -116,10 +118,16 @@ func replacement(text string) string {
 // checkTogether checks what the server demands across options.
 func (t *Table) checkTogether(opts []aim.Option) []Problem {
 	var problems []Problem
-	const auto, parser = "enable-auto-tool-choice", "tool-call-parser"
-	if o, ok := t.Get(opts, auto); ok && o.Name == auto && !t.Has(opts, parser) {
-		problems = append(problems, Problem{Option: auto, Kind: Requires,
-			Why: "it needs --" + parser, Hint: "name the parser of the model's tool calls"})
+	for _, rule := range t.source.Together {
+		o, ok := t.Get(opts, rule.Option)
+		switch {
+		case !ok || o.Bare && o.Name != rule.Option: // absent, or negated
+		case rule.Needs != "" && !t.Has(opts, rule.Needs):
+			problems = append(problems, Problem{Option: rule.Option, Kind: Requires, Why: "it needs --" + rule.Needs, Hint: rule.Hint})
+		case rule.Excludes != "" && t.Has(opts, rule.Excludes):
+			problems = append(problems, Problem{Option: rule.Option, Kind: Requires,
+				Why: "it cannot be given beside --" + rule.Excludes, Hint: "leave one of them out"})
+		}
 	}
 	for _, o := range opts {
 		head, _, dotted := strings.Cut(t.Key(o.Name), ".")

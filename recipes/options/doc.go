@@ -11,10 +11,18 @@
 //	problems := table.CheckUser(opts)
 //	args := table.Render(opts)
 //
-// The tables are data (vllm.json): the option names of fourteen source states
-// of vLLM between v0.9.2 and July 2026, read from its source by static
-// parsing. A release that was not itself compared is judged by the newest
-// compared state that is at least a week older than its tag, because a release
-// branch is cut days before the tag: an option is accepted when the release is
-// known to have it.
+// Recipes and deployments may use vLLM's word for a setting with every backend;
+// the table knows what SGLang and TGI call it:
+//
+//	table, err := options.For("sglang", "0.5.10")
+//	o, ok, problem := table.FromValue("max_model_len", 32768)
+//	// o: context-length 32768
+//
+// The tables are data. vllm.json has the option names of fourteen source states
+// of vLLM between v0.9.2 and July 2026, read from its source by static parsing;
+// sglang.json and tgi.json have one state each, from the projects' own lists of
+// their options. Each file names its source. A release that was not itself
+// compared is judged by the newest compared state that is at least a week older
+// than its tag, because a release branch is cut days before the tag: an option
+// is accepted when the release is known to have it.
 package options

@@ -19,6 +19,8 @@ var reservedEnv = map[string]string{
 	"HF_TOKEN":               "a token is given as a secret, by reference",
 	"HUGGING_FACE_HUB_TOKEN": "a token is given as a secret, by reference",
 	"VLLM_API_KEY":           "a key is given as a secret, by reference",
+	"API_KEY":                "a key is given as a secret, by reference", // tgi's
+	"HUGGINGFACE_HUB_CACHE":  "weights live in the node's cache",
 	"HF_HOME":                "weights live in the node's cache",
 	"HF_HUB_CACHE":           "weights live in the node's cache",
 	"HF_HUB_OFFLINE":         "the node decides whether a server may fetch",
@@ -34,8 +36,9 @@ var reservedEnv = map[string]string{
 }
 
 // CheckEnv finds the environment names that a user or recipe may not set, and
-// VLLM_ names that this version does not read: the server would ignore them in
-// silence. Of a version newer than the table unknown names are accepted.
+// names of the backend's own (VLLM_...) that this version does not read: the
+// server would ignore them in silence. Of a version newer than the table, and of
+// a backend whose names are not listed, unknown names are accepted.
 func (t *Table) CheckEnv(env map[string]string) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(env)) {
@@ -51,7 +54,8 @@ func (t *Table) CheckEnv(env map[string]string) []Problem {
 }
 
 func (t *Table) unknownEnv(name string) *Problem {
-	if !strings.HasPrefix(name, "VLLM_") || t.env[name] || t.Newer {
+	prefix := t.source.EnvPrefix
+	if prefix == "" || !strings.HasPrefix(name, prefix) || t.env[name] || t.Newer {
 		return nil
 	}
 	p := &Problem{Option: name, Kind: Unknown, Why: t.title() + " does not read it", Hint: "leave it out"}

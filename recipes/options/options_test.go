@@ -46,7 +46,8 @@ func TestForKnowsWhatAVersionHas(t *testing.T) {
 
 func TestForRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, c := range []struct{ backend, version, want string }{
-		{"sglang", "", "no option table"},
+		{"llamacpp", "", "no option table"},
+		{"sglang", "0.4.9", "older than the oldest"},
 		{"vllm", "0.8.5", "older than the oldest"},
 		{"vllm", "latest", "not of the form"},
 		{"vllm", "99999999999999999999.1", "not of the form"},

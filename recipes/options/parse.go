@@ -9,17 +9,23 @@ import (
 )
 
 // Parse reads the options of a command line (everything after the model) by
-// the server's own rules: underscores are dashes, --name=value equals --name
-// value, --no-name negates a flag, -tp and other short names and unique
-// prefixes stand for the full name, 32k is 32000, the last of two equal ones
-// counts. The result has full names and plain numbers, in order. The error is
-// of type Problems; it lists all that the server would refuse.
+// the server's own rules. --name=value equals --name value everywhere; vLLM and
+// SGLang take a unique prefix or an alias for the full name, and the last of two
+// equal options counts; vLLM alone also reads underscores as dashes, --no-name as
+// the negation of a flag, and 32k as 32000. The result has full names and plain
+// numbers, in order. The error is of type Problems; it lists all that the server
+// would refuse.
 func (t *Table) Parse(args []string) ([]aim.Option, error) {
 	p := parser{table: t, rest: args}
 	for len(p.rest) > 0 {
 		p.next()
 	}
-	opts := p.lastWins()
+	opts := p.opts
+	if t.source.Rules.LastWins {
+		opts = p.lastWins()
+	} else {
+		p.refuseRepeats()
+	}
 	for _, problem := range t.Check(opts) {
 		if !p.reported(problem.Option) {
 			p.problems = append(p.problems, problem)
@@ -48,10 +54,10 @@ func (p *parser) next() {
 	}
 	name, value, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
 	name, expanded := p.table.expand(name, strings.HasPrefix(word, "--"))
-	if level, ok := strings.CutPrefix(name, "O"); ok && !hasValue && !expanded && isDigits(level) {
+	if level, ok := strings.CutPrefix(name, "O"); ok && !hasValue && !expanded && isDigits(level) && p.table.specs["optimization-level"] != nil {
 		name, value, hasValue = "optimization-level", level, true // -O3
 	}
-	spec, known := p.table.specs[p.table.base(name)]
+	spec, known := p.table.specs[p.table.own(name)]
 	if !known {
 		p.problems = append(p.problems, *p.table.missing(name))
 		p.skipValues()
@@ -125,6 +131,19 @@ func (p *parser) lastWins() []aim.Option {
 	return kept
 }
 
+// refuseRepeats reports options that are given more than once, for parsers that
+// take each only once.
+func (p *parser) refuseRepeats() {
+	seen := map[string]bool{}
+	for _, o := range p.opts {
+		key := p.table.Key(o.Name)
+		if spec := p.table.specs[key]; seen[key] && (spec == nil || !spec.Repeatable) {
+			p.problems = append(p.problems, *problemf(o.Name, Repeated, "cannot be used multiple times", "it is given more than once"))
+		}
+		seen[key] = true
+	}
+}
+
 // expand turns a written name into the full one: underscores to dashes, short
 // names and unique prefixes resolved, a dotted tail kept as it is.
 func (t *Table) expand(written string, long bool) (name string, expanded bool) {
@@ -138,11 +157,16 @@ func (t *Table) expand(written string, long bool) (name string, expanded bool) {
 	if !long {
 		return head + tail, false
 	}
-	head = strings.ReplaceAll(head, "_", "-")
-	if _, ok := t.specs[t.base(head)]; ok {
+	if t.source.Rules.Underscores {
+		head = strings.ReplaceAll(head, "_", "-")
+	}
+	if full, ok := t.aliases[head]; ok {
+		return full + tail, true
+	}
+	if _, ok := t.specs[t.own(head)]; ok {
 		return head + tail, false
 	}
-	if full, ok := t.uniquePrefix(head); ok {
+	if full, ok := t.uniquePrefix(head); ok && t.source.Rules.Prefixes {
 		return full + tail, true
 	}
 	return head + tail, false

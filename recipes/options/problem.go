@@ -20,6 +20,7 @@ const (
 	BadType  Kind = "type"     // the value is not of the option's type
 	Choice   Kind = "choice"   // the value is not one of the choices
 	BadRange Kind = "range"    // the number is out of range
+	Repeated Kind = "repeated" // the server takes it only once
 	Requires Kind = "requires" // another option is missing, or contradicts it
 	Reserved Kind = "reserved" // AIM Engine sets it itself
 )

@@ -15,7 +15,7 @@ func (t *Table) Render(opts []aim.Option) []string {
 	var args []string
 	for _, o := range opts {
 		name := "--" + o.Name
-		spec := t.specs[t.base(o.Name)]
+		spec := t.specs[t.own(o.Name)]
 		switch {
 		case o.Bare:
 			args = append(args, name)
@@ -33,11 +33,21 @@ func (t *Table) Render(opts []aim.Option) []string {
 // FromValue makes an option of a setting as it stands in a recipe file: true
 // is the bare flag, false its negation, nothing (null) the bare option, a list
 // several values, a map or a list of maps JSON. Names may be written with
-// underscores. ok is false when the setting needs no option: false for a flag
-// that is off unless given.
+// underscores, and may be vLLM's for the same setting; the option has the name
+// and the value of this backend. ok is false when the setting needs no option:
+// false for a flag that is off unless given.
 func (t *Table) FromValue(name string, value any) (o aim.Option, ok bool, problem *Problem) {
+	head, tail, dotted := strings.Cut(name, ".")
+	name = strings.ReplaceAll(head, "_", "-") // a recipe is no command line: this holds for every backend
+	if dotted {
+		name += "." + tail
+	}
+	if v, isBool := value.(bool); isBool && t.words["no-"+name] != "" && t.specs[t.own(name)] == nil {
+		return aim.Option{Name: t.words["no-"+name], Bare: true}, !v, nil // on by default here, and a flag turns it off
+	}
 	name, _ = t.expand(name, true)
-	spec, known := t.specs[t.base(name)]
+	name = t.translated(aim.Option{Name: name}).Name
+	spec, known := t.specs[t.own(name)]
 	if !known {
 		return aim.Option{}, false, t.missing(name)
 	}
@@ -53,6 +63,9 @@ func (t *Table) FromValue(name string, value any) (o aim.Option, ok bool, proble
 			return o, false, problemf(name, BadType, "invalid value", "%v", err)
 		}
 		o.Value = text
+	}
+	if other, ok := spec.Values[o.Value]; ok {
+		o.Value = other
 	}
 	o.Value = normalize(spec, o)
 	return o, true, t.checkOne(o)

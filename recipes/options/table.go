@@ -1,7 +1,6 @@
 package options
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -12,7 +11,7 @@ import (
 // Table is the option table of one version of a backend. It is not changed
 // after it has been made, so it may be shared.
 type Table struct {
-	Backend string // "vllm"
+	Backend string // "vllm", "sglang" or "tgi"
 	Version string // as asked for; "" is the newest known
 	Newer   bool   // the version is younger than the newest compared source
 
@@ -21,17 +20,15 @@ type Table struct {
 	specs   map[string]*Spec // options that this version has
 	others  map[string]*Spec // options that only other versions have
 	aliases map[string]string
-	env     map[string]bool // environment names that this version reads
+	words   map[string]string // vLLM's names for options that have another one here
+	env     map[string]bool   // environment names that this version reads
 }
 
 // For returns the table of a backend's version ("0.22.1", "v0.22.1"); "" is
 // the newest. It is an error when the backend has no table, or the version is
 // older than every table.
 func For(backend, version string) (*Table, error) {
-	if backend != "vllm" {
-		return nil, fmt.Errorf("no option table for backend %q; there is one for vllm", backend)
-	}
-	src, err := readVLLM()
+	src, err := read(backend)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +40,7 @@ func For(backend, version string) (*Table, error) {
 		Backend: backend, Version: version, Newer: newer,
 		source: src, at: at,
 		specs: map[string]*Spec{}, others: map[string]*Spec{},
-		aliases: map[string]string{}, env: map[string]bool{},
+		aliases: map[string]string{}, words: map[string]string{}, env: map[string]bool{},
 	}
 	t.fill()
 	return t, nil
@@ -59,6 +56,9 @@ func (t *Table) fill() {
 		t.specs[spec.Name] = spec
 		for _, a := range spec.Aliases {
 			t.aliases[a] = spec.Name
+		}
+		if spec.Word != "" {
+			t.words[spec.Word] = spec.Name
 		}
 	}
 	for _, e := range t.source.Env {
@@ -94,6 +94,9 @@ func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.specs)) }
 // each other. "no-enable-prefix-caching" and "enable-prefix-caching" share a
 // key; a dotted key (compilation-config.mode) is one of its own.
 func (t *Table) Key(name string) string {
+	if _, plain := t.specs[name]; plain {
+		return name
+	}
 	base := t.base(name)
 	if _, tail, dotted := strings.Cut(name, "."); dotted {
 		return base + "." + tail
@@ -101,8 +104,19 @@ func (t *Table) Key(name string) string {
 	return base
 }
 
-// base strips a dotted tail, an alias and a negation from a name.
+// base finds the option that a name means: its own name, alias or negation, or
+// vLLM's name for it.
 func (t *Table) base(name string) string {
+	own := t.own(name)
+	if full, ok := t.words[own]; ok && t.specs[own] == nil {
+		return full
+	}
+	return own
+}
+
+// own strips a dotted tail, an alias and a negation from a name, as the
+// server's own parser does.
+func (t *Table) own(name string) string {
 	head, _, _ := strings.Cut(name, ".")
 	if full, ok := t.aliases[head]; ok {
 		head = full
@@ -113,6 +127,30 @@ func (t *Table) base(name string) string {
 		}
 	}
 	return head
+}
+
+// Word is vLLM's name for the setting of an option, which is what recipes and
+// deployments of every backend may call it: "max-model-len" for sglang's
+// "context-length". An option without such a name is its own word.
+func (t *Table) Word(name string) string {
+	word := t.base(name)
+	if spec := t.specs[word]; spec != nil && spec.Word != "" {
+		word = spec.Word
+	}
+	if _, tail, dotted := strings.Cut(name, "."); dotted {
+		word += "." + tail
+	}
+	return word
+}
+
+// translated is the option under the name that this backend's parser knows.
+func (t *Table) translated(o aim.Option) aim.Option {
+	full, ok := t.words[o.Name]
+	if !ok || t.specs[t.own(o.Name)] != nil {
+		return o
+	}
+	o.Name = full
+	return o
 }
 
 // Has tells whether the list sets the option, in any form.
@@ -133,9 +171,11 @@ func (t *Table) Get(opts []aim.Option, name string) (aim.Option, bool) {
 }
 
 // Merge lays over on top of base: an option of over replaces the option of
-// base with the same key, and a whole JSON value replaces its dotted keys. The
-// result is sorted by name.
+// base with the same key and drops those that cannot stand beside it, and a whole
+// JSON value replaces its dotted keys. The result is sorted by name, and each
+// option has this backend's name for it.
 func (t *Table) Merge(base, over []aim.Option) []aim.Option {
+	base = t.beside(base, over)
 	merged := map[string][]aim.Option{}
 	for _, o := range base {
 		t.put(merged, o)
@@ -154,8 +194,22 @@ func (t *Table) Merge(base, over []aim.Option) []aim.Option {
 	return all
 }
 
+// beside are the options of base that may stand beside those of over.
+func (t *Table) beside(base, over []aim.Option) []aim.Option {
+	for _, rule := range t.source.Together {
+		if rule.Excludes != "" && t.Has(over, rule.Option) {
+			base = t.Without(base, rule.Excludes)
+		}
+		if rule.Excludes != "" && t.Has(over, rule.Excludes) {
+			base = t.Without(base, rule.Option)
+		}
+	}
+	return base
+}
+
 // put sets an option; only a repeatable one is added to earlier ones.
 func (t *Table) put(merged map[string][]aim.Option, o aim.Option) {
+	o = t.translated(o)
 	key := t.Key(o.Name)
 	if spec := t.specs[key]; spec != nil && spec.Repeatable {
 		merged[key] = append(merged[key], o)

@@ -63,3 +63,11 @@ func (s *source) refOf(text string) (index int, newer bool, err error) {
 	newest, _ := parseVersion(s.Releases[len(s.Releases)-1].Version)
 	return index, newest.less(v), nil
 }
+
+// Newer tells whether version a ("0.22.1", "v0.22.1") is younger than b. A text
+// that is no version is older than every version.
+func Newer(a, b string) bool {
+	va, okA := parseVersion(a)
+	vb, okB := parseVersion(b)
+	return okA && (!okB || vb.less(va))
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/recipes"
+)
+
+type recipeImportOptions struct {
+	out   string
+	force bool
+}
+
+// importedRecipe is one line of `aim recipe import -o jsonl`.
+type importedRecipe struct {
+	From    string         `json:"from"`
+	File    string         `json:"file,omitempty"` // that was written
+	Recipe  recipes.Recipe `json:"recipe"`
+	Changes []string       `json:"changes"`
+}
+
+func newRecipeImport(a *app) *cobra.Command {
+	var o recipeImportOptions
+	cmd := &cobra.Command{
+		Use:   "import FILE...",
+		Short: "Make recipes of AMD AIM profiles and vllm-project recipes",
+		Long: `Import reads profiles of AMD's AIM images and model files of vllm-project/recipes
+and writes each recipe that it makes of them into a file of the folder --out.
+Without --out it prints them.
+
+Options that the server version no longer takes are dropped or renamed, and what
+AIM Engine sets itself is left out; every change is listed on stderr.`,
+		Example: `  aim recipe import profiles/Qwen/Qwen3-32B/*.yaml --out ./recipes
+  aim deploy Qwen/Qwen3-32B --recipe qwen3-32b-1xmi300x-fp8-latency`,
+		Args: oneOrMore("FILE"),
+		RunE: func(_ *cobra.Command, args []string) error { return o.run(a, args) },
+	}
+	cmd.Flags().StringVar(&o.out, "out", "", "`folder` to write the recipes to; made if it is not there")
+	cmd.Flags().BoolVar(&o.force, "force", false, "write over files that are there already")
+	return cmd
+}
+
+// run reads all files before it writes one.
+func (o recipeImportOptions) run(a *app, files []string) error {
+	var all []importedRecipe
+	for _, file := range files {
+		made, err := importFile(file)
+		if err != nil {
+			return err
+		}
+		all = append(all, made...)
+	}
+	if err := o.write(a, all); err != nil {
+		return err
+	}
+	if a.programs() {
+		return display.List(a.out, a.format, all)
+	}
+	o.tell(a, all)
+	return nil
+}
+
+func importFile(file string) ([]importedRecipe, error) {
+	data, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("no file %s", file)
+	}
+	if err != nil {
+		return nil, failed("read the file to import: %w", err)
+	}
+	made, err := recipes.Import(file, data)
+	if err != nil {
+		return nil, next(err, "aim recipe import --help")
+	}
+	var all []importedRecipe
+	for _, m := range made {
+		all = append(all, importedRecipe{From: file, Recipe: m.Recipe, Changes: append([]string{}, m.Changes...)})
+	}
+	return all, nil
+}
+
+// write puts each recipe into a file named after it.
+func (o recipeImportOptions) write(a *app, all []importedRecipe) error {
+	if o.out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return failed("make the folder of recipes: %w", err)
+	}
+	for i := range all {
+		text, err := all[i].Recipe.YAML()
+		if err != nil {
+			return err
+		}
+		all[i].File = filepath.Join(o.out, all[i].Recipe.ID+".yaml")
+		if err := o.create(all[i].File, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// create writes a new file, or over an old one where that was asked for.
+func (o recipeImportOptions) create(path string, text []byte) error {
+	mode := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if !o.force {
+		mode |= os.O_EXCL
+	}
+	f, err := os.OpenFile(path, mode, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return next(aim.Failf(aim.ClassInput, "%s is there already", path), "aim recipe import --force FILE... --out %s", o.out)
+	}
+	if err == nil {
+		_, err = f.Write(text)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return failed("write a recipe: %w", err)
+	}
+	return nil
+}
+
+// tell prints recipes, or the files they went to, and the changes.
+func (o recipeImportOptions) tell(a *app, all []importedRecipe) {
+	for i, m := range all {
+		if m.File != "" {
+			a.out.Println(m.File)
+		} else if text, err := m.Recipe.YAML(); err == nil { // it has been made of what can be written
+			if i > 0 {
+				a.out.Println("---")
+			}
+			a.out.Printf("%s", text)
+		}
+		for _, change := range m.Changes {
+			a.hint("%s: %s", m.Recipe.ID, change)
+		}
+	}
+	if o.out != "" {
+		a.hint("next: aim recipe list --recipes %s", o.out)
+	}
+}
