@@ -9,6 +9,7 @@ make test     vet and all tests; with Docker where it answers, without it elsewh
 make race     the tests under the race detector (needs a C compiler)
 make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
+make bench-trace  how well placement fills a fleet, beside published policies (NODES=FILE PODS=FILE SEEDS=N)
 make fmt      format the code, write the generated pages of docs/
 make clean    delete bin/ and artifacts/
 endef
@@ -30,7 +31,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race lint bench fmt clean
+.PHONY: help build bin/aim demo up test race lint bench bench-trace fmt clean
 
 help:
 	@echo "$$HELP"
@@ -77,6 +78,14 @@ lint:
 # Data goes to stdout alone, so that a program can read it.
 bench: build
 	@go run ./internal/e2e/bench $(ARGS)
+
+# The trace is not part of the project; without one a synthetic sample is replayed.
+TRACE := ../shared/data/alibaba-gpu-2023
+NODES ?= $(wildcard $(TRACE)/openb_node_list_gpu_node.csv)
+PODS  ?= $(wildcard $(TRACE)/openb_pod_list_default.csv)
+SEEDS ?= 10
+bench-trace:
+	@go run ./internal/e2e/benchtrace -nodes '$(NODES)' -pods '$(PODS)' -seeds $(SEEDS) $(ARGS)
 
 fmt:
 	gofmt -w .

@@ -21,6 +21,7 @@ type DeploymentSpec struct {
 	Replicas       int               `json:"replicas,omitempty"`        // running servers wanted; 0 means 1
 	GPUs           int               `json:"gpus,omitempty"`            // GPUs of one replica
 	Nodes          int               `json:"nodes,omitempty"`           // nodes of one replica; 0 means 1
+	GPUMemory      Bytes             `json:"gpu_memory,omitempty"`      // share of one GPU's memory; 0 means whole GPUs
 	GPUType        string            `json:"gpu_type,omitempty"`        // MI300X, MI325X, ...
 	Precision      string            `json:"precision,omitempty"`       // one of Precisions
 	Backend        string            `json:"backend,omitempty"`         // one of Backends
@@ -54,6 +55,7 @@ const (
 	// reservedName is the id of the workflow that elects the leader.
 	reservedName = "scheduler"
 	maxLabel     = 53 // DNS label (63) less room for "-<ordinal>" suffixes
+	leastShare   = 8 << 30
 )
 
 // Values that the named fields of a spec may have; "" always means "choose".
@@ -114,7 +116,7 @@ func NameOf(model string) string {
 // a *Failure of class ClassInput that names the field.
 func (s DeploymentSpec) Validate() error {
 	for _, check := range []func(DeploymentSpec) error{
-		checkUnknown, checkNames, checkCounts, checkChoices, checkMaps, checkSize,
+		checkUnknown, checkNames, checkCounts, checkShare, checkChoices, checkMaps, checkSize,
 	} {
 		if err := check(s); err != nil {
 			return err
@@ -155,6 +157,8 @@ func wordOf(t reflect.Type) string {
 	switch {
 	case t == reflect.TypeFor[Duration]():
 		return "a duration in quotes, such as 90s, 10m or 2h"
+	case t == reflect.TypeFor[Bytes]():
+		return "a number of bytes, or a size in quotes, such as 40GiB"
 	case t.Kind() == reflect.Int:
 		return "a whole number"
 	case t.Kind() == reflect.Slice:
@@ -219,6 +223,20 @@ func checkCounts(s DeploymentSpec) error {
 	}
 	if s.Timeout < 0 {
 		return inputError("field \"timeout\" is negative")
+	}
+	return nil
+}
+
+// checkShare: a share is of one GPU, and at least what the HIP context and the
+// graphs of a server take.
+func checkShare(s DeploymentSpec) error {
+	switch {
+	case s.GPUMemory == 0:
+		return nil
+	case s.GPUs > 1 || s.Nodes > 1:
+		return inputError("gpu_memory is a share of one GPU; it cannot be given beside %d gpus on %d nodes", s.GPUs, max(s.Nodes, 1))
+	case s.GPUMemory < leastShare:
+		return inputError("gpu_memory is %s; a server needs at least %s", s.GPUMemory, Bytes(leastShare))
 	}
 	return nil
 }

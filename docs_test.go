@@ -216,11 +216,12 @@ var (
 
 // commandsIn finds the commands that a help text lists.
 func commandsIn(help string) (names []string) {
-	inCommands := false
+	inCommands, usage := false, false // what stands before the usage is prose, and may have lists of its own
 	for line := range strings.Lines(help) {
 		line = strings.TrimRight(line, "\n")
+		usage = usage || line == "Usage:"
 		if m := helpSection.FindStringSubmatch(line); m != nil {
-			inCommands = !slices.Contains([]string{"Usage", "Examples", "Aliases", "Flags", "Global Flags"}, m[1])
+			inCommands = usage && !slices.Contains([]string{"Usage", "Examples", "Aliases", "Flags", "Global Flags"}, m[1])
 			continue
 		}
 		if m := helpCommand.FindStringSubmatch(line); m != nil && inCommands {

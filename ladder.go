@@ -24,8 +24,9 @@ type Rung struct {
 	Version    string            `json:"backend_version,omitempty"` // of the backend, for its option table
 	Image      string            `json:"image"`
 	GPUType    string            `json:"gpu_type"`
-	GPUs       int               `json:"gpus"`  // per node
-	Nodes      int               `json:"nodes"` // 1 unless it spans nodes
+	GPUs       int               `json:"gpus"`                  // per node
+	Nodes      int               `json:"nodes"`                 // 1 unless it spans nodes
+	ShareBytes uint64            `json:"share_bytes,omitempty"` // of one GPU's memory; 0 = whole GPUs
 	Precision  string            `json:"precision"`
 	Metric     string            `json:"metric,omitempty"`
 	Task       string            `json:"task,omitempty"` // generate, embed, rerank, score; "" = generate
@@ -68,6 +69,26 @@ type Estimate struct {
 	Terms   map[string]float64 `json:"terms"`
 	Why     string             `json:"why,omitempty"`
 	Basis   string             `json:"basis,omitempty"` // where the numbers come from
+}
+
+// Measured lays what a server's log says of its memory beside the estimate.
+type Measured struct {
+	Expected map[string]float64 `json:"expected"` // the estimate's terms that the log speaks of
+	Found    map[string]float64 `json:"found"`    // what the log says; it may have more terms
+}
+
+// Against compares the estimate with a log; nil where the log says nothing.
+func (e Estimate) Against(found map[string]float64) *Measured {
+	if len(found) == 0 {
+		return nil
+	}
+	m := &Measured{Expected: map[string]float64{}, Found: found}
+	for term := range found {
+		if value, ok := e.Terms[term]; ok {
+			m.Expected[term] = value
+		}
+	}
+	return m
 }
 
 // Rejection is a candidate that was not taken.

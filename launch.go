@@ -13,13 +13,15 @@ type Launch struct {
 	Env        map[string]string `json:"env"`
 	SecretEnv  map[string]string `json:"-"` // resolved secrets: environment only, never written to disk or labels
 	GPUs       []GPU             `json:"gpus"`
-	Address    string            `json:"address"` // host address to publish on
-	Port       int               `json:"port"`    // host port to publish on
+	ShareBytes uint64            `json:"share_bytes,omitempty"` // of the one GPU's memory; 0 = all of the GPUs
+	Address    string            `json:"address"`               // host address to publish on
+	Port       int               `json:"port"`                  // host port to publish on
 	Resources  Resources         `json:"resources"`
 	Mounts     []Mount           `json:"mounts,omitempty"`
 	Level      Level             `json:"level"`
-	Model      string            `json:"model"`          // name it serves
-	Task       string            `json:"task,omitempty"` // Rung.Task, so that a restarted agent can prove the server again
+	Model      string            `json:"model"`             // name it serves
+	Weights    string            `json:"weights,omitempty"` // repository or path that it reads
+	Task       string            `json:"task,omitempty"`    // Rung.Task, so that a restarted agent can prove the server again
 	Simulated  bool              `json:"simulated,omitempty"`
 }
 
@@ -50,9 +52,11 @@ type Server struct {
 	ID      string    `json:"id"`      // container id, or pid with start time
 	Backend string    `json:"backend"`
 	Model   string    `json:"model"`
+	Weights string    `json:"weights,omitempty"` // repository or path that it reads
 	Task    string    `json:"task,omitempty"`
 	Image   string    `json:"image,omitempty"`
-	GPUs    []string  `json:"gpus"` // ids it was given
+	GPUs    []string  `json:"gpus"`                  // ids it was given
+	Share   uint64    `json:"share_bytes,omitempty"` // bytes of the one GPU's memory; 0 = all of the GPUs
 	Address string    `json:"address"`
 	Port    int       `json:"port"`
 	Level   Level     `json:"level,omitempty"`

@@ -82,6 +82,7 @@ type Claim struct {
 	Identity
 	GPUs       []string  `json:"gpus"`                  // ids, in the order of the ranks of tensor parallelism
 	ShareBytes uint64    `json:"share_bytes,omitempty"` // of the one GPU's memory; 0 = the GPUs are held whole
+	OfBytes    uint64    `json:"of_bytes,omitempty"`    // GPU.ShareBudget when the share was claimed: what all shares of it may hold
 	Port       int       `json:"port"`                  // of the endpoint
 	CPUs       int       `json:"cpus,omitempty"`
 	HostBytes  uint64    `json:"host_memory_bytes,omitempty"`
@@ -125,24 +126,25 @@ type Try struct {
 
 // ReplicaStatus is what a Replica workflow reports to its Deployment.
 type ReplicaStatus struct {
-	Ordinal   int      `json:"ordinal"`
-	Attempt   int      `json:"attempt"`
-	Phase     Phase    `json:"phase"`
-	Reason    string   `json:"reason,omitempty"` // why it is in this phase, or waits
-	Node      string   `json:"node,omitempty"`
-	GPUs      []string `json:"gpus,omitempty"`
-	Endpoint  string   `json:"endpoint,omitempty"`
-	Serves    string   `json:"serves,omitempty"` // model name to use in requests
-	Recipe    string   `json:"recipe,omitempty"`
-	Rung      int      `json:"rung,omitempty"`
-	Rungs     int      `json:"rungs,omitempty"`
-	Image     string   `json:"image,omitempty"`
-	Loses     string   `json:"loses,omitempty"` // what the user gives up on this rung
-	Placed    string   `json:"placed,omitempty"`
-	Tries     []Try    `json:"tries"`
-	Revision  int      `json:"revision"`
-	Simulated bool     `json:"simulated,omitempty"`
-	Steps     []Step   `json:"steps,omitempty"` // of the current attempt, in order
+	Ordinal   int       `json:"ordinal"`
+	Attempt   int       `json:"attempt"`
+	Phase     Phase     `json:"phase"`
+	Reason    string    `json:"reason,omitempty"` // why it is in this phase, or waits
+	Node      string    `json:"node,omitempty"`
+	GPUs      []string  `json:"gpus,omitempty"`
+	Endpoint  string    `json:"endpoint,omitempty"`
+	Serves    string    `json:"serves,omitempty"` // model name to use in requests
+	Recipe    string    `json:"recipe,omitempty"`
+	Rung      int       `json:"rung,omitempty"`
+	Rungs     int       `json:"rungs,omitempty"`
+	Image     string    `json:"image,omitempty"`
+	Loses     string    `json:"loses,omitempty"` // what the user gives up on this rung
+	Placed    string    `json:"placed,omitempty"`
+	Memory    *Measured `json:"memory,omitempty"` // what the server said of its memory, beside the estimate
+	Tries     []Try     `json:"tries"`
+	Revision  int       `json:"revision"`
+	Simulated bool      `json:"simulated,omitempty"`
+	Steps     []Step    `json:"steps,omitempty"` // of the current attempt, in order
 }
 
 // Step is one durable step of the current attempt.

@@ -56,6 +56,10 @@ var exceptions = []struct{ from, to, why string }{
 		"a room inside a room: backends use the tables without the catalogue"},
 	{"internal/backend", "./internal/backend/openai",
 		"what every server with OpenAI's API answers the same way"},
+	{"internal/backend", "./internal/backend/cause",
+		"how a root cause is found in any server's log, and what PyTorch, ROCm and the hub's library say"},
+	{"internal/backend", "./internal/backend/command",
+		"the last check of a rung before it is a command line, and what is known of images"},
 }
 
 // alone are libraries with one room to live in, whatever the table allows.

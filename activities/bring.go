@@ -55,37 +55,6 @@ func (n *Node) runtime(ctx context.Context) (Runtime, error) {
 	return nil, last
 }
 
-// FetchModel makes the weights complete in the node's cache.
-func (n *Node) FetchModel(ctx context.Context, req FetchRequest) (StepResult, error) {
-	ctx, t, leave := n.enter(ctx, req.Identity)
-	defer leave()
-	hub, err := n.hub(req.Secrets)
-	if err != nil {
-		return StepResult{}, carry(err)
-	}
-	p := newPulse(ctx)
-	defer p.stop()
-	if _, err := hub.Fetch(ctx, req.Model, req.Revision, p.report); err != nil {
-		return StepResult{Bytes: p.done()}, carry(t.ended(err, n.opts.ID))
-	}
-	n.announce() // the model is cached here now
-	return StepResult{Bytes: p.done()}, nil
-}
-
-// hub opens the model hub with the token that the deployment or the node names.
-func (n *Node) hub(secrets map[string]string) (Hub, error) {
-	ref, ok := secrets["HF_TOKEN"]
-	if !ok || ref == n.opts.HubToken {
-		token, _ := n.resolveSecret(n.opts.HubToken) // the node's own token is optional
-		return n.ports.Hub(token)
-	}
-	token, err := n.secret(ref)
-	if err != nil {
-		return nil, err
-	}
-	return n.ports.Hub(token)
-}
-
 // pulse heartbeats the last progress of a long step once a second, so that
 // Temporal sees the step alive while nothing is reported.
 type pulse struct {

@@ -20,7 +20,7 @@ import (
 // who has a good token.
 func withHub(t *testing.T) (*standin.Server, func(*box)) {
 	t.Helper()
-	server := standin.New(standin.Config{Tokens: []string{"good-token"}, Lookup: func(id string) (standin.Model, bool) {
+	server := standin.New(standin.Config{Tokens: []string{"good-token", "stranger-token"}, Lookup: func(id string) (standin.Model, bool) {
 		return standin.Model{Gated: id == "org/gated", Readers: []string{"good-token"}}, id == "org/open" || id == "org/gated"
 	}})
 	url, err := server.Listen(t.Context(), "127.0.0.1:0")

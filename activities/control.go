@@ -6,16 +6,22 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes"
 )
 
 // Catalogue turns a spec into a ladder of recipes.
 type Catalogue interface {
 	Ladder(spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder, error)
+	// Knows tells whether Ladder can answer for the model by itself.
+	Knows(model string) bool
+	// LadderFrom is Ladder for a model that describes itself.
+	LadderFrom(spec aim.DeploymentSpec, fleet aim.Fleet, d recipes.Description) (aim.Ladder, error)
 }
 
 // Control carries out the activities that run beside the scheduler.
 type Control struct {
 	Catalogue Catalogue
+	Models    Models // nil = models without a recipe are refused
 	Placer    *Placer
 	// Leading serves the waiting order until ctx ends. One control process at a
 	// time is asked to.
@@ -39,12 +45,12 @@ func (c *Control) RegisterPlacing(r interface {
 }
 
 // SelectRecipes checks the spec and chooses its ladder, over the catalogue and
-// the fleet as it is now.
-func (c *Control) SelectRecipes(_ context.Context, req SelectRequest) (SelectResult, error) {
+// the fleet as it is now. A model that no recipe runs is asked about on its nodes.
+func (c *Control) SelectRecipes(ctx context.Context, req SelectRequest) (SelectResult, error) {
 	if err := req.Spec.Validate(); err != nil {
 		return SelectResult{}, carry(err)
 	}
-	ladder, err := c.Catalogue.Ladder(req.Spec, c.Placer.Fleet())
+	ladder, err := Ladder(ctx, c.Catalogue, c.Models, req.Spec, c.Placer.Fleet())
 	return SelectResult{Ladder: ladder}, carry(err)
 }
 

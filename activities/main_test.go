@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 		case "shim":
 			os.Exit(process.Shim(context.Background(), os.Args[2]))
 		case "serve":
-			os.Exit(simulator.VLLM(context.Background(), os.Args[2:], os.Getenv, os.Stdout, os.Stderr))
+			os.Exit(simulator.Serve(context.Background(), "vllm", os.Args[2:], os.Getenv, os.Stdout, os.Stderr))
 		case "stranger":
 			os.Exit(stranger(os.Args[2], os.Args[3]))
 		}

@@ -29,8 +29,15 @@ type PlaceResult struct {
 // ClaimRequest asks a node for GPUs.
 type ClaimRequest struct {
 	aim.Identity
-	GPUs      []string      `json:"gpus"`
-	Resources aim.Resources `json:"resources"`
+	GPUs       []string      `json:"gpus"`
+	ShareBytes uint64        `json:"share_bytes,omitempty"` // of the one GPU's memory; 0 = all of the GPUs
+	Resources  aim.Resources `json:"resources"`
+
+	// What the claim is for. Whether the node may read it is found out before the
+	// claim is written; "" is not checked.
+	Model    string            `json:"model,omitempty"`
+	Revision string            `json:"revision,omitempty"`
+	Secrets  map[string]string `json:"secrets,omitempty"`
 }
 
 // ClaimResult is the claim as the node wrote it down.
@@ -44,12 +51,18 @@ type PullRequest struct {
 	Image string `json:"image"`
 }
 
-// FetchRequest asks for weights.
+// FetchRequest asks for weights. It has no identity when it is for no
+// deployment.
 type FetchRequest struct {
 	aim.Identity
 	Model    string            `json:"model"`
 	Revision string            `json:"revision,omitempty"`
 	Secrets  map[string]string `json:"secrets,omitempty"` // references; HF_TOKEN opens gated models
+}
+
+// RemoveModelRequest asks a node to delete weights from its cache.
+type RemoveModelRequest struct {
+	Model string `json:"model"`
 }
 
 // StepResult is the result of a step that has nothing to say but how much it

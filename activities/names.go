@@ -7,15 +7,16 @@ const (
 	AwaitTurn     = "AwaitTurn"
 	Lead          = "Lead"
 
-	Claim      = "Claim"
-	PullImage  = "PullImage"
-	FetchModel = "FetchModel"
-	Start      = "Start"
-	AwaitReady = "AwaitReady"
-	Watch      = "Watch"
-	Stop       = "Stop"
-	Release    = "Release"
-	SetNode    = "SetNode"
+	Claim       = "Claim"
+	PullImage   = "PullImage"
+	FetchModel  = "FetchModel"
+	RemoveModel = "RemoveModel"
+	Start       = "Start"
+	AwaitReady  = "AwaitReady"
+	Watch       = "Watch"
+	Stop        = "Stop"
+	Release     = "Release"
+	SetNode     = "SetNode"
 )
 
 // Task queues.

@@ -62,6 +62,7 @@ type NodeOptions struct {
 	Epoch                                 uint64
 	Labels                                map[string]string
 	PortFirst, PortLast                   int
+	Shares                                bool // replicas may share the memory of one GPU
 	Level                                 aim.Level
 	Registries                            []string
 	WeightRoots                           []string
@@ -83,11 +84,13 @@ type Node struct {
 	opts    NodeOptions
 	secrets secrets
 	started time.Time
+	ledger  *waryLedger     // ports.Ledger
 	life    context.Context // of the agent: guards live and end with it
 	changed chan struct{}   // the inventory differs from what was published
 
-	state  sync.Mutex           // one change of the state file at a time
-	unused map[string]time.Time // quarantined GPUs, and since when nobody is seen on them; of Scan alone
+	sharing sync.Mutex           // one start on a shared GPU at a time
+	state   sync.Mutex           // one change of the state file at a time
+	unused  map[string]time.Time // quarantined GPUs, and since when nobody is seen on them; of Scan alone
 
 	mu        sync.Mutex
 	detection aim.Detection
@@ -102,6 +105,8 @@ func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
 		ports: ports, opts: opts, started: time.Now(), life: ctx,
 		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{}, unused: map[string]time.Time{},
 	}
+	n.ledger = &waryLedger{Ledger: ports.Ledger, changed: n.announce}
+	n.ports.Ledger = n.ledger
 	n.learnSecrets()
 	return n
 }
@@ -111,7 +116,7 @@ func (n *Node) Register(r interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }) {
 	for name, fn := range map[string]any{
-		Claim: n.Claim, PullImage: n.PullImage, FetchModel: n.FetchModel, Start: n.Start,
+		Claim: n.Claim, PullImage: n.PullImage, FetchModel: n.FetchModel, RemoveModel: n.RemoveModel, Start: n.Start,
 		AwaitReady: n.AwaitReady, Watch: n.Watch, Stop: n.Stop, Release: n.Release, SetNode: n.SetNode,
 	} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})

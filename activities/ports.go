@@ -79,6 +79,13 @@ type Backend interface {
 	Milestone(line string) string
 }
 
+// Sharer is a Backend whose servers can be held to a share of one GPU's memory.
+type Sharer interface {
+	// Share returns the rung with its options changed so that the server takes
+	// at most share bytes of a GPU that has total bytes. The error is a Failure.
+	Share(rung aim.Rung, share, total uint64) (aim.Rung, error)
+}
+
 // Hub brings weights to this node.
 type Hub interface {
 	// Fetch makes the model complete in the cache and returns its folder. It
@@ -86,8 +93,15 @@ type Hub interface {
 	Fetch(ctx context.Context, model, revision string, report func(aim.Progress)) (path string, err error)
 	// Cache is the folder that servers see as their Hugging Face home.
 	Cache() string
-	// List names the models that are complete here.
-	List() ([]string, error)
+	// Describe reads the model's config.json, and how many bytes of weights a
+	// server would load (0 = not known), without fetching them.
+	Describe(ctx context.Context, model, revision string) (config []byte, weightBytes uint64, err error)
+	// List tells the models that are complete here, and the bytes of each.
+	List() (map[string]uint64, error)
+	// CheckAccess tells whether Fetch may read the model, without fetching it.
+	CheckAccess(ctx context.Context, model, revision string) error
+	// Remove deletes a model from the cache; no such model is no error.
+	Remove(ctx context.Context, model string) error
 }
 
 // Ledger is the node's durable record of claims and of its own decisions. Every

@@ -114,9 +114,14 @@ func (n *Node) untilEnded(ctx context.Context, server aim.Server, r Runtime) err
 	return n.rootCause(server, r, exit)
 }
 
-// rootCause reads the log of an ended server. Its own context has ended with
-// the server's start, so it uses the agent's.
+// rootCause finds why a server has ended: in its log, and in its GPUs.
 func (n *Node) rootCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failure {
+	return n.blameGPUs(server, n.readCause(server, r, exit))
+}
+
+// readCause reads the log of an ended server. The context of the server's start
+// has ended with it, so it uses the agent's.
+func (n *Node) readCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failure {
 	log := string(n.Redact([]byte(n.log(n.life, server, r))))
 	if backend := n.ports.Backends[server.Backend]; backend != nil {
 		if f, ok := backend.Classify(log, &exit); ok {

@@ -2,12 +2,9 @@ package activities
 
 import (
 	"context"
-	"maps"
 	"net"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/aim-engine/aim"
 )
@@ -38,7 +35,7 @@ func (n *Node) startClaimed(ctx context.Context, claim aim.Claim, req StartReque
 	if err != nil {
 		return StartResult{}, err
 	}
-	server, err := r.Start(ctx, launch)
+	server, err := n.startInTurn(ctx, r, launch)
 	if err != nil {
 		return StartResult{}, n.whyNotStarted(ctx, r, req.Identity, err)
 	}
@@ -82,21 +79,27 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req Start
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	host, port := r.Bind(n.opts.Address, claim.Port)
-	args, env, err := backend.Args(req.Rung, host, port)
+	rung, err := shared(backend, req.Rung, claim, gpus)
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	l := aim.Launch{
-		Identity: claim.Identity, Backend: req.Rung.Backend, Image: req.Rung.Image,
-		Entrypoint: backend.Entrypoint(req.Rung.Image), Args: args, GPUs: gpus,
-		Address: n.opts.Address, Port: claim.Port, Resources: req.Rung.Resources,
-		Level: n.opts.Level, Model: req.Rung.ServedName, Task: req.Rung.Task, Simulated: n.opts.SimulateRoot != "",
-	}
-	if l.SecretEnv, err = n.secretEnv(req.Secrets); err != nil {
+	hub, err := n.ports.Hub("")
+	if err != nil {
 		return aim.Launch{}, err
 	}
-	return l, n.fillEnv(ctx, &l, env, req.Rung)
+	if filepath.IsAbs(rung.Model) {
+		// Checked again: whoever asks for a start need not have asked for a fetch.
+		if _, err := hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {}); err != nil {
+			return aim.Launch{}, err
+		}
+	}
+	site := Site{Address: n.opts.Address, Level: n.opts.Level, Cache: hub.Cache(), SimulateRoot: n.opts.SimulateRoot}
+	l, err := NewLaunch(backend, rung, claim, gpus, site, r.Bind)
+	if err != nil {
+		return aim.Launch{}, err
+	}
+	l.SecretEnv, err = n.secretEnv(req.Secrets)
+	return l, err
 }
 
 // resolve finds the claimed GPUs as they are now: render minors may have
@@ -108,67 +111,14 @@ func (n *Node) resolve(ctx context.Context, ids []string) ([]aim.GPU, error) {
 	}
 	var gpus []aim.GPU
 	for _, id := range ids {
-		i := slices.IndexFunc(d.GPUs, func(g aim.GPU) bool { return g.ID == id })
-		if i < 0 {
+		g, ok := findGPU(d, id)
+		if !ok {
 			return nil, aim.Failf(aim.ClassGPUFault, "claimed GPU %s is gone from node %s", id, n.opts.ID)
 		}
-		if d.GPUs[i].Health == aim.HealthUnhealthy {
-			return nil, aim.Failf(aim.ClassGPUFault, "claimed GPU %s is unhealthy: %s", id, d.GPUs[i].HealthReason)
+		if g.Health == aim.HealthUnhealthy {
+			return nil, aim.Failf(aim.ClassGPUFault, "claimed GPU %s is unhealthy: %s", id, g.HealthReason)
 		}
-		gpus = append(gpus, d.GPUs[i])
+		gpus = append(gpus, g)
 	}
 	return gpus, nil
-}
-
-// forbiddenEnv would let a deployment choose code or GPUs on the node.
-var forbiddenEnv = []string{
-	"PATH", "HOME", "LD_", "PYTHON", "HF_HOME", "HF_HUB_",
-	"ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "AIM_SIM_",
-}
-
-func checkEnvName(name string) error {
-	for _, bad := range forbiddenEnv {
-		if name == bad || (strings.HasSuffix(bad, "_") || bad == "PYTHON") && strings.HasPrefix(name, bad) {
-			return aim.Failf(aim.ClassInput, "environment variable %s is set by the node and may not be given", name)
-		}
-	}
-	return nil
-}
-
-// fillEnv adds the environment: the backend's, the rung's, and where the
-// weights are. The weights were fetched and verified before, so that the server
-// need not reach the hub.
-func (n *Node) fillEnv(ctx context.Context, l *aim.Launch, backendEnv map[string]string, rung aim.Rung) error {
-	for name := range rung.Env {
-		if err := checkEnvName(name); err != nil {
-			return err
-		}
-	}
-	hub, err := n.ports.Hub("")
-	if err != nil {
-		return err
-	}
-	l.Env = map[string]string{"HF_HOME": hub.Cache(), "HF_HUB_OFFLINE": "1"}
-	maps.Copy(l.Env, backendEnv)
-	maps.Copy(l.Env, rung.Env)
-	l.Mounts = append(l.Mounts, aim.Mount{Source: hub.Cache(), Target: hub.Cache(), ReadOnly: true})
-	if filepath.IsAbs(rung.Model) {
-		// Checked again: whoever asks for a start need not have asked for a fetch.
-		if _, err := hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {}); err != nil {
-			return err
-		}
-		l.Mounts = append(l.Mounts, aim.Mount{Source: rung.Model, Target: rung.Model, ReadOnly: true})
-	}
-	if n.opts.SimulateRoot != "" {
-		simulate(l, n.opts.SimulateRoot, rung.Version)
-	}
-	return nil
-}
-
-// simulate gives a stand-in server the tree of its GPUs. It gets no limits of
-// CPU and memory: those of the machine that it plays are not this one's.
-func simulate(l *aim.Launch, root, version string) {
-	l.Env["AIM_SIM_ROOT"], l.Env["AIM_SIM_VERSION"], l.Env["AIM_SIM_COUNT"] = root, version, l.UID
-	l.Mounts = append(l.Mounts, aim.Mount{Source: root, Target: root})
-	l.Resources.CPUs, l.Resources.HostBytes = 0, 0
 }

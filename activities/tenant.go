@@ -143,3 +143,11 @@ func (t *tenant) setEndpoint(e aim.Endpoint) (changed bool) {
 	t.endpoint = &e
 	return changed
 }
+
+// proved tells whether the attempt's server has answered and is not being
+// stopped.
+func (t *tenant) proved() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.endpoint != nil
+}

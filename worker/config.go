@@ -44,6 +44,7 @@ type NodeConfig struct {
 	Commands   map[string][]string // process runtime: backend -> program and first arguments
 	PortFirst  int                 // endpoint ports
 	PortLast   int
+	Shares     bool      // replicas may share the memory of one GPU
 	Level      aim.Level // container profile
 	Registries []string  // prefixes of images that may run; empty = all
 	Grace      time.Duration

@@ -56,6 +56,9 @@ func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Cont
 	}
 	c := &Control{cfg: cfg, log: log, monitor: newMonitor()}
 	catalogue, err := recipes.Load(cfg.Recipes...)
+	if err == nil {
+		err = catalogue.Check()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Cont
 	}
 	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
 	c.placer = activities.NewPlacer(c.view.Settled())
-	c.control = &activities.Control{Catalogue: catalogue, Placer: c.placer, Leading: c.lead}
+	c.control = &activities.Control{Catalogue: catalogue, Models: NewModels(c.nats), Placer: c.placer, Leading: c.lead}
 	c.monitor.watchFleet(c.view.Fleet)
 	c.replicas = c.monitor.countReplicas(c.temporal, log)
 	return c, nil

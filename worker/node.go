@@ -56,7 +56,8 @@ type Node struct {
 // another agent holds, or that a newer version wrote, is.
 func NewNode(ctx context.Context, cfg NodeConfig, log *slog.Logger) (*Node, error) {
 	cfg = cfg.defaulted()
-	n := &Node{cfg: cfg, log: log.With("node", cfg.ID), monitor: newMonitor(), gpus: amdgpu.New(cfg.Sysfs)}
+	n := &Node{cfg: cfg, log: log.With("node", cfg.ID), monitor: newMonitor()}
+	n.gpus = amdgpu.New(cfg.Sysfs, amdgpu.WithBaseline(n.acceptedErrors))
 	var err error
 	if n.ledger, err = openLedger(cfg.Dir, n.log); err != nil {
 		return nil, err
@@ -115,8 +116,7 @@ func (n *Node) connect(ctx context.Context) error {
 	}
 	epoch, err := n.ledger.NextEpoch(time.Now().UnixNano())
 	if err != nil {
-		n.temporal.Close()
-		return err
+		n.log.Error("the ledger cannot be written; nothing new is taken until it can", "error", err)
 	}
 	n.nats, err = inventory.Connect(ctx, n.cfg.NATS, inventory.NodeName(n.cfg.ID), inventory.Options{Creds: n.cfg.NATSCreds, Log: n.log})
 	if err != nil {
@@ -135,7 +135,7 @@ func (n *Node) activityOptions(namespace string, epoch uint64) activities.NodeOp
 	}
 	return activities.NodeOptions{
 		ID: n.cfg.ID, Host: host, Address: n.cfg.Address, Version: Version, Namespace: namespace, Epoch: epoch,
-		Labels: labels, PortFirst: n.cfg.PortFirst, PortLast: n.cfg.PortLast, Level: n.cfg.Level,
+		Labels: labels, PortFirst: n.cfg.PortFirst, PortLast: n.cfg.PortLast, Shares: n.cfg.Shares, Level: n.cfg.Level,
 		Registries: n.cfg.Registries, WeightRoots: n.cfg.WeightRoots, Secrets: n.cfg.Secrets, HubToken: n.cfg.HubToken,
 		SimulateRoot: n.cfg.SimulateRoot, Grace: n.cfg.Grace, Silence: n.cfg.Silence, Stall: defaultStall, Log: n.log,
 	}
@@ -173,13 +173,23 @@ func (n *Node) Run(ctx context.Context) error {
 
 func (n *Node) ports() activities.NodePorts {
 	return activities.NodePorts{
-		GPUs: n.gpus, Runtimes: n.runtimes, Backends: backends(), Ledger: n.ledger,
+		GPUs: n.gpus, Runtimes: n.runtimes, Backends: Backends(), Ledger: n.ledger,
 		Hub:       newHubs(n.cfg).get,
 		Owners:    owners{temporal: n.temporal},
 		Strangers: n.strangers,
 		Machine:   n.machine,
 		Client:    &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2}},
 	}
+}
+
+// acceptedErrors are the uncorrectable errors that an operator knows of, as the
+// GPU reader wants them.
+func (n *Node) acceptedErrors() amdgpu.Baseline {
+	accepted := amdgpu.Baseline{}
+	for board, e := range n.ledger.State().Errors {
+		accepted[board] = e.Accepted
+	}
+	return accepted
 }
 
 // publish sends the inventory whenever it has changed.
@@ -249,6 +259,8 @@ func (n *Node) answer(ctx context.Context, question string, payload []byte, writ
 			return err
 		}
 		return write(data)
+	case inventory.QuestionModel:
+		return n.answerModel(ctx, payload, write)
 	}
 	return fmt.Errorf("node %s does not know the question %q", n.cfg.ID, question)
 }

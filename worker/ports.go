@@ -7,15 +7,17 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/backend/sglang"
+	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/internal/backend/vllm"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 	"github.com/aim-engine/aim/internal/runtime/process"
 )
 
-// backends are the LLM servers that this build knows.
-func backends() map[string]activities.Backend {
+// Backends are the LLM servers that this build knows, by name.
+func Backends() map[string]activities.Backend {
 	all := map[string]activities.Backend{}
-	for _, b := range []activities.Backend{vllm.Backend{}} {
+	for _, b := range []activities.Backend{vllm.New(), sglang.New(), tgi.New()} {
 		all[b.Name()] = b
 	}
 	return all

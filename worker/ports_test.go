@@ -18,7 +18,7 @@ func TestRuntimesByTheirSetting(t *testing.T) {
 	if _, err := n.openRuntimes(t.Context()); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassInput {
 		t.Errorf("an unknown runtime: %v", err)
 	}
-	for name, b := range backends() {
+	for name, b := range Backends() {
 		if b.Name() != name {
 			t.Errorf("backend %s is called %s", b.Name(), name)
 		}

@@ -100,7 +100,7 @@ func (r *replica) newAttempt(ctx workflow.Context) {
 	s := &r.now.Status
 	s.Attempt++
 	s.Rung, s.Recipe, s.Image, s.Loses = rung.Number, rung.Recipe, rung.Image, rung.Loses
-	s.Node, s.GPUs, s.Endpoint, s.Placed, s.Steps = "", nil, "", "", nil
+	s.Node, s.GPUs, s.Endpoint, s.Placed, s.Steps, s.Memory = "", nil, "", "", nil, nil
 	r.setPhase(ctx, aim.Placing, "")
 }
 
@@ -109,7 +109,7 @@ func (r *replica) request() aim.Request {
 	rung := r.rung()
 	return aim.Request{
 		Deployment: r.in.Name, UID: r.in.UID, Ordinal: r.in.Ordinal, Token: r.now.Token,
-		GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType, VRAMBytes: uint64(rung.Memory.Terms["total"]),
+		GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType, VRAMBytes: uint64(rung.Memory.Terms["total"]), ShareBytes: rung.ShareBytes,
 		CPUs: rung.Resources.CPUs, HostBytes: rung.Resources.HostBytes, DiskBytes: rung.Resources.DiskBytes,
 		Selector: r.in.Spec.Selector, Avoid: r.now.Avoid, Priority: r.in.Spec.Priority,
 		AskedAt: r.now.AskedAt, Image: rung.Image, Model: rung.Model,
@@ -163,7 +163,11 @@ func (r *replica) claim(ctx workflow.Context) *aim.Failure {
 	s.Node, s.GPUs, s.Placed = rank.Node, rank.GPUs, r.now.Placement.Why
 	r.setOwner(ctx)
 	r.now.Claimed = true // from here on only a release proves the contrary
-	req := activities.ClaimRequest{Identity: r.identity(), GPUs: rank.GPUs, Resources: r.rung().Resources}
+	rung := r.rung()
+	req := activities.ClaimRequest{
+		Identity: r.identity(), GPUs: rank.GPUs, ShareBytes: rank.ShareBytes, Resources: rung.Resources,
+		Model: rung.Model, Revision: rung.Revision, Secrets: r.in.Spec.Secrets,
+	}
 	var res activities.ClaimResult
 	f := failureOf(workflow.ExecuteActivity(
 		r.onNode(ctx, activities.Claim, "claim %s on %s", strings.Join(rank.GPUs, " "), rank.Node),
@@ -222,6 +226,7 @@ func (r *replica) prove(ctx workflow.Context) *aim.Failure {
 		return f
 	}
 	r.now.Status.Endpoint, r.now.Status.Serves = res.Endpoint.URL, res.Endpoint.Model
+	r.now.Status.Memory = r.rung().Memory.Against(res.Measured)
 	r.now.EverReady = true
 	r.now.AskedAt = workflow.Now(ctx).UnixMilli() // a later attempt queues behind those who wait now
 	r.setPhase(ctx, aim.Ready, "")

@@ -5,6 +5,7 @@
 //	Deployment   SelectRecipes -> a Replica each -> (Apply, Scale, Restart, Stop) -> stopped
 //	Replica      place -> claim -> pull image | fetch weights -> start -> prove -> watch -> stop -> release
 //	Scheduler    elects the control process that keeps the waiting order
+//	Fetch        brings a model's weights to nodes ahead of any deployment
 //
 // A deployment can be started without any client code of ours:
 //

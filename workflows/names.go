@@ -2,9 +2,12 @@ package workflows
 
 import (
 	"fmt"
+	"hash/fnv"
+	"slices"
 
 	"go.temporal.io/sdk/temporal"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 )
 
@@ -13,6 +16,7 @@ const (
 	TypeDeployment = "Deployment"
 	TypeReplica    = "Replica"
 	TypeScheduler  = "Scheduler"
+	TypeFetch      = "Fetch"
 )
 
 // Queue carries all workflows.
@@ -40,6 +44,16 @@ func DeploymentID(name string) string { return name }
 
 // ReplicaID is the workflow id of a replica.
 func ReplicaID(name string, ordinal int) string { return fmt.Sprintf("%s/r%d", name, ordinal) }
+
+// FetchID is the workflow id of a fetch. The same model for the same nodes is the
+// same fetch, so that asking twice follows the one that goes on.
+func FetchID(in FetchInput) string {
+	h := fnv.New32a()
+	for _, part := range append([]string{in.Model, in.Revision}, slices.Sorted(slices.Values(in.Nodes))...) {
+		_, _ = h.Write([]byte(part + "\x00")) // never fails
+	}
+	return fmt.Sprintf("fetch/%s-%08x", aim.NameOf(in.Model), h.Sum32())
+}
 
 // MemoOwner is the memo key under which a Replica keeps its aim.Owner.
 const MemoOwner = "owner"

@@ -37,7 +37,8 @@ var few = &temporal.RetryPolicy{InitialInterval: time.Second, BackoffCoefficient
 // not retried by Temporal but decided about in decide.go, so retries here are
 // for lost processes and unclassed errors.
 var policies = map[string]workflow.ActivityOptions{
-	// Pure over the catalogue and the fleet in memory; slow only when recipes lie on a network disk.
+	// Over the catalogue and the fleet in memory; slow only when recipes lie on a network disk, or when nodes
+	// have to be asked about a model that no recipe runs (up to 20 s).
 	activities.SelectRecipes: {StartToCloseTimeout: 30 * time.Second, RetryPolicy: brisk},
 	// In memory. A longer run means a dead worker.
 	activities.Place: {StartToCloseTimeout: 10 * time.Second, RetryPolicy: brisk},

@@ -26,4 +26,5 @@ func Register(r interface {
 	r.RegisterWorkflowWithOptions(Deployment, workflow.RegisterOptions{Name: TypeDeployment})
 	r.RegisterWorkflowWithOptions(Replica, workflow.RegisterOptions{Name: TypeReplica})
 	r.RegisterWorkflowWithOptions(Scheduler, workflow.RegisterOptions{Name: TypeScheduler})
+	r.RegisterWorkflowWithOptions(Fetch, workflow.RegisterOptions{Name: TypeFetch})
 }

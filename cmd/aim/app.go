@@ -80,7 +80,7 @@ func (a *app) load(cmd *cobra.Command) error {
 		given[keys[0]] = config.Flag{Name: "--" + f.Name, Value: value}
 	})
 	a.format, _ = given["output"].Value.(string)
-	a.configFile, _ = cmd.Flags().GetString("config")
+	a.configFile, _ = cmd.Root().PersistentFlags().GetString("config") // estimate has a flag of this name for another file
 	s, err := config.Load(config.Options{File: a.configFile, Flags: given})
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ wait does not stop the work.`,
 // run refuses what can be refused here before it writes anything, sends the one
 // write, and then only reads.
 func (o deployOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) error {
-	if err := a.checkAgainstCatalogue(spec); err != nil {
+	if err := a.checkAgainstCatalogue(ctx, spec); err != nil {
 		return err
 	}
 	c, err := a.temporal(ctx)

@@ -15,26 +15,29 @@ type nodeClearOptions struct{}
 func newNodeClear(a *app) *cobra.Command {
 	var o nodeClearOptions
 	return &cobra.Command{
-		Use:     "clear NODE [GPU...]",
-		Short:   "Take GPUs of a node out of quarantine; all of them by default",
+		Use:   "clear NODE [GPU...]",
+		Short: "Take GPUs of a node out of quarantine, or accept their errors; all of them by default",
+		Long: `Clear gives out GPUs again that the node has put into quarantine, and accepts the
+uncorrectable errors that they have counted so far: only more errors take them out
+again. What else is wrong with a GPU, or a stranger on it, still keeps it out.`,
 		Example: "  aim node clear n1 GPU-2e32dca6850926fc",
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1:]) },
 	}
 }
 
-// run clears what is quarantined now. A GPU that is still in use stays out of
-// placement: the node sees that for itself.
+// run clears what is in quarantine or has errors now. A GPU that is still in use
+// stays out of placement: the node sees that for itself.
 func (o nodeClearOptions) run(ctx context.Context, a *app, id string, gpus []string) error {
 	if len(gpus) == 0 {
 		fleet, err := a.fleet(ctx)
 		if err != nil {
 			return err
 		}
-		gpus = quarantined(fleet, id)
+		gpus = clearable(fleet, id)
 	}
 	if len(gpus) == 0 {
-		a.hint("%s has no GPU in quarantine", id)
+		a.hint("%s has no GPU in quarantine, and none with errors", id)
 		return nil
 	}
 	if err := a.setNode(ctx, id, activities.SetNodeRequest{Unquarantine: gpus}); err != nil {
@@ -44,11 +47,11 @@ func (o nodeClearOptions) run(ctx context.Context, a *app, id string, gpus []str
 	return nil
 }
 
-func quarantined(fleet aim.Fleet, id string) []string {
+func clearable(fleet aim.Fleet, id string) []string {
 	n, _ := fleet.Find(id)
 	var ids []string
 	for _, g := range n.GPUs {
-		if g.Health == aim.HealthQuarantined {
+		if g.Health == aim.HealthQuarantined || g.Health == aim.HealthUnhealthy && len(g.Errors) > 0 {
 			ids = append(ids, g.ID)
 		}
 	}

@@ -49,6 +49,8 @@ func nodeFlags(cmd *cobra.Command) {
 		flags.String(f.flag, "", f.text)
 		setting(flags, f.flag, f.key)
 	}
+	flags.Bool("shares", false, "let replicas share the memory of one GPU (default whole GPUs only)")
+	setting(flags, "shares", "node.shares")
 	flags.StringArray("label", nil, "`name=value` that selectors look for; repeatable")
 	flags.StringArray("registry", nil, "`prefix` of images that may run; repeatable (default all)")
 	flags.StringArray("weight-root", nil, "`folder` below which a model may be given by path; repeatable")
@@ -95,7 +97,7 @@ func (a *app) nodeConfig() (worker.NodeConfig, error) {
 		Connection: connection, ID: n.ID, Address: n.Address, Labels: n.Labels, Dir: n.Dir, Metrics: n.Metrics, Self: self,
 		Sysfs: n.Sysfs, Dev: n.Dev,
 		Runtime: n.Runtime, Commands: n.Commands, PortFirst: n.Ports.First, PortLast: n.Ports.Last,
-		Level: aim.Level(n.Level), Registries: n.Registries, Grace: n.Grace,
+		Shares: n.Shares, Level: aim.Level(n.Level), Registries: n.Registries, Grace: n.Grace,
 		Cache: n.Cache, HubEndpoint: n.HubEndpoint, HubOffline: n.HubOffline, WeightRoots: n.WeightRoots, HubToken: n.HubToken,
 		SimulateRoot: n.SimulateRoot, Rescan: n.Rescan, Silence: n.Silence,
 	}, nil

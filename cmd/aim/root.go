@@ -93,9 +93,9 @@ func addCommands(root *cobra.Command, a *app) {
 			root.AddCommand(c)
 		}
 	}
-	add(groupModels, newDeploy(a), newPlan(a), newPs(a), newStatus(a), newLogs(a), newEvents(a),
+	add(groupModels, newDeploy(a), newPlan(a), newRender(a), newPs(a), newStatus(a), newLogs(a), newEvents(a),
 		newScale(a), newRestart(a), newStop(a), newEndpoints(a))
-	add(groupFleet, newNode(a), newRecipe(a), newEstimate(a))
+	add(groupFleet, newNode(a), newRecipe(a), newModel(a), newEstimate(a))
 	add(groupMachine, newUp(a), newDown(a), newGPU(a), newDoctor(a), newEnv(a), newVersion(a))
 	add(groupDaemons, newControl(a))
 	root.AddCommand(newShim(a), newSimulate(a))

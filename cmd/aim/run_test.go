@@ -42,6 +42,7 @@ func alone(t *testing.T) {
 	t.Setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
 	t.Setenv("NATS_URL", "nats://127.0.0.1:1")
 	t.Setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+	t.Setenv("HF_HUB_OFFLINE", "1")
 }
 
 // aimRun carries out a command line as the program would.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,12 +15,13 @@ type simulateHubOptions struct{ address string }
 func newSimulateHub(a *app) *cobra.Command {
 	var o simulateHubOptions
 	cmd := &cobra.Command{
-		Use:         "hub",
-		Short:       "Be a model hub with small made-up models",
-		Example:     "  aim simulate hub --addr 127.0.0.1:8900",
-		Args:        named(),
-		Annotations: map[string]string{annotationBare: ""},
-		RunE:        func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
+		Use:   "hub",
+		Short: "Be a model hub with small made-up models",
+		Long: `Hub serves models with made-up weights of a few KiB: those of the catalogue, and
+any name of an owner that the catalogue does not know.`,
+		Example: "  aim simulate hub --addr 127.0.0.1:8900",
+		Args:    named(),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
 	cmd.Flags().StringVar(&o.address, "addr", "127.0.0.1:0", "`address` to listen on")
 	return cmd
@@ -26,7 +29,11 @@ func newSimulateHub(a *app) *cobra.Command {
 
 // run prints the address alone on stdout: with port 0 nobody else knows it.
 func (o simulateHubOptions) run(ctx context.Context, a *app) error {
-	server := hub.New(hub.Config{})
+	c, err := a.catalogue()
+	if err != nil {
+		return err
+	}
+	server := hub.New(hub.Config{Lookup: modelsOf(c.Names())})
 	url, err := server.Listen(ctx, o.address)
 	if err != nil {
 		return failed("%w", err)
@@ -36,4 +43,23 @@ func (o simulateHubOptions) run(ctx context.Context, a *app) error {
 	<-ctx.Done()
 	server.Wait()
 	return nil
+}
+
+// gatedOwner owns models that nobody has access to.
+const gatedOwner = "gated"
+
+// modelsOf tells which models the stand-in has. A name that an owner of the
+// catalogue does not have is most often a typing error, and the real hub would
+// not know it either.
+func modelsOf(names []string) func(id string) (hub.Model, bool) {
+	owners := map[string]bool{}
+	for _, name := range names {
+		owner, _, _ := strings.Cut(name, "/")
+		owners[owner] = true
+	}
+	return func(id string) (hub.Model, bool) {
+		owner, _, _ := strings.Cut(id, "/")
+		_, known := slices.BinarySearch(names, id)
+		return hub.Model{Gated: owner == gatedOwner}, known || !owners[owner]
+	}
 }

@@ -32,6 +32,10 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flags.IntVar(&s.Replicas, "replicas", 0, "servers to keep running (default 1)")
 	flags.IntVar(&s.GPUs, "gpus", 0, "GPUs of one replica (default by the recipe)")
 	flags.IntVar(&s.Nodes, "nodes", 0, "nodes of one replica (default 1)")
+	flags.Func("gpu-memory", "share of one GPU's memory for each replica, such as `40GiB` (default whole GPUs)", func(text string) (err error) {
+		s.GPUMemory, err = aim.ParseBytes(text)
+		return err
+	})
 	flags.StringVar(&s.GPUType, "gpu-type", "", "kind of GPU, such as MI300X")
 	flags.StringVar(&s.Precision, "precision", "", "one of "+strings.Join(aim.Precisions(), ", "))
 	flags.StringVar(&s.Backend, "backend", "", "one of "+strings.Join(aim.Backends(), ", "))
@@ -96,6 +100,7 @@ func (f *specFlags) override(cmd *cobra.Command, spec *aim.DeploymentSpec) error
 		{"replicas", func() { spec.Replicas = s.Replicas }},
 		{"gpus", func() { spec.GPUs = s.GPUs }},
 		{"nodes", func() { spec.Nodes = s.Nodes }},
+		{"gpu-memory", func() { spec.GPUMemory = s.GPUMemory }},
 		{"gpu-type", func() { spec.GPUType = strings.ToUpper(s.GPUType) }},
 		{"precision", func() { spec.Precision = s.Precision }},
 		{"backend", func() { spec.Backend = s.Backend }},

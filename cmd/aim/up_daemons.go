@@ -32,7 +32,7 @@ func (s *stack) startSimulated(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The user's own node settings are not for them.
+	// The user's own node settings are not for them, but for those in writeConfig.
 	env := config.Environ(os.Environ())
 	for _, n := range s.nodes {
 		if err := n.writeConfig(s.self, hub); err != nil {

@@ -24,10 +24,11 @@ const maxSimulated = 64
 
 // simulatedNode is one node whose GPUs are not real. All of it is in one folder.
 type simulatedNode struct {
-	id   string
-	dir  string
-	tree *simulator.Tree
-	port int // first of its endpoint ports
+	id     string
+	dir    string
+	tree   *simulator.Tree
+	port   int  // first of its endpoint ports
+	shares bool // its GPUs may be shared
 }
 
 func (n simulatedNode) root() string       { return filepath.Join(n.dir, "tree") }
@@ -57,7 +58,7 @@ func (s *stack) chooseNodes(remembered config.Stack, asked string) error {
 		s.state.PortFirst = portsOf(s.app.settings.Dir)
 	}
 	for i := range nodes {
-		n := simulatedNode{id: fmt.Sprintf("n%d", i+1), port: s.state.PortFirst + i*portsPerNode}
+		n := simulatedNode{id: fmt.Sprintf("n%d", i+1), port: s.state.PortFirst + i*portsPerNode, shares: s.app.settings.Node.Shares}
 		n.dir = filepath.Join(simulatedDir(s.app.settings.Dir), n.id)
 		if n.tree, err = simulator.CreateTree(n.root(), n.id, gpus); err != nil {
 			return next(failed("%w", err), "aim up --simulate %s --dir OTHER", s.state.Simulate)
@@ -104,6 +105,15 @@ func portsOf(dir string) int {
 	return lowestPort + int(h.Sum32()%portRanges)*portsPerNode
 }
 
+// commands start a stand-in for each backend.
+func (n simulatedNode) commands(self string) map[string][]string {
+	all := map[string][]string{}
+	for _, backend := range aim.Backends() {
+		all[backend] = []string{self, "simulate", backend, "--root", n.root(), "--"}
+	}
+	return all
+}
+
 // writeConfig writes the node's settings where its agent reads them.
 func (n simulatedNode) writeConfig(self, hub string) error {
 	settings := map[string]any{"node": map[string]any{
@@ -112,11 +122,12 @@ func (n simulatedNode) writeConfig(self, hub string) error {
 		"sysfs":         n.root(),
 		"dev":           filepath.Join(n.root(), "dev"),
 		"runtime":       "process",
-		"commands":      map[string][]string{"vllm": {self, "simulate", "vllm", "--root", n.root(), "--"}},
+		"commands":      n.commands(self),
 		"ports":         config.Ports{First: n.port, Last: n.port + portsPerNode - 1}.String(),
 		"cache":         filepath.Join(n.dir, "cache"),
 		"hub_endpoint":  hub,
 		"simulate_root": n.root(),
+		"shares":        n.shares,
 	}}
 	text, err := yaml.Marshal(settings)
 	if err == nil {

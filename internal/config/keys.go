@@ -58,6 +58,7 @@ func (s *Settings) keys(host, home string) []key {
 		{"node.commands", &n.Commands, map[string][]string(nil), nil, backendCommands(&n.Commands)},
 		// Below the range that Linux gives to outgoing connections (32768 and up).
 		{"node.ports", &n.Ports, Ports{21000, 21999}, nil, nil},
+		{"node.shares", &n.Shares, false, nil, nil},
 		{"node.level", &n.Level, string(aim.LevelCompat), nil, oneOf(&n.Level, string(aim.LevelStrict), string(aim.LevelCompat), string(aim.LevelVendor))},
 		{"node.registries", &n.Registries, []string(nil), nil, nil},
 		{"node.grace", &n.Grace, 30 * time.Second, nil, positive(&n.Grace)},

@@ -38,6 +38,8 @@ func ready() aim.Status {
 	s.Phase, s.Reason = aim.Ready, ""
 	r := &s.Replicas[0]
 	r.Phase, r.Endpoint, r.Serves = aim.Ready, "http://127.0.0.1:21000", "Qwen/Qwen3-32B"
+	r.Memory = aim.Estimate{Terms: map[string]float64{"weights": 61 << 30, "kv_tokens": 450000, "budget": 172 << 30}}.
+		Against(map[string]float64{"weights": 61.04 * (1 << 30), "kv_tokens": 443216, "load_seconds": 12})
 	for i := range r.Steps {
 		r.Steps[i].Outcome, r.Steps[i].Millis = "done", int64(i+1)*1500
 	}

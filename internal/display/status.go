@@ -85,9 +85,24 @@ func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	s.Add("  placed", r.Placed)
 	s.Add("  endpoint", r.Endpoint)
 	s.Add("  serves", r.Serves)
+	s.Add("  memory", measured(r.Memory))
 	s.Add("  steps", steps(r.Steps, now))
 	s.Add("  tried", tries(r.Tries))
 	s.Print(o)
+}
+
+// measured lays what the server's log says beside the estimate, a line a term.
+func measured(m *aim.Measured) string {
+	if m == nil {
+		return ""
+	}
+	var b strings.Builder
+	for _, term := range termOrder {
+		if expected, ok := m.Expected[term]; ok {
+			fmt.Fprintf(&b, "%s %s, estimated %s\n", term, termValue(term, m.Found[term]), termValue(term, expected))
+		}
+	}
+	return b.String()
 }
 
 // steps tells what each step of the attempt took, in one line.

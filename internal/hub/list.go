@@ -6,15 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
 )
 
-// List names the models of which at least one revision is complete here, sorted.
-// Models that other tools have fetched count too.
-func (h *Hub) List() ([]string, error) {
+// List tells the models of which at least one revision is complete here, and the
+// bytes of the largest one. Models that other tools have fetched count too.
+func (h *Hub) List() (map[string]uint64, error) {
 	root, err := os.OpenRoot(filepath.Join(h.cache, "hub"))
 	if err != nil {
 		return nil, aim.Failf(aim.ClassWeights, "cannot open the model cache: %v", err)
@@ -24,41 +23,48 @@ func (h *Hub) List() ([]string, error) {
 	if err != nil {
 		return nil, aim.Failf(aim.ClassWeights, "cannot list the model cache: %v", err)
 	}
-	var models []string
+	models := map[string]uint64{}
 	for _, e := range entries {
 		id, ok := idOf(e.Name())
 		if !ok {
 			continue
 		}
 		s := &store{repo: repo{id: id}, root: root, dir: root.Name()}
-		if s.anyComplete() {
-			models = append(models, id)
+		if size, ok := s.largest(); ok {
+			models[id] = size
 		}
 	}
-	slices.Sort(models)
 	return models, nil
 }
 
-// anyComplete looks for one complete snapshot.
-func (s *store) anyComplete() bool {
+// largest is the size of the largest complete snapshot; ok is false when there
+// is none.
+func (s *store) largest() (size uint64, ok bool) {
 	snapshots, err := fs.ReadDir(s.root.FS(), s.snapshot(""))
 	if err != nil {
-		return false
+		return 0, false
 	}
-	return slices.ContainsFunc(snapshots, func(e fs.DirEntry) bool {
-		commit := e.Name()
-		if !isCommit(commit) {
-			return false
+	for _, e := range snapshots {
+		if snap, whole := s.whole(e.Name()); whole {
+			size, ok = max(size, uint64(snap.size)), true
 		}
-		m, ok := s.readManifest(commit)
-		if !ok {
-			m, ok = s.survey(commit)
-		}
-		if ok {
-			_, ok = s.full(m)
-		}
-		return ok
-	})
+	}
+	return size, ok
+}
+
+// whole tells whether a snapshot is complete, by our manifest or by its files.
+func (s *store) whole(commit string) (snapshot, bool) {
+	if !isCommit(commit) {
+		return snapshot{}, false
+	}
+	m, ok := s.readManifest(commit)
+	if !ok {
+		m, ok = s.survey(commit)
+	}
+	if !ok {
+		return snapshot{}, false
+	}
+	return s.full(m)
 }
 
 // Remove deletes a model with all its revisions from the cache. It waits for a

@@ -10,70 +10,51 @@ import (
 	"github.com/aim-engine/aim/recipes/options"
 )
 
-// newestVLLM is the release that the stand-in is, unless AIM_SIM_VERSION names
-// another one.
-const newestVLLM = "0.26.0"
-
-// defaults are what vLLM takes for options that are not given, on a GPU of
-// MI300X size. max-model-len stands for what a model's config.json would say.
-var defaults = map[string]string{
-	"port":                   "8000",
-	"dtype":                  "auto",
-	"kv-cache-dtype":         "auto",
-	"block-size":             "16",
-	"gpu-memory-utilization": "0.92",
-	"max-num-batched-tokens": "8192",
-	"max-num-seqs":           "1024",
-	"max-model-len":          "32768",
-	"tensor-parallel-size":   "1",
-	"pipeline-parallel-size": "1",
-	"data-parallel-size":     "1",
-	"nnodes":                 "1",
-	"node-rank":              "0",
-	"shutdown-timeout":       "0",
-}
-
-// commandLine is what follows `vllm serve`.
+// commandLine is what follows the backend's program.
 type commandLine struct {
+	dialect dialect
 	version string
 	model   string
 	given   []aim.Option
 	table   *options.Table
 }
 
-// parseCommandLine reads the words by the rules of the version's own parser. A
-// crash is what that parser would have said.
-func parseCommandLine(version string, args []string) (*commandLine, error) {
-	table, err := options.For("vllm", version)
+// parseCommandLine reads the words by the rules of the version's own parser; ""
+// is the newest known version. A crash is what that parser would have said.
+func parseCommandLine(d dialect, version string, args []string) (*commandLine, error) {
+	version = or(version, d.version)
+	table, err := options.For(d.backend, version)
 	if err != nil {
 		return nil, &crash{stage: stageParser, code: exitUsage, cause: "AIM_SIM_VERSION: " + err.Error()}
 	}
-	c := &commandLine{version: version, table: table}
+	c := &commandLine{dialect: d, version: version, table: table}
 	if len(args) > 0 && args[0] == "--" {
 		args = args[1:]
 	}
-	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+	if d.model == "" && len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		c.model, args = args[0], args[1:]
 	}
 	if c.given, err = table.Parse(args); err != nil {
-		return nil, refusal(err)
+		return nil, d.refusal(err)
 	}
-	if c.model == "" {
-		c.model = c.text("model")
+	c.model = or(c.model, c.text(or(d.model, "model")))
+	if c.model == "" && d.model != "" {
+		return nil, &crash{stage: stageParser, code: exitUsage, cause: d.program + ": error: the following arguments are required: --" + d.model}
 	}
-	if c.model == "" {
-		c.model = "Qwen/Qwen3-0.6B" // vLLM's own default
-	}
+	c.model = or(c.model, "Qwen/Qwen3-0.6B") // vLLM's own default
 	return c, nil
 }
 
-// refusal is how vLLM's parser reports what the option table has found: the
-// first bad value alone, else all that it does not know in one line. What only
-// vLLM's later checks see ends like any other exception.
-func refusal(err error) error {
+// refusal is how the backend's parser reports what the option table has found:
+// the first bad value alone, else all that it does not know in one line. What
+// only later checks see ends like any other exception.
+func (d dialect) refusal(err error) error {
 	var problems options.Problems
 	if !errors.As(err, &problems) {
 		return err
+	}
+	if d.backend == "tgi" {
+		return clapRefusal(problems[0])
 	}
 	const unknown = "unrecognized arguments: "
 	var words []string
@@ -83,14 +64,27 @@ func refusal(err error) error {
 		case p.Argparse() == "":
 			continue
 		case !isUnknown:
-			return &crash{stage: stageParser, code: exitUsage, cause: "vllm serve: error: " + p.Argparse()}
+			return &crash{stage: stageParser, code: exitUsage, cause: d.program + ": error: " + p.Argparse()}
 		}
 		words = append(words, word)
 	}
 	if len(words) == 0 {
 		return configCrash("TypeError: Error: %v", problems)
 	}
-	return &crash{stage: stageParser, code: exitUsage, cause: "vllm: error: " + unknown + strings.Join(words, " ")}
+	program, _, _ := strings.Cut(d.program, " ")
+	return &crash{stage: stageParser, code: exitUsage, cause: program + ": error: " + unknown + strings.Join(words, " ")}
+}
+
+// clapRefusal is how Rust's usual parser says the same.
+func clapRefusal(p options.Problem) error {
+	cause := fmt.Sprintf("error: invalid value for '--%s': %s", p.Option, p.Why)
+	switch p.Kind {
+	case options.Unknown, options.TooNew, options.Removed, options.Stray:
+		cause = fmt.Sprintf("error: unexpected argument '--%s' found", p.Option)
+	case options.Repeated:
+		cause = fmt.Sprintf("error: the argument '--%s' cannot be used multiple times", p.Option)
+	}
+	return &crash{stage: stageParser, code: exitUsage, cause: cause}
 }
 
 // text is the value of an option, as given or by default; "" when there is none.
@@ -99,7 +93,7 @@ func (c *commandLine) text(name string) string {
 	o, ok := c.table.Get(c.given, name)
 	switch {
 	case !ok:
-		return defaults[name]
+		return c.dialect.defaults[name]
 	case o.Bare && strings.HasPrefix(o.Name, "no-"):
 		return "false"
 	case o.Bare:

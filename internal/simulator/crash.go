@@ -101,11 +101,11 @@ func (j *journal) wrap(late bool) {
 func inside(frames []string, where string) []string { return append(slices.Clip(frames), where) }
 
 // usage makes what is wrong with the way the stand-in was called the end of it.
-func usage(err error) error {
+func (s *standIn) usage(err error) error {
 	if errors.As(err, new(*crash)) {
 		return err
 	}
-	return &crash{stage: stageParser, code: exitUsage, cause: "aim simulate vllm: error: " + err.Error()}
+	return &crash{stage: stageParser, code: exitUsage, cause: "aim simulate " + s.dialect.backend + ": error: " + err.Error()}
 }
 
 // configCrash is an exception of the API server while it reads its settings.

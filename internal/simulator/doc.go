@@ -4,8 +4,8 @@
 //
 //   - Tree is the machine: a writable sysfs and /dev with up to eight MI300X, made
 //     from an embedded one. Whatever reads real nodes reads it unchanged.
-//   - VLLM is the server: `vllm serve` without a model. It holds VRAM of its tree,
-//     so that the tree shows the GPUs in use, and frees it when it ends.
+//   - Serve is the server: vLLM, SGLang or TGI without a model. It holds VRAM of its
+//     tree, so that the tree shows the GPUs in use, and frees it when it ends.
 //
 // VRAM is held by a lock on a file (Hold). When a server dies, even by SIGKILL and
 // even in a container, the lock is gone; Reap, which plays the kernel driver,
@@ -14,8 +14,8 @@
 //	tree, err := simulator.CreateTree("/var/lib/aim/sim/n1", "n1", 8)
 //	go tree.Reap(ctx)
 //	// elsewhere, with AIM_SIM_ROOT and ROCR_VISIBLE_DEVICES in its environment:
-//	os.Exit(simulator.VLLM(ctx, []string{"Qwen/Qwen3-32B", "--port", "8000"}, os.Getenv, os.Stdout, os.Stderr))
+//	os.Exit(simulator.Serve(ctx, "vllm", []string{"Qwen/Qwen3-32B", "--port", "8000"}, os.Getenv, os.Stdout, os.Stderr))
 //
-// AIM_SIMULATE makes a server fail in vLLM's words, or be slow: package script.
+// AIM_SIMULATE makes a server fail in its backend's words, or be slow: package script.
 // Trees are thousands of small files: put many of them on a tmpfs.
 package simulator

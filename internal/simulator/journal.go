@@ -57,23 +57,12 @@ func (j *journal) raise(process string, lines ...string) {
 // plain writes a line of a library that has no prefix.
 func (j *journal) plain(format string, args ...any) { j.print(j.out, fmt.Sprintf(format, args...)) }
 
-// uvicorn writes a line of the HTTP server's own log.
-func (j *journal) uvicorn(format string, args ...any) {
-	j.plain("(%s pid=%d) INFO:     %s", apiServer, j.pid, fmt.Sprintf(format, args...))
-}
-
 // complain is plain for stderr.
 func (j *journal) complain(format string, args ...any) { j.print(j.err, fmt.Sprintf(format, args...)) }
 
 // print writes a line; a log that cannot be written must not stop a server.
 func (j *journal) print(w io.Writer, line string) {
 	_, _ = io.WriteString(w, line+"\n")
-}
-
-// loading writes the progress of the weights, done of all shards.
-func (j *journal) loading(done, all int, since time.Duration) {
-	j.plain("(%s pid=%d) Loading safetensors checkpoint shards: %3d%% Completed | %d/%d [%s]",
-		engineCore, j.pid, 100*done/all, done, all, clock(since))
 }
 
 // clock writes a duration as minutes and seconds.

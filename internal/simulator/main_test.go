@@ -20,7 +20,7 @@ const roleKey = "AIM_SIMULATOR_TEST_ROLE"
 func TestMain(m *testing.M) {
 	switch os.Getenv(roleKey) {
 	case "vllm":
-		os.Exit(simulator.VLLM(context.Background(), os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
+		os.Exit(simulator.Serve(context.Background(), "vllm", os.Args[1:], os.Getenv, os.Stdout, os.Stderr))
 	case "stranger":
 		os.Exit(stranger())
 	}

@@ -21,11 +21,9 @@ func (s *standIn) serve(ctx context.Context) error {
 		s.log.info(apiServer, "serve.py:131", "Launching vLLM headless: rank %s of %s nodes", s.command.text("node-rank"), s.command.text("nnodes"))
 		return s.watch(ctx, nil)
 	}
-	s.log.info(apiServer, "api_server.py:1931", "Starting vLLM server on http://%s", s.front.address())
-	s.log.uvicorn("Started server process [%d]", s.log.pid)
-	s.log.uvicorn("Waiting for application startup.")
+	s.voice.listening(s.front.address())
 	s.front.door.open.Store(true)
-	s.log.uvicorn("Application startup complete.")
+	s.voice.up()
 	if err := s.watch(ctx, s.front.ended); err != nil {
 		return err
 	}
@@ -53,7 +51,7 @@ func (s *standIn) watch(ctx context.Context, ended <-chan error) error {
 			c.late = true
 			return c
 		case <-unhealthy:
-			s.log.fault(engineCore, "core.py:1374", "EngineCore does not answer (simulated).")
+			s.voice.unwell()
 			if s.front != nil {
 				s.front.api.Fail()
 			}
@@ -71,11 +69,10 @@ func (s *standIn) due(name script.Name) <-chan time.Time {
 
 // drain ends the server in good order.
 func (s *standIn) drain(ctx context.Context) {
-	s.log.uvicorn("Shutting down")
+	s.voice.stopping()
 	s.front.drain(ctx, max(time.Duration(s.command.number("shutdown-timeout"))*time.Second, drainFloor))
 	_ = pause(context.WithoutCancel(ctx), s.script.Timing.Stop) // cannot be cut short
-	s.log.uvicorn("Application shutdown complete.")
-	s.log.uvicorn("Finished server process [%d]", s.log.pid)
+	s.voice.stopped()
 }
 
 // config is what the HTTP side says of the server.
@@ -85,7 +82,7 @@ func (s *standIn) config() openai.Config {
 		names = []string{"simulated/another-model"}
 	}
 	return openai.Config{
-		Names: names, Model: c.model, Version: c.version,
+		Backend: s.dialect.backend, Names: names, AnyName: s.dialect.anyName, Model: c.model, Version: c.version,
 		MaxModelLen: s.memory.longest, MaxSeqs: c.number("max-num-seqs"), KVTokens: s.memory.tokens,
 		Keys: c.keys(s.env),
 		TTFT: s.script.Timing.TTFT, TPOT: s.script.Timing.TPOT,

@@ -15,8 +15,8 @@ import (
 // shards is how many files the weights seem to have.
 const shards = 5
 
-// start brings the server to where it could answer, in vLLM's order: port,
-// settings, devices, weights, KV cache.
+// start brings the server to where it could answer, in the order of a real one:
+// port, settings, devices, weights, KV cache.
 func (s *standIn) start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{s.bind, s.configure, s.checkDevices, s.load, s.fillCache} {
 		if err := step(ctx); err != nil {
@@ -43,10 +43,9 @@ func (s *standIn) bind(ctx context.Context) error {
 	return nil
 }
 
-// configure is what vLLM finds out from the model's files and the device count.
+// configure is what the server finds out from the model's files and the device count.
 func (s *standIn) configure(context.Context) error {
-	s.log.info(apiServer, "api_server.py:1870", "vLLM API server version %s", s.command.version)
-	s.log.info(apiServer, "utils.py:253", "non-default args: %s", s.command)
+	s.voice.starting(s.command)
 	err := s.fail(script.Auth, script.Missing, script.Arch, script.RemoteCode, script.Length,
 		script.Quant, script.TPHeads, script.Parser)
 	if err != nil || s.tree == nil {
@@ -58,14 +57,12 @@ func (s *standIn) configure(context.Context) error {
 			needed, len(seen))
 	}
 	s.gpus = seen[:needed]
-	s.log.info(apiServer, "model.py:2021", "Using max model len %d", s.memory.longest)
 	return nil
 }
 
 // checkDevices looks at the memory that others hold, before anything is loaded.
 func (s *standIn) checkDevices(context.Context) error {
-	s.log.info(engineCore, "core.py:105", "Initializing a V1 LLM engine (v%s) with config: model='%s', max_seq_len=%d, tensor_parallel_size=%s, simulated=True",
-		s.command.version, s.command.model, s.memory.longest, s.command.text("tensor-parallel-size"))
+	s.voice.settled(s.command, s.memory)
 	if err := s.fail(script.GPUBusy); err != nil {
 		return err
 	}
@@ -75,7 +72,7 @@ func (s *standIn) checkDevices(context.Context) error {
 			return err
 		}
 		if free := g.VRAM - min(used, g.VRAM); free < s.memory.budget {
-			return gpuBusy(i, free, s.memory, s.command.utilization())
+			return s.dialect.said(script.GPUBusy, gpuBusy(i, free, s.memory, s.command.utilization()))
 		}
 	}
 	return nil
@@ -84,11 +81,11 @@ func (s *standIn) checkDevices(context.Context) error {
 // load takes the memory of the weights and the time to read them.
 func (s *standIn) load(ctx context.Context) error {
 	began := time.Now()
-	s.log.info(engineCore, "gpu_model_runner.py:4777", "Starting to load model %s...", s.command.model)
+	s.voice.loading(s.command)
 	if err := s.fail(script.Attn, script.TPBlock); err != nil {
 		return err
 	}
-	s.log.loading(0, shards, 0)
+	s.voice.shard(0, shards, 0)
 	if err := s.fail(script.Disk, script.OOM); err != nil {
 		return err
 	}
@@ -103,9 +100,9 @@ func (s *standIn) load(ctx context.Context) error {
 		if err := pause(ctx, s.script.Timing.Load/shards); err != nil {
 			return err
 		}
-		s.log.loading(done, shards, time.Since(began))
+		s.voice.shard(done, shards, time.Since(began))
 	}
-	s.log.info(engineCore, "gpu_model_runner.py:4879", "Model loading took %s GiB memory and %.6f seconds", inGiB(s.memory.weights), time.Since(began).Seconds())
+	s.voice.loaded(s.memory.weights, time.Since(began))
 	return s.fail(script.GPUFault) // in the profiling run, the first use of the GPU
 }
 
@@ -114,9 +111,9 @@ func (s *standIn) fillCache(context.Context) error {
 	if err := s.fail(script.KVNone); err != nil {
 		s.memory.kv = -gib
 	}
-	s.log.info(engineCore, "gpu_worker.py:538", "Available KV cache memory: %s GiB", inGiB(s.memory.kv))
+	s.voice.room(s.memory)
 	if s.memory.kv <= 0 {
-		return noKVMemory()
+		return s.dialect.said(script.KVNone, noKVMemory())
 	}
 	if err := s.fail(script.KVShort); err != nil {
 		return err
@@ -124,9 +121,7 @@ func (s *standIn) fillCache(context.Context) error {
 	if err := s.take(s.memory.held()); err != nil {
 		return err
 	}
-	s.log.info(engineCore, "kv_cache_utils.py:1869", "GPU KV cache size: %s tokens", thousands(s.memory.tokens))
-	s.log.info(engineCore, "kv_cache_utils.py:1874", "Maximum concurrency for %s tokens per request: %.2fx",
-		thousands(s.memory.longest), float64(s.memory.tokens)/float64(max(s.memory.longest, 1)))
+	s.voice.cached(s.memory)
 	return nil
 }
 

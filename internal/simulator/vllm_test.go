@@ -47,14 +47,20 @@ func (l *transcript) String() string {
 	return l.text.String()
 }
 
-// serve starts a stand-in; env has pairs of name and value.
+// serve starts a stand-in of vLLM; env has pairs of name and value.
 func serve(t *testing.T, env map[string]string, args ...string) *standIn {
+	t.Helper()
+	return serveAs(t, "vllm", env, args...)
+}
+
+// serveAs starts a stand-in of a backend.
+func serveAs(t *testing.T, backend string, env map[string]string, args ...string) *standIn {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	s := &standIn{stop: cancel, code: make(chan int, 1), exited: make(chan struct{})}
 	go func() {
 		defer close(s.exited)
-		s.code <- simulator.VLLM(ctx, args, func(name string) string { return env[name] }, &s.out, &s.out)
+		s.code <- simulator.Serve(ctx, backend, args, func(name string) string { return env[name] }, &s.out, &s.out)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -565,7 +571,7 @@ func BenchmarkStart(b *testing.B) {
 	for b.Loop() {
 		ctx, cancel := context.WithCancel(b.Context())
 		out := readyWriter{cancel}
-		if code := simulator.VLLM(ctx, local("m"), func(string) string { return "" }, out, io.Discard); code != 0 {
+		if code := simulator.Serve(ctx, "vllm", local("m"), func(string) string { return "" }, out, io.Discard); code != 0 {
 			b.Fatalf("exit %d", code)
 		}
 	}

@@ -8,8 +8,6 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/backend/vllm"
-	"github.com/aim-engine/aim/recipes"
-	"github.com/aim-engine/aim/recipes/options"
 )
 
 var _ activities.Backend = vllm.New()
@@ -117,42 +115,5 @@ func TestEntrypoint(t *testing.T) {
 		if got := strings.Join(vllm.New().Entrypoint(image), " "); got != want {
 			t.Errorf("Entrypoint(%s) = %q, want %q", image, got, want)
 		}
-	}
-}
-
-// Every rung of every ladder of the built-in catalogue renders to a command
-// line that the server's own parser rules accept.
-func TestEveryBuiltInRungRenders(t *testing.T) {
-	catalogue, err := recipes.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	rendered := 0
-	for _, model := range catalogue.Models() {
-		if len(catalogue.RecipesOf(model)) == 0 {
-			continue
-		}
-		ladder, err := catalogue.Ladder(aim.DeploymentSpec{Model: model}, aim.Fleet{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, r := range ladder.Rungs {
-			args, _, err := vllm.New().Args(r, "0.0.0.0", 8000)
-			if err != nil {
-				t.Errorf("%s rung %d: %v", model, r.Number, err)
-				continue
-			}
-			table, err := options.For("vllm", r.Version)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := table.Parse(args[1:]); err != nil {
-				t.Errorf("%s rung %d: the server would refuse %v: %v", model, r.Number, args, err)
-			}
-			rendered++
-		}
-	}
-	if rendered < 100 {
-		t.Errorf("only %d rungs were rendered", rendered)
 	}
 }

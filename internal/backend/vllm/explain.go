@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
 var (
@@ -23,7 +24,7 @@ var (
 // explain takes the numbers out of the message and says in plain words what
 // happened. The message is searched in the whole log: a traceback quotes the
 // line of code first and the filled-in text later.
-func explain(f *aim.Failure, log string, before []line) {
+func explain(f *aim.Failure, log string, before []cause.Line) {
 	switch f.Class {
 	case aim.ClassKVShort:
 		explainKV(f, log)
@@ -63,7 +64,7 @@ func explainKV(f *aim.Failure, log string) {
 // explainOOM tells when memory ran out, which decides what helps: while
 // loading, more GPUs; while profiling, smaller steps; while capturing graphs,
 // none of them.
-func explainOOM(f *aim.Failure, log string, before []line) {
+func explainOOM(f *aim.Failure, log string, before []cause.Line) {
 	f.Why = "GPU memory ran out while " + string(phaseAfter(before))
 	if m := triedAlloc.FindStringSubmatch(log); m != nil {
 		f.NeededBytes = amount(m[1], m[2])
@@ -86,15 +87,15 @@ const (
 )
 
 // phaseAfter is the phase that a log has reached.
-func phaseAfter(parsed []line) phase {
+func phaseAfter(parsed []cause.Line) phase {
 	reached := loading
 	for _, l := range parsed {
 		switch {
-		case strings.Contains(l.text, "Application startup complete"):
+		case strings.Contains(l.Text, "Application startup complete"):
 			reached = serving
-		case strings.Contains(l.text, "Capturing CUDA graph"), strings.Contains(l.text, "GPU KV cache size"):
+		case strings.Contains(l.Text, "Capturing CUDA graph"), strings.Contains(l.Text, "GPU KV cache size"):
 			reached = capturing
-		case strings.Contains(l.text, "Model loading took") && reached == loading:
+		case strings.Contains(l.Text, "Model loading took") && reached == loading:
 			reached = profiling
 		}
 	}

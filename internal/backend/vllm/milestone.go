@@ -22,7 +22,7 @@ func (Backend) Milestone(raw string) string {
 	// A progress bar rewrites its line; the last state counts.
 	raw = strings.TrimRight(raw, "\r\n")
 	l := parseLine(raw[strings.LastIndex(raw, "\r")+1:])
-	if l.level == "ERROR" || l.level == "CRITICAL" {
+	if l.Level == "ERROR" || l.Level == "CRITICAL" {
 		return ""
 	}
 	for _, m := range []struct {
@@ -37,16 +37,16 @@ func (Backend) Milestone(raw string) string {
 		{graphs, "capturing graphs, $1 %"},
 		{graphTook, "graphs captured, $2 GiB in $1 s"},
 	} {
-		if at := m.pattern.FindStringSubmatchIndex(l.text); at != nil {
-			return string(m.pattern.ExpandString(nil, m.format, l.text, at))
+		if at := m.pattern.FindStringSubmatchIndex(l.Text); at != nil {
+			return string(m.pattern.ExpandString(nil, m.format, l.Text, at))
 		}
 	}
 	switch {
-	case strings.Contains(l.text, "Starting to load model"):
+	case strings.Contains(l.Text, "Starting to load model"):
 		return "loading weights"
-	case strings.Contains(l.text, "Starting vLLM server on"), strings.Contains(l.text, "Starting vLLM API server"):
+	case strings.Contains(l.Text, "Starting vLLM server on"), strings.Contains(l.Text, "Starting vLLM API server"):
 		return "opening the API"
-	case strings.Contains(l.text, "Application startup complete"):
+	case strings.Contains(l.Text, "Application startup complete"):
 		return "up"
 	}
 	return ""

@@ -44,8 +44,17 @@ type bench struct {
 var groups = []group{
 	{"command line", []string{"cli_help_ms"}, benchHelp},
 	{"memory when idle", []string{"node_rss_mib", "control_rss_mib"}, benchMemory},
+	{"placement", []string{"place_p50_us", "place_p99_us", "place_growth", "place_rate_k"}, benchPlacing},
+	{"placement of gangs", []string{"gang_us"}, benchGang},
+	{"fleet changes", []string{"fleet_apply_us"}, benchApply},
+	{"fleet in memory", []string{"fleet_10k_mib"}, benchFleetMemory},
+	{"waking", []string{"wake_10k_us"}, benchWake},
 	{"detection", []string{"detect_spx_ms", "detect_partitions_ms"}, benchDetect},
 	{"claims", []string{"claim_p50_ms"}, benchClaim},
+	{"plan of many recipes", []string{"plan_10k_ms"}, benchPlan},
+	{"ladder", []string{"ladder_us"}, benchLadder},
+	{"weights", []string{"fetch_vs_curl_ratio"}, benchFetch},
+	{"inventory", []string{"inventory_10k_core_pct", "inventory_10k_stale_p99_ms", "inventory_50k_core_pct", "inventory_50k_stale_p99_ms"}, benchInventory},
 	{"liveness", []string{"agent_kill_known_p99_ms", "agent_hang_known_ms"}, benchLiveness},
 	{"one deployment at a time", []string{"deploy_overhead_ratio"}, benchOverhead},
 	{"Docker", []string{"deploy_vs_docker_ratio"}, benchDocker},
@@ -56,6 +65,13 @@ func main() {
 	bin := flag.String("bin", "bin", "folder of the binaries")
 	only := flag.String("only", "", "figures to measure, separated by commas; all by default")
 	flag.Parse()
+	if role := os.Getenv(roleVariable); role != "" {
+		if err := act(role, flag.Args()); err != nil {
+			note("%s: %v", role, err)
+			os.Exit(1)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "aim-bench-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -19,8 +19,10 @@ const (
 	labelNamespace  = "aim.namespace"
 	labelBackend    = "aim.backend"
 	labelModel      = "aim.model"
+	labelWeights    = "aim.weights" // repository or path
 	labelTask       = "aim.task" // what the server is proved with
 	labelGPUs       = "aim.gpus" // ids, comma separated, in the order of the launch
+	labelShare      = "aim.share_bytes" // only of a share of the one GPU
 	labelAddress    = "aim.address"
 	labelPort       = "aim.port"
 	labelLevel      = "aim.level"
@@ -43,11 +45,15 @@ func labelsOf(l aim.Launch) map[string]string {
 		labelNamespace:  l.Namespace,
 		labelBackend:    l.Backend,
 		labelModel:      l.Model,
+		labelWeights:    l.Weights,
 		labelTask:       l.Task,
 		labelGPUs:       strings.Join(gpus, ","),
 		labelAddress:    l.Address,
 		labelPort:       strconv.Itoa(l.Port),
 		labelLevel:      string(l.Level),
+	}
+	if l.ShareBytes > 0 {
+		labels[labelShare] = strconv.FormatUint(l.ShareBytes, 10)
 	}
 	if l.Simulated {
 		labels[labelSimulated] = "true"
@@ -67,7 +73,7 @@ func serverOf(labels map[string]string) (s aim.Server, ok bool) {
 			Token: labels[labelToken], Namespace: labels[labelNamespace],
 		},
 		Runtime: Name,
-		Backend: labels[labelBackend], Model: labels[labelModel], Task: labels[labelTask],
+		Backend: labels[labelBackend], Model: labels[labelModel], Weights: labels[labelWeights], Task: labels[labelTask],
 		Address: labels[labelAddress], Level: aim.Level(labels[labelLevel]),
 	}
 	for label, to := range map[string]*int{
@@ -78,6 +84,13 @@ func serverOf(labels map[string]string) (s aim.Server, ok bool) {
 			return aim.Server{}, false
 		}
 		*to = n
+	}
+	if text := labels[labelShare]; text != "" {
+		share, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			return aim.Server{}, false
+		}
+		s.Share = share
 	}
 	if ids := labels[labelGPUs]; ids != "" {
 		s.GPUs = strings.Split(ids, ",")

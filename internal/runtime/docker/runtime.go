@@ -75,7 +75,7 @@ func (r *Runtime) Check(ctx context.Context) error {
 
 // Bind is where a server listens inside its container: everywhere, on the port
 // that is then published on the node's address.
-func (r *Runtime) Bind(string, int) (string, int) { return "0.0.0.0", containerPort }
+func (r *Runtime) Bind(address string, port int) (string, int) { return Listen(address, port) }
 
 // failure turns an error of the daemon into a Failure of class runtime that says
 // what was attempted. Ends of a context and Failures stay what they are.

@@ -108,8 +108,8 @@ func (s sight) server() aim.Server {
 	l := s.plan.Launch
 	server := aim.Server{
 		Identity: l.Identity, Runtime: Name, Name: l.Server(),
-		Backend: l.Backend, Model: l.Model, Task: l.Task, Image: l.Image,
-		Address: l.Address, Port: l.Port,
+		Backend: l.Backend, Model: l.Model, Weights: l.Weights, Task: l.Task, Image: l.Image,
+		Share: l.ShareBytes, Address: l.Address, Port: l.Port,
 		Running: s.phase == starting || s.phase == running,
 		Exit:    s.exit, Started: s.record.Started,
 	}

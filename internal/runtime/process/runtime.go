@@ -30,7 +30,11 @@ type Config struct {
 
 // DefaultCommands is the program of each backend, found on PATH.
 func DefaultCommands() map[string][]string {
-	return map[string][]string{"vllm": {"vllm", "serve"}}
+	return map[string][]string{
+		"vllm":   {"vllm", "serve"},
+		"sglang": {"python3", "-m", "sglang.launch_server"},
+		"tgi":    {"text-generation-launcher"},
+	}
 }
 
 // Runtime starts servers as processes.

@@ -43,7 +43,7 @@ func read(w http.ResponseWriter, r *http.Request, into any) *apiError {
 
 // resolve finds the served name that a request means; none means the first.
 func (s *Server) resolve(name string) (string, *apiError) {
-	if name == "" {
+	if name == "" || s.config.AnyName {
 		return s.config.Names[0], nil
 	}
 	if !slices.Contains(s.config.Names, name) {

@@ -13,9 +13,11 @@ const Header = "X-AIM-Simulated"
 
 // Config is what the server says of itself, and how slow it is.
 type Config struct {
+	Backend     string   // owner of the models; "" is vllm
 	Names       []string // served names; the first is the one in metrics
+	AnyName     bool     // it takes every name for the model, as TGI does
 	Model       string   // repository or path behind them
-	Version     string   // of vLLM
+	Version     string   // of the backend
 	MaxModelLen int      // tokens of prompt and answer together
 	MaxSeqs     int      // requests that run at once; the others wait
 	KVTokens    int      // tokens that the KV cache can hold
@@ -38,6 +40,9 @@ type Server struct {
 
 // New makes a server that is up.
 func New(c Config) *Server {
+	if c.Backend == "" {
+		c.Backend = "vllm"
+	}
 	s := &Server{
 		config:  c,
 		routes:  http.NewServeMux(),
@@ -48,7 +53,9 @@ func New(c Config) *Server {
 	s.routes.HandleFunc("/health", s.health)
 	s.routes.HandleFunc("/ping", s.health)
 	s.routes.HandleFunc("GET /version", s.version)
-	s.routes.Handle("GET /metrics", s.metrics.handler())
+	if c.Backend == "vllm" { // the series have vLLM's names
+		s.routes.Handle("GET /metrics", s.metrics.handler())
+	}
 	s.routes.HandleFunc("GET /v1/models", s.models)
 	s.routes.HandleFunc("POST /v1/completions", s.completions)
 	s.routes.HandleFunc("POST /v1/chat/completions", s.chatCompletions)
@@ -110,7 +117,7 @@ func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
 	list := []model{}
 	for _, name := range s.config.Names {
 		list = append(list, model{
-			ID: name, Object: "model", Created: s.started.Unix(), OwnedBy: "vllm",
+			ID: name, Object: "model", Created: s.started.Unix(), OwnedBy: s.config.Backend,
 			Root: s.config.Model, MaxModelLen: s.config.MaxModelLen, Simulated: true,
 		})
 	}

@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -12,11 +13,11 @@ import (
 	"github.com/aim-engine/aim/internal/simulator/script"
 )
 
-// VLLM is `vllm serve ARGS` for everybody who cannot see that there is no model:
-// it takes vLLM's options and refuses what vLLM would refuse, logs what vLLM logs,
-// holds VRAM of its node's tree, serves vLLM's HTTP, and fails on request in
-// vLLM's words. It says that it is simulated in its first log line and in every
-// answer.
+// Serve is an LLM server (vllm, sglang or tgi) for everybody who cannot see that
+// there is no model: it takes the backend's options and refuses what the backend
+// would refuse, logs what the backend logs, holds VRAM of its node's tree, serves
+// OpenAI's HTTP interface, and fails on request in the backend's words. It says
+// that it is simulated in its first log line and in every answer.
 //
 // It ends when ctx does or when SIGTERM or SIGINT arrives, and returns the exit
 // code: 0 when it was serving, 143 when it was still starting, 1 after a failure,
@@ -24,24 +25,32 @@ import (
 //
 //	AIM_SIM_ROOT           the node's tree (CreateTree); without it no VRAM is held
 //	AIM_SIM_COUNT          whose starts first=N counts, besides the served name
-//	AIM_SIM_VERSION        the vLLM release to be; default is the newest known
+//	AIM_SIM_VERSION        the backend's release to be; default is the newest known
 //	AIM_SIM_WEIGHTS_BYTES  size of the model; default is 60 % of the memory it may use
 //	AIM_SIMULATE           faults and timings, see package script
 //	ROCR_VISIBLE_DEVICES   the GPUs to use: uuids (GPU-...) or indices
 //	VLLM_API_KEY           key that clients must send, unless --api-key is given
-func VLLM(ctx context.Context, args []string, env func(string) string, stdout, stderr io.Writer) int {
+func Serve(ctx context.Context, backend string, args []string, env func(string) string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	s := &standIn{env: env, log: newJournal(stdout, stderr), began: time.Now()}
-	s.log.plain("SIMULATED: this is not vLLM; there is no model, and no GPU is used")
+	d, known := dialects[backend]
+	log := newJournal(stdout, stderr)
+	if !known {
+		log.complain("aim simulate: error: no backend is called %q", backend)
+		return exitUsage
+	}
+	s := &standIn{env: env, dialect: d, log: log, voice: d.voice(log), began: time.Now()}
+	s.log.plain("SIMULATED: this is not %s; there is no model, and no GPU is used", d.title)
 	return s.end(s.run(ctx, args))
 }
 
 // standIn is one run of the stand-in server.
 type standIn struct {
-	env   func(string) string
-	log   *journal
-	began time.Time
+	env     func(string) string
+	dialect dialect
+	log     *journal
+	voice   voice
+	began   time.Time
 
 	command *commandLine
 	script  script.Script
@@ -55,12 +64,12 @@ type standIn struct {
 	front *front // nil when headless
 }
 
-// run is the whole life of the server. The error is a *crash where vLLM has words
-// for it, and the context's when it was ended during the start.
+// run is the whole life of the server. The error is a *crash where the
+// backend has words for it, and the context's when it was ended during the start.
 func (s *standIn) run(ctx context.Context, args []string) (err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err := s.read(args); err != nil {
-		return usage(err)
+		return s.usage(err)
 	}
 	if err := s.start(ctx); err != nil {
 		return err
@@ -75,12 +84,12 @@ func (s *standIn) end(err error) int {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &c):
-		s.log.report(c, s.ranks())
+		s.voice.crashed(c, s.ranks())
 		return c.code
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return exitTerminated
 	}
-	s.log.complain("aim simulate vllm: error: %v", err)
+	s.log.complain("aim simulate %s: error: %v", s.dialect.backend, err)
 	return exitCrash
 }
 
@@ -104,7 +113,7 @@ func (s *standIn) read(args []string) error {
 			return err
 		}
 	}
-	if s.command, err = parseCommandLine(or(s.env("AIM_SIM_VERSION"), newestVLLM), args); err != nil {
+	if s.command, err = parseCommandLine(s.dialect, s.env("AIM_SIM_VERSION"), args); err != nil {
 		return err
 	}
 	if err := s.activate(); err != nil {
@@ -129,6 +138,11 @@ func (s *standIn) activate() error {
 		}
 	}
 	s.active = s.script.Active(facts)
+	for name := range s.active {
+		if !s.dialect.has(name) {
+			return fmt.Errorf("AIM_SIMULATE: %s is no fault of %s", name, s.dialect.title)
+		}
+	}
 	return nil
 }
 
@@ -136,7 +150,7 @@ func (s *standIn) activate() error {
 func (s *standIn) fail(faults ...script.Name) error {
 	for _, name := range faults {
 		if fault, ok := s.active[name]; ok && !fault.Late() {
-			return s.crashOf(name)
+			return s.dialect.said(name, s.crashOf(name))
 		}
 	}
 	return nil

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim/internal/simulator"
+)
+
+type simulateServerOptions struct{ root string }
+
+// newSimulateServer is the stand-in of one backend; title is its name for
+// people, and example what a command line of it may look like.
+func newSimulateServer(a *app, backend, title, example string) *cobra.Command {
+	var o simulateServerOptions
+	cmd := &cobra.Command{
+		Use:         backend + " [--root DIR] -- ARGS...",
+		Short:       "Be " + title + " server without a model",
+		Example:     "  aim simulate " + backend + " -- " + example,
+		Annotations: map[string]string{annotationBare: "", annotationSignals: ""},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return quiet(simulator.Serve(cmd.Context(), backend, args, o.env, a.out, a.err))
+		},
+	}
+	cmd.Flags().StringVar(&o.root, "root", "", "tree of the simulated node (default $AIM_SIM_ROOT)")
+	return cmd
+}
+
+// env is the environment, with the flag over it.
+func (o *simulateServerOptions) env(name string) string {
+	if name == "AIM_SIM_ROOT" && o.root != "" {
+		return o.root
+	}
+	return os.Getenv(name)
+}

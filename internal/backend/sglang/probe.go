@@ -1,0 +1,27 @@
+package sglang
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aim-engine/aim/internal/backend/openai"
+)
+
+// Health asks /health once. SGLang answers 200 when it is up and 503 while it
+// starts or once its scheduler is stuck.
+func (Backend) Health(ctx context.Context, client *http.Client, url string) error {
+	return openai.Health(ctx, client, url+"/health")
+}
+
+// Prove checks, in this order, that the server is up, that it serves the
+// model under this name (else a Failure of class wrong), and that it answers
+// one real request of the task.
+func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, task string) error {
+	if err := b.Health(ctx, client, url); err != nil {
+		return err
+	}
+	if err := openai.Serves(ctx, client, url, model); err != nil {
+		return err
+	}
+	return openai.Answers(ctx, client, url, model, task)
+}
