@@ -71,7 +71,7 @@ func (r *replica) place(ctx workflow.Context) *aim.Failure {
 		if f == nil {
 			f = r.claim(ctx)
 		}
-		if f == nil || f.Class != aim.ClassRefused {
+		if f == nil || f.Class != aim.ClassRefused || r.relief() {
 			return f
 		}
 		r.noteTry(ctx, f)
@@ -122,11 +122,11 @@ func (r *replica) findPlace(ctx workflow.Context) *aim.Failure {
 	req := activities.PlaceRequest{Request: r.request()}
 	r.now.Avoid = nil // it is for this question only
 	d, err := r.ask(ctx, req)
-	if err == nil && d.Outcome == aim.Impossible && len(req.Avoid) > 0 {
+	if err == nil && d.Outcome == aim.Impossible && len(req.Avoid) > 0 && !r.relief() {
 		req.Avoid = nil // the node that failed is better than none
 		d, err = r.ask(ctx, req)
 	}
-	if err == nil && d.Outcome == aim.Wait {
+	if err == nil && d.Outcome == aim.Wait && !r.relief() {
 		r.setPhase(ctx, aim.Placing, d.String())
 		req.Avoid = nil // by the time it is our turn, what was learnt is old
 		err = workflow.ExecuteActivity(on(ctx, activities.AwaitTurn, activities.PlaceQueue, "waits for "+r.wants()),
@@ -274,7 +274,7 @@ func (r *replica) withdraw(ctx workflow.Context) {
 	why := orElse(r.stop, "attempt ended")
 	end := r.begin(ctx, "stop")
 	if r.stop != "" || r.restarts {
-		r.setPhase(ctx, aim.Stopping, orElse(r.stop, "restarting"))
+		r.setPhase(ctx, aim.Stopping, orElse(r.stop, r.restartWhy()))
 	}
 	err := workflow.ExecuteActivity(r.onNode(ctx, activities.Stop, "stop %s on %s", r.identity().Server(), r.node()),
 		activities.Stop, activities.StopRequest{Identity: r.identity(), Why: why}).Get(ctx, nil)
@@ -287,6 +287,14 @@ func (r *replica) withdraw(ctx workflow.Context) {
 	if err != nil {
 		r.now.Unconfirmed = r.node()
 	}
+}
+
+// restartWhy is why a restart ends the attempt at hand.
+func (r *replica) restartWhy() string {
+	if r.restart == nil {
+		return "restarting"
+	}
+	return orElse(r.restart.Why, "restarting")
 }
 
 func (r *replica) onNode(ctx workflow.Context, activity, summary string, args ...any) workflow.Context {

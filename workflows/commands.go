@@ -21,6 +21,7 @@ func (d *deployment) serve(ctx workflow.Context) error {
 		{UpdateApply, "want this DeploymentSpec", d.onApply, d.checkApply},
 		{UpdateScale, "want another number of replicas", d.onScale, d.checkScale},
 		{UpdateRestart, "replace the servers, one at a time", d.onRestart, d.checkRestart},
+		{UpdateMove, "take one replica to another node", d.onMove, d.checkMove},
 		{UpdateStop, "end the deployment and free its GPUs", d.onStop, d.checkStop},
 	} {
 		if err := workflow.SetUpdateHandlerWithOptions(ctx, u.name, u.handler,

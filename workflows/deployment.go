@@ -31,6 +31,7 @@ type deploymentState struct {
 	Generation int                `json:"generation"` // changes that need new servers, restarts included
 	Ladder     aim.Ladder         `json:"ladder"`
 	Replicas   []*member          `json:"replicas"` // by ordinal
+	Move       *moving            `json:"move,omitempty"`
 	Note       string             `json:"note,omitempty"`
 	Failed     *aim.Failure       `json:"failed,omitempty"`
 	EverReady  bool               `json:"ever_ready"`

@@ -17,99 +17,12 @@ type member struct {
 	Status     aim.ReplicaStatus `json:"status"`
 	Generation int               `json:"generation"` // of what it was last told to run
 	Stopping   bool              `json:"stopping,omitempty"`
+	Retired    bool              `json:"retired,omitempty"` // not wanted any more: to be stopped, or gone
+	Why        string            `json:"why,omitempty"`     // it was retired
+	Avoid      map[string]string `json:"avoid,omitempty"`   // of a relief: nodes that it may not be on
 	Closed     bool              `json:"closed,omitempty"`
 	Losses     int               `json:"losses,omitempty"` // workflows of this ordinal that ended without being asked to
 	NotBefore  time.Time         `json:"not_before"`       // of the next workflow after a loss
-}
-
-// reconcile brings the replicas closer to what is wanted: one look, and
-// commands; the rest comes back as reports.
-func (d *deployment) reconcile(ctx workflow.Context) {
-	if len(d.now.Ladder.Rungs) == 0 {
-		return
-	}
-	ending := d.stop != "" || d.now.Failed != nil
-	wanted := d.now.Spec.Defaulted().Replicas
-	for ordinal := range max(wanted, len(d.now.Replicas)) {
-		switch {
-		case ending || ordinal >= wanted:
-			d.stopMember(ctx, ordinal)
-		case ordinal == len(d.now.Replicas):
-			d.now.Replicas = append(d.now.Replicas, &member{Status: firstStatus(ordinal, d.now.Ladder)})
-			d.startMember(ctx, ordinal)
-		case d.now.Replicas[ordinal].Closed && d.revives(ctx, d.now.Replicas[ordinal]):
-			d.startMember(ctx, ordinal)
-		}
-	}
-	d.trim(wanted)
-	if !ending {
-		d.roll(ctx)
-	}
-}
-
-func firstStatus(ordinal int, l aim.Ladder) aim.ReplicaStatus {
-	return aim.ReplicaStatus{Ordinal: ordinal, Phase: aim.Pending, Rungs: len(l.Rungs), Tries: []aim.Try{}}
-}
-
-// revives tells whether a closed replica is to be started again: one that was
-// lost is, after a pause; one that has failed only when something changed.
-func (d *deployment) revives(ctx workflow.Context, m *member) bool {
-	if m.Status.Phase == aim.Failed && m.Generation == d.now.Generation {
-		return false
-	}
-	if wait := m.NotBefore.Sub(workflow.Now(ctx)); wait > 0 {
-		workflow.Go(ctx, func(ctx workflow.Context) {
-			_ = workflow.NewTimerWithOptions(ctx, wait, workflow.TimerOptions{Summary: "pause before a lost replica starts again"}).Get(ctx, nil)
-			d.wake = true
-		})
-		return false
-	}
-	return true
-}
-
-// trim forgets the replicas that are not wanted and have ended.
-func (d *deployment) trim(wanted int) {
-	for n := len(d.now.Replicas); n > wanted && d.now.Replicas[n-1].Closed; n-- {
-		d.now.Replicas = d.now.Replicas[:n-1]
-	}
-}
-
-// roll tells replicas of an older generation to restart, as long as no more
-// than max_unavailable are not ready.
-func (d *deployment) roll(ctx workflow.Context) {
-	budget := d.now.Spec.Defaulted().MaxUnavailable
-	for _, m := range d.now.Replicas {
-		if m.Status.Phase != aim.Ready && m.Generation == d.now.Generation {
-			budget--
-		}
-	}
-	for _, m := range d.now.Replicas {
-		if m.Generation == d.now.Generation || m.Closed || m.Stopping {
-			continue
-		}
-		if m.Status.Phase == aim.Ready {
-			if budget <= 0 {
-				return
-			}
-			budget--
-		}
-		m.Generation = d.now.Generation
-		m.Status.Phase, m.Status.Reason = aim.Stopping, "restarting"
-		d.tell(ctx, m, command{Verb: verbRestart, Update: &replicaUpdate{
-			Revision: d.now.Generation, Spec: d.now.Spec, Ladder: d.now.Ladder}})
-	}
-}
-
-func (d *deployment) stopMember(ctx workflow.Context, ordinal int) {
-	if ordinal >= len(d.now.Replicas) {
-		return
-	}
-	m := d.now.Replicas[ordinal]
-	if m.Closed || m.Stopping {
-		return
-	}
-	m.Stopping = true
-	d.tell(ctx, m, command{Verb: verbStop, Why: orElse(d.stop, "not wanted any more")})
 }
 
 // tell sends a command. A replica that is not there any more counts as ended.
@@ -136,11 +49,11 @@ func (d *deployment) attach(ctx workflow.Context) {
 // startMember starts the replica's workflow and follows it to its end.
 func (d *deployment) startMember(ctx workflow.Context, ordinal int) {
 	m := d.now.Replicas[ordinal]
-	m.Closed, m.Stopping, m.Run, m.Seq = false, false, "", 0
+	m.Closed, m.Stopping, m.Why, m.Run, m.Seq = false, false, "", "", 0
 	m.Generation = d.now.Generation
 	in := ReplicaInput{
 		Name: d.now.Spec.Name, UID: d.now.UID, Ordinal: ordinal, Revision: d.now.Generation,
-		Spec: d.now.Spec, Ladder: d.now.Ladder, Attempts: m.Status.Attempt,
+		Spec: d.now.Spec, Ladder: d.now.Ladder, Attempts: m.Status.Attempt, Relief: m.Avoid,
 	}
 	// A replica must be there for the stop that follows a cancellation.
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
@@ -198,8 +111,7 @@ func (d *deployment) closed(ctx workflow.Context, m *member) {
 	if m.Stopping || m.Status.Phase.Final() {
 		return
 	}
-	m.Losses++
-	m.NotBefore = workflow.Now(ctx).Add(pause(m.Losses))
+	m.pauseAfterLoss(workflow.Now(ctx))
 	m.Status.Phase, m.Status.Reason, m.Status.Endpoint = aim.Pending, "its workflow ended unasked; starting another", ""
 }
 

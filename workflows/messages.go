@@ -20,6 +20,15 @@ type RestartRequest struct {
 	Why string `json:"why,omitempty"`
 }
 
+// MoveRequest asks one replica to leave its node. Its relief is ready before it
+// stops; an evicted one stops first.
+type MoveRequest struct {
+	Ordinal int    `json:"ordinal"`
+	Off     string `json:"off,omitempty"`   // the node that it is thought to be on; "" = wherever it is
+	Evict   bool   `json:"evict,omitempty"` // make room for others at once, min_available permitting
+	Why     string `json:"why,omitempty"`
+}
+
 // StopRequest asks for the end of a deployment.
 type StopRequest struct {
 	Why string `json:"why,omitempty"`
@@ -35,6 +44,9 @@ type ReplicaInput struct {
 	Ladder   aim.Ladder         `json:"ladder"`
 	Attempts int                `json:"attempts,omitempty"` // made by earlier workflows of this ordinal; numbers go on
 	AskedAt  int64              `json:"asked_at,omitempty"` // unix ms; place in the waiting order
+	// Relief makes it the relief of a replica that moves: node id -> why not
+	// there. It does not wait for room, and makes one attempt.
+	Relief map[string]string `json:"relief,omitempty"`
 }
 
 // report is what a Replica tells its Deployment.
@@ -66,4 +78,6 @@ type replicaUpdate struct {
 	Revision int                `json:"revision"`
 	Spec     aim.DeploymentSpec `json:"spec"`
 	Ladder   aim.Ladder         `json:"ladder"`
+	Why      string             `json:"why,omitempty"`
+	Avoid    map[string]string  `json:"avoid,omitempty"` // node id -> why rather not there
 }

@@ -23,11 +23,12 @@ const (
 const Queue = activities.ControlQueue
 
 // Messages of a Deployment. Apply takes a DeploymentSpec and answers Applied;
-// Scale, Restart and Stop take the request of the same name and answer Applied.
+// Scale, Restart, Move and Stop take the request of the same name and answer Applied.
 const (
 	UpdateApply   = "Apply"
 	UpdateScale   = "Scale"
 	UpdateRestart = "Restart"
+	UpdateMove    = "Move"
 	UpdateStop    = "Stop"
 	QueryStatus   = "status"
 	signalReport  = "report"

@@ -74,6 +74,7 @@ func firstState(ctx workflow.Context, in ReplicaInput) replicaState {
 	return replicaState{
 		Rung:    1,
 		AskedAt: asked,
+		Avoid:   in.Relief,
 		Status: aim.ReplicaStatus{
 			Ordinal: in.Ordinal, Attempt: in.Attempts, Revision: in.Revision,
 			Phase: aim.Pending, Rungs: len(in.Ladder.Rungs), Tries: []aim.Try{},
@@ -114,6 +115,9 @@ func (r *replica) run(ctx workflow.Context) (aim.ReplicaStatus, error) {
 func (r *replica) afterFailure(ctx workflow.Context, f *aim.Failure) (status aim.ReplicaStatus, over bool, err error) {
 	r.noteTry(ctx, f)
 	m := decide(r.in.Ladder, r.now.Rung, r.now.Status.Tries, f, r.now.EverReady)
+	if r.relief() {
+		m = move{Do: doFail, Why: "the replica stays where it is"}
+	}
 	r.noteMove(m)
 	switch m.Do {
 	case doEnd:
@@ -132,6 +136,10 @@ func (r *replica) afterFailure(ctx workflow.Context, f *aim.Failure) (status aim
 	r.pause(ctx, m.Delay)
 	return r.now.Status, false, nil
 }
+
+// relief tells whether the replica is the relief of one that moves and has not
+// proved itself yet: until then it waits for nothing and makes one attempt.
+func (r *replica) relief() bool { return len(r.in.Relief) > 0 && !r.now.EverReady }
 
 // phaseBetween is the phase between two attempts.
 func (r *replica) phaseBetween() aim.Phase {
@@ -179,7 +187,7 @@ func (r *replica) finish(ctx workflow.Context, phase aim.Phase, reason string) {
 // wants now.
 func (r *replica) takeUpdate() {
 	r.in.Revision, r.in.Spec, r.in.Ladder = r.restart.Revision, r.restart.Spec, r.restart.Ladder
-	r.now.Rung, r.now.Placement, r.now.Avoid = 1, nil, nil
+	r.now.Rung, r.now.Placement, r.now.Avoid = 1, nil, r.restart.Avoid
 	r.now.Status.Revision, r.now.Status.Rungs = r.in.Revision, len(r.in.Ladder.Rungs)
 	r.restart, r.restarts = nil, false
 }

@@ -22,7 +22,9 @@ func (d *deployment) status() aim.Status {
 		Replicas: []aim.ReplicaStatus{}, Rejected: d.now.Ladder.Rejected,
 	}
 	for _, m := range d.now.Replicas {
-		s.Replicas = append(s.Replicas, m.Status)
+		if !m.Retired || !m.Closed { // what is gone and not wanted has nothing to tell
+			s.Replicas = append(s.Replicas, m.Status)
+		}
 	}
 	return s
 }
@@ -34,6 +36,9 @@ func summarize(s deploymentState, stop string) (aim.Phase, string) {
 	for i, m := range s.Replicas {
 		if !m.Closed {
 			open++
+		}
+		if m.Retired || s.relieves(m) {
+			continue // beyond what is wanted
 		}
 		if m.Status.Phase == aim.Ready && !m.Closed {
 			ready++
@@ -52,7 +57,7 @@ func summarize(s deploymentState, stop string) (aim.Phase, string) {
 	case len(s.Replicas) == 0:
 		return aim.Pending, "choosing a recipe"
 	case behind < 0 && ready >= wanted:
-		return aim.Ready, s.Note
+		return aim.Ready, join(moves(s.Move), s.Note)
 	}
 	reason := reasonOf(s.Replicas, behind, ready, wanted)
 	if s.EverReady || ready > 0 {
@@ -62,6 +67,14 @@ func summarize(s deploymentState, stop string) (aim.Phase, string) {
 		return aim.Degraded, join(reason, s.Note)
 	}
 	return s.Replicas[behind].Status.Phase, join(reason, s.Note)
+}
+
+// moves tells of the move at hand.
+func moves(m *moving) string {
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf("replica %d moves, and replica %d takes its place: %s", m.Ordinal, m.Relief, m.Why)
 }
 
 func reasonOf(members []*member, behind, ready, wanted int) string {

@@ -94,7 +94,7 @@ func addCommands(root *cobra.Command, a *app) {
 		}
 	}
 	add(groupModels, newDeploy(a), newPlan(a), newRender(a), newPs(a), newStatus(a), newLogs(a), newEvents(a),
-		newScale(a), newRestart(a), newStop(a), newEndpoints(a))
+		newScale(a), newRestart(a), newMove(a), newStop(a), newEndpoints(a))
 	add(groupFleet, newNode(a), newRecipe(a), newModel(a), newEstimate(a))
 	add(groupMachine, newUp(a), newDown(a), newGPU(a), newDoctor(a), newEnv(a), newVersion(a))
 	add(groupDaemons, newControl(a))

@@ -122,7 +122,7 @@ func (a *app) ready(ctx context.Context, c client.Client, revision int) goal {
 		case s.Revision < revision:
 			return false, nil // an older worker's answer
 		case s.Phase == aim.Ready:
-			return true, nil
+			return len(s.Replicas) <= s.Wanted, nil // those that are not wanted any more have gone
 		case s.Phase == aim.Failed:
 			return false, a.deploymentFailed(closing(ctx, c, s.Name), s)
 		case s.Phase == aim.Stopped:

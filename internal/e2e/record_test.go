@@ -50,6 +50,9 @@ func TestRecordHistories(t *testing.T) {
 		{"keeps", playKeeps, deploymentOnly},
 		{"restarts", playRestarts, deploymentOnly},
 		{"scales", playScales, deploymentOnly},
+		{"moves", playMoves, func(name string) []string {
+			return []string{workflows.DeploymentID(name), workflows.ReplicaID(name, 1)}
+		}},
 		{"crashes", playCrashes, replicaOnly},
 		{"waits", playWaits, replicaOnly},
 		{"stopped-early", playStoppedEarly, replicaOnly},
@@ -150,6 +153,17 @@ func playScales(t *testing.T, ctx context.Context, s *stack.Stack, name string) 
 		_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool { return st.Phase == aim.Ready && len(st.Replicas) == n })
 		must(t, err)
 	}
+}
+
+// playMoves: a relief on the other node proves itself, and the first replica stops.
+func playMoves(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	apply(t, ctx, s, wanted(name, ""))
+	from := node(awaitReady(t, ctx, s, name))
+	must(t, update(ctx, s, name, workflows.UpdateMove, workflows.MoveRequest{Off: from}))
+	_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool {
+		return st.Phase == aim.Ready && len(st.Replicas) == 1 && st.Replicas[0].Ordinal == 1 && node(st) != from
+	})
+	must(t, err)
 }
 
 // playCrashes: the server dies after it was ready, and is replaced.

@@ -14,9 +14,9 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// startPoll is how often Start looks whether the shim has come up; a shim needs
-// some 20 ms.
-const startPoll = 10 * time.Millisecond
+// startPoll is how often Start looks whether the shim has come up: a look is a
+// few small reads, and a shim needs some 20 ms.
+const startPoll = 2 * time.Millisecond
 
 // Start starts the server, or finds it running with the same UID and token.
 // However many callers start it, and wherever they are killed, at most one
