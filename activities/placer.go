@@ -21,6 +21,8 @@ type Placer struct {
 	mu      sync.Mutex
 	core    *scheduler.Scheduler
 	waiting map[string]chan aim.Decision // by token; buffered, one decision each
+
+	proposed, proposal string // whose wait could end by making room, and how
 }
 
 // NewPlacer makes a Placer over an empty fleet. Until settled is closed it
@@ -103,7 +105,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 			if w.Decision.Outcome == aim.Impossible && p.isSettled() {
 				return p.leave(req.Token, answer, w.Decision), nil
 			}
-			tell(fmt.Sprintf("%d of %d in the queue: %s", w.Position, w.Of, w.Decision))
+			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, w.Decision, p.proposalFor(req.Token)))
 		}
 		select {
 		case d := <-answer:

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 )
 
 // Connection says how to reach Temporal and NATS.
@@ -21,9 +22,10 @@ type Connection struct {
 // ControlConfig is what a control process needs.
 type ControlConfig struct {
 	Connection
-	ID      string   // names this process in Temporal and logs; "" = hostname and pid
-	Metrics string   // address of /metrics, /healthz and /readyz; "" = none, port 0 = any
-	Recipes []string // folders of recipes that add to or override the embedded ones
+	ID      string                 // names this process in Temporal and logs; "" = hostname and pid
+	Metrics string                 // address of /metrics, /healthz and /readyz; "" = none, port 0 = any
+	Recipes []string               // folders of recipes that add to or override the embedded ones
+	Relief  activities.ReliefLevel // what may be done to make room for those who wait; "" = nothing
 }
 
 // NodeConfig is what a node agent needs.

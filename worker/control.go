@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -186,6 +187,13 @@ func (c *Control) ensureScheduler(ctx context.Context) error {
 	return nil
 }
 
+// relief makes room for those who wait, as far as the settings let it.
+func (c *Control) relief() *activities.Relief {
+	return &activities.Relief{
+		Level: c.cfg.Relief, Placer: c.placer, Deployments: deployments{c.temporal}, Log: c.log,
+	}
+}
+
 // lead serves the waiting order until ctx ends.
 func (c *Control) lead(ctx context.Context) error {
 	options := c.options()
@@ -197,7 +205,10 @@ func (c *Control) lead(ctx context.Context) error {
 		return fmt.Errorf("poll Temporal queue %q: %w", activities.PlaceQueue, err)
 	}
 	c.log.Info("leading", "id", c.cfg.ID)
+	var relief sync.WaitGroup
+	relief.Go(func() { c.relief().Run(ctx) })
 	c.replicas.run(ctx)
+	relief.Wait()
 	w.Stop()
 	return ctx.Err()
 }

@@ -46,6 +46,7 @@ func (s *Settings) keys(host, home string) []key {
 		{"control.id", &s.Control.ID, "", nil, nil},
 		{"control.metrics", &s.Control.Metrics, "127.0.0.1:9470", nil, hostPortOrNone(&s.Control.Metrics)},
 		{"control.recipes", &s.Control.Recipes, []string(nil), nil, nil},
+		{"control.relief", &s.Control.Relief, "off", nil, oneOf(&s.Control.Relief, "off", "propose", "move", "preempt")},
 
 		{"node.id", &n.ID, aim.NameOf(host), nil, label(&n.ID)},
 		{"node.address", &n.Address, "", nil, address(&n.Address)},

@@ -52,6 +52,7 @@ type Control struct {
 	ID      string   // "" = hostname and pid
 	Metrics string   // address of /metrics, /healthz and /readyz; "" = none
 	Recipes []string // folders that add to the built-in catalogue; also read by the CLI
+	Relief  string   // off, propose, move or preempt: what may be done to make room for those who wait
 }
 
 // Node are the settings of `aim node run`. worker.NodeConfig tells more.

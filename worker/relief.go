@@ -1,0 +1,87 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// deployments reaches Deployment workflows through Temporal.
+type deployments struct {
+	temporal client.Client
+}
+
+const (
+	// statusWithin bounds one question to a deployment, moveTakenWithin the
+	// answer to one order.
+	statusWithin    = 5 * time.Second
+	moveTakenWithin = 30 * time.Second
+	// askAtOnce keeps the questions from filling control's own workers.
+	askAtOnce = 16
+)
+
+// Statuses implements activities.Deployments.
+func (d deployments) Statuses(ctx context.Context, names []string) map[string]aim.Status {
+	found := map[string]aim.Status{}
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(askAtOnce)
+	for _, name := range names {
+		group.Go(func() error {
+			s, err := d.status(ctx, name)
+			if err != nil {
+				return nil // left out
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = s
+			return nil
+		})
+	}
+	_ = group.Wait() // nobody returns an error
+	return found
+}
+
+func (d deployments) status(ctx context.Context, name string) (s aim.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	answer, err := d.temporal.QueryWorkflow(ctx, workflows.DeploymentID(name), "", workflows.QueryStatus)
+	if err != nil {
+		return s, err
+	}
+	return s, answer.Get(&s)
+}
+
+// Move implements activities.Deployments. What the deployment refuses with is a
+// Failure.
+func (d deployments) Move(ctx context.Context, name string, m activities.Move) error {
+	ctx, cancel := context.WithTimeout(ctx, moveTakenWithin)
+	defer cancel()
+	handle, err := d.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.DeploymentID(name), UpdateName: workflows.UpdateMove,
+		Args:         []any{workflows.MoveRequest{Ordinal: m.Ordinal, Off: m.Off, Evict: m.Evict, Why: m.Why}},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, nil)
+	}
+	var refused *temporal.ApplicationError
+	var failure aim.Failure
+	if errors.As(err, &refused) && refused.HasDetails() && refused.Details(&failure) == nil && failure.Class != "" {
+		return &failure
+	}
+	if err != nil {
+		return fmt.Errorf("ask deployment %s to move replica %d off %s: %w", name, m.Ordinal, m.Off, err)
+	}
+	return nil
+}
