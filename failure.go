@@ -102,7 +102,7 @@ var classRules = map[Class]ClassRule{
 	ClassCapacity: {FamilyResource, "no node has the GPUs", NextRung, 0},
 	ClassRefused:  {FamilyResource, "the node did not admit the claim", NextWait, 0},
 	ClassGPUBusy:  {FamilyResource, "GPU memory is held by somebody else", NextOther, 2},
-	ClassGPUFault: {FamilyResource, "a GPU or its driver failed", NextOther, 2},
+	ClassGPUFault: {FamilyResource, "a GPU or its driver failed", NextSame, 2},
 	ClassDisk:     {FamilyResource, "the disk is full", NextOther, 1},
 	ClassNodeLost: {FamilyResource, "the node does not answer", NextOther, 5},
 

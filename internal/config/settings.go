@@ -69,7 +69,7 @@ type Node struct {
 	Runtime    string              // docker, process, or "" for docker where it answers
 	Commands   map[string][]string // process runtime: backend -> program and first arguments
 	Ports      Ports               // of endpoints
-	Shares     bool // replicas may share the memory of one GPU
+	Shares     bool                // replicas may share the memory of one GPU
 	Level      string
 	Registries []string
 	Grace      time.Duration

@@ -19,9 +19,9 @@ const (
 	labelNamespace  = "aim.namespace"
 	labelBackend    = "aim.backend"
 	labelModel      = "aim.model"
-	labelWeights    = "aim.weights" // repository or path
-	labelTask       = "aim.task" // what the server is proved with
-	labelGPUs       = "aim.gpus" // ids, comma separated, in the order of the launch
+	labelWeights    = "aim.weights"     // repository or path
+	labelTask       = "aim.task"        // what the server is proved with
+	labelGPUs       = "aim.gpus"        // ids, comma separated, in the order of the launch
 	labelShare      = "aim.share_bytes" // only of a share of the one GPU
 	labelAddress    = "aim.address"
 	labelPort       = "aim.port"
