@@ -18,7 +18,7 @@ func newSimulateHub(a *app) *cobra.Command {
 		Use:   "hub",
 		Short: "Be a model hub with small made-up models",
 		Long: `Hub serves models with made-up weights of a few KiB: those of the catalogue, and
-any name of an owner that the catalogue does not know.`,
+any name of the owners "simulated" and "gated". Nobody has access to the latter.`,
 		Example: "  aim simulate hub --addr 127.0.0.1:8900",
 		Args:    named(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
@@ -45,21 +45,19 @@ func (o simulateHubOptions) run(ctx context.Context, a *app) error {
 	return nil
 }
 
-// gatedOwner owns models that nobody has access to.
-const gatedOwner = "gated"
+// Owners of made-up models: any name of theirs exists. Nobody has access to
+// those of the second.
+const (
+	openOwner  = "simulated"
+	gatedOwner = "gated"
+)
 
-// modelsOf tells which models the stand-in has. A name that an owner of the
-// catalogue does not have is most often a typing error, and the real hub would
-// not know it either.
+// modelsOf tells which models the stand-in has. Another name is most often a
+// typing error, and the real hub would not know it either.
 func modelsOf(names []string) func(id string) (hub.Model, bool) {
-	owners := map[string]bool{}
-	for _, name := range names {
-		owner, _, _ := strings.Cut(name, "/")
-		owners[owner] = true
-	}
 	return func(id string) (hub.Model, bool) {
 		owner, _, _ := strings.Cut(id, "/")
 		_, known := slices.BinarySearch(names, id)
-		return hub.Model{Gated: owner == gatedOwner}, known || !owners[owner]
+		return hub.Model{Gated: owner == gatedOwner}, known || owner == openOwner || owner == gatedOwner
 	}
 }

@@ -42,7 +42,6 @@ func TestBadWishes(t *testing.T) {
 		{name: "unknown precision", args: []string{"deploy", model, "--precision", "bf61"}, code: 2, says: []string{`"bf61"`, `did you mean "bf16"?`}},
 		{name: "precision like nothing known", args: []string{"plan", model, "--precision", "??"}, code: 2, says: []string{"use one of bf16"}},
 		{name: "unknown backend", args: []string{"deploy", model, "--backend", "vlm"}, code: 2, says: []string{`did you mean "vllm"?`}},
-		{name: "backend without a recipe", args: []string{"deploy", model, "--backend", "sglang"}, code: 3, says: []string{"vllm, not sglang"}},
 		{name: "unknown server option", args: []string{"deploy", model, "--", "--max-num-sequences", "8"}, code: 2, says: []string{"did you mean --max-num-seqs?"}},
 		{name: "another model under a running name", args: []string{"deploy", model, "--name", "taken"}, code: 1, says: []string{"conflict", small, "aim stop taken"}},
 		{name: "unknown deployment", args: []string{"status", "takne"}, code: 1, says: []string{`did you mean "taken"?`, "aim status taken"}},

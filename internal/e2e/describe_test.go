@@ -16,7 +16,7 @@ import (
 // a node reads on the hub.
 func TestAModelWithoutARecipeIsDeployed(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
-	r := s.Aim(ctx, "plan", "someone/tiny", "-o", "json")
+	r := s.Aim(ctx, "plan", "simulated/tiny", "-o", "json")
 	var p display.Plan
 	if err := json.Unmarshal([]byte(r.Out), &p); r.Code != 0 || err != nil || p.Rung == nil {
 		t.Fatalf("plan ends with %d: %s%s", r.Code, r.Out, r.Err)
@@ -24,7 +24,7 @@ func TestAModelWithoutARecipeIsDeployed(t *testing.T) {
 	if !strings.HasSuffix(p.Rung.Recipe, "-derived") || p.Rung.Memory.Verdict != aim.VerdictFits || p.Placements[0].Outcome != aim.Place {
 		t.Errorf("the plan is %+v", p)
 	}
-	apply(t, ctx, s, aim.DeploymentSpec{Model: "someone/tiny", Name: "undescribed", ServedName: servedName("undescribed")})
+	apply(t, ctx, s, aim.DeploymentSpec{Model: "simulated/tiny", Name: "undescribed", ServedName: servedName("undescribed")})
 	status := awaitReady(t, ctx, s, "undescribed")
 	if got := status.Replicas[0]; got.Recipe != p.Rung.Recipe {
 		t.Errorf("it runs %s, planned was %s", got.Recipe, p.Rung.Recipe)

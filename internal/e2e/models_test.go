@@ -32,7 +32,7 @@ func kept(t *testing.T, r stack.Result, model string) (nodes []string) {
 // server reads them, and go when nobody does.
 func TestModelsAreFetchedAndRemoved(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
-	const model = "somebody/prefetched"
+	const model = "simulated/prefetched"
 	if r := s.Aim(ctx, "model", "fetch", model, "--node", "n1"); r.Code != 0 || !strings.Contains(r.Out, model+" is on n1") {
 		t.Fatalf("aim model fetch: %d %s%s", r.Code, r.Out, r.Err)
 	}
