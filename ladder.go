@@ -83,12 +83,23 @@ func (e Estimate) Against(found map[string]float64) *Measured {
 		return nil
 	}
 	m := &Measured{Expected: map[string]float64{}, Found: found}
-	for term := range found {
+	for term := range found { // in any order: see .workflowcheck.yaml
 		if value, ok := e.Terms[term]; ok {
 			m.Expected[term] = value
 		}
 	}
 	return m
+}
+
+// Request asks for a place for one replica of the deployment on this rung.
+func (r Rung) Request(spec DeploymentSpec, id Identity) Request {
+	return Request{
+		Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token,
+		GPUs: r.GPUs, Nodes: max(r.Nodes, 1), GPUType: r.GPUType,
+		VRAMBytes: uint64(r.Memory.Terms["total"]), ShareBytes: r.ShareBytes,
+		CPUs: r.Resources.CPUs, HostBytes: r.Resources.HostBytes, DiskBytes: r.Resources.DiskBytes,
+		Selector: spec.Selector, Priority: spec.Priority, Image: r.Image, Model: r.Model,
+	}
 }
 
 // Rejection is a candidate that was not taken.

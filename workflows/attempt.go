@@ -106,14 +106,9 @@ func (r *replica) newAttempt(ctx workflow.Context) {
 
 // request is the question to the scheduler.
 func (r *replica) request() aim.Request {
-	rung := r.rung()
-	return aim.Request{
-		Deployment: r.in.Name, UID: r.in.UID, Ordinal: r.in.Ordinal, Token: r.now.Token,
-		GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType, VRAMBytes: uint64(rung.Memory.Terms["total"]), ShareBytes: rung.ShareBytes,
-		CPUs: rung.Resources.CPUs, HostBytes: rung.Resources.HostBytes, DiskBytes: rung.Resources.DiskBytes,
-		Selector: r.in.Spec.Selector, Avoid: r.now.Avoid, Priority: r.in.Spec.Priority,
-		AskedAt: r.now.AskedAt, Image: rung.Image, Model: rung.Model,
-	}
+	req := r.rung().Request(r.in.Spec, r.identity())
+	req.Avoid, req.AskedAt = r.now.Avoid, r.now.AskedAt
+	return req
 }
 
 // findPlace asks for a placement, and waits for its turn when there is none now.

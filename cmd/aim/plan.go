@@ -166,12 +166,7 @@ func placeAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) []aim.Dec
 	var all []aim.Decision
 	s := spec.Defaulted()
 	for ordinal := range s.Replicas {
-		request := aim.Request{
-			Deployment: s.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal),
-			GPUs: rung.GPUs, Nodes: max(rung.Nodes, 1), GPUType: rung.GPUType,
-			CPUs: rung.Resources.CPUs, HostBytes: rung.Resources.HostBytes, DiskBytes: rung.Resources.DiskBytes,
-			Selector: s.Selector, Priority: s.Priority, Image: rung.Image, Model: rung.Model,
-		}
+		request := rung.Request(s, aim.Identity{Deployment: s.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
 		d := scheduler.Place(request, fleet)
 		all = append(all, d)
 		if d.Outcome != aim.Place {
@@ -192,7 +187,7 @@ func withClaims(fleet aim.Fleet, r aim.Request, p aim.Placement) aim.Fleet {
 			}
 			claim := aim.Claim{
 				Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Ordinal: r.Ordinal, Rank: i, Attempt: 1, Token: r.Token},
-				GPUs:     rank.GPUs, CPUs: r.CPUs, HostBytes: r.HostBytes,
+				GPUs:     rank.GPUs, ShareBytes: rank.ShareBytes, CPUs: r.CPUs, HostBytes: r.HostBytes,
 			}
 			n.Claims = append(append([]aim.Claim(nil), n.Claims...), claim)
 			n.ClaimCPUs += r.CPUs
