@@ -12,28 +12,34 @@ import (
 // there is room, and when it is carried out the request fits.
 func TestPlansOnRandomFleets(t *testing.T) {
 	found := 0
-	rapid.Check(t, func(t *rapid.T) {
-		fleet, req := drawFleet(t), drawRequest(t)
-		req.Nodes, req.Avoid, req.UID, req.Priority = 1, nil, "other", 10
-		if Place(req, fleet).Outcome != aim.Wait {
-			t.Skip("it need not be made room for")
+	// Most random fleets leave nothing to plan: draw until some have.
+	for rounds := 0; found == 0; rounds++ {
+		if rounds == 50 {
+			t.Fatal("no plan was found at all")
 		}
-		spare := rapid.IntRange(0, 2).Draw(t, "spare")
-		relief := Relief{Moves: rapid.IntRange(0, 3).Draw(t, "moves"), Preempt: rapid.Bool().Draw(t, "preempt")}
-		relief.Who = func(id aim.Identity) (Tenant, bool) { return Tenant{Request: tenantOf(fleet, id), Spare: spare}, true }
-		plan, ok := Relieve(req, fleet, relief)
-		if !ok {
-			return
-		}
-		found++
-		after := carryOut(t, plan, fleet, relief, spare)
-		if d := Place(req, after); d.Outcome != aim.Place {
-			t.Fatalf("%s: carried out, and then %s", plan, d)
-		}
-	})
-	if found == 0 {
-		t.Error("no plan was found at all")
+		rapid.Check(t, func(t *rapid.T) { found += checkPlan(t) })
 	}
+}
+
+// checkPlan draws a fleet and a request, and counts the plans it has checked.
+func checkPlan(t *rapid.T) int {
+	fleet, req := drawFleet(t), drawRequest(t)
+	req.Nodes, req.Avoid, req.UID, req.Priority = 1, nil, "other", 10
+	if Place(req, fleet).Outcome != aim.Wait {
+		return 0 // it need not be made room for
+	}
+	spare := rapid.IntRange(0, 2).Draw(t, "spare")
+	relief := Relief{Moves: rapid.IntRange(0, 3).Draw(t, "moves"), Preempt: rapid.Bool().Draw(t, "preempt")}
+	relief.Who = func(id aim.Identity) (Tenant, bool) { return Tenant{Request: tenantOf(fleet, id), Spare: spare}, true }
+	plan, ok := Relieve(req, fleet, relief)
+	if !ok {
+		return 0
+	}
+	after := carryOut(t, plan, fleet, relief, spare)
+	if d := Place(req, after); d.Outcome != aim.Place {
+		t.Fatalf("%s: carried out, and then %s", plan, d)
+	}
+	return 1
 }
 
 // tenantOf is the request that a claim came from.

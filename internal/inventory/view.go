@@ -126,11 +126,9 @@ func (v *View) loop(ctx context.Context) {
 			v.probeSelf(now)
 		}
 		v.with(ctx, func(t *tracker) { t.tick(now) })
-		v.settle(now.Sub(start))
-		select {
-		case <-v.settled: // before that the size of the fleet is not known
+		if v.complete(now.Sub(start)) { // before that the size of the fleet is not known
 			v.setRate(now)
-		default:
+			v.settledOnce.Do(func() { close(v.settled) })
 		}
 	}
 }
@@ -170,20 +168,25 @@ func (v *View) do(ctx context.Context, e effect) {
 // call asks every node for its snapshot, or for a beat only.
 func (v *View) call(what string) { v.logged(v.conn.publish(callSubject, []byte(what))) }
 
-// settle closes settled when everybody who was going to be heard has been.
-func (v *View) settle(running time.Duration) {
+// complete tells whether everybody who was going to be heard has been; once
+// it is so, it stays so.
+func (v *View) complete(running time.Duration) bool {
+	select {
+	case <-v.settled:
+		return true
+	default:
+	}
 	if running < settleAfter {
-		return
+		return false
 	}
 	v.mu.Lock()
-	complete := true
+	defer v.mu.Unlock()
 	for _, p := range v.t.peers {
-		complete = complete && p.visible()
+		if !p.visible() {
+			return running >= settleAtMost
+		}
 	}
-	v.mu.Unlock()
-	if complete || running >= settleAtMost {
-		v.settledOnce.Do(func() { close(v.settled) })
-	}
+	return true
 }
 
 func (v *View) logged(err error) {
