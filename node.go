@@ -1,5 +1,7 @@
 package aim
 
+import "strings"
+
 // Node is a machine as it describes itself: the inventory snapshot. Only the
 // node writes it; everybody else reads it.
 type Node struct {
@@ -80,14 +82,14 @@ const (
 	GPUUnknown     GPUState = "unknown" // on a node that does not answer, or not readable
 )
 
-// Holder returns the claim that holds the GPU, if any.
-func (n Node) Holder(gpuID string) (Claim, bool) {
+// holders names the replicas that hold the GPU, or shares of it.
+func (n Node) holders(gpuID string) (names []string) {
 	for _, c := range n.Claims {
 		if c.Holds(gpuID) {
-			return c, true
+			names = append(names, c.ReplicaName())
 		}
 	}
-	return Claim{}, false
+	return names
 }
 
 // StateOf tells the state of one of the node's GPUs, and why it is not free.
@@ -101,8 +103,8 @@ func (n FleetNode) StateOf(g GPU) (GPUState, string) {
 	if g.Health != HealthOK {
 		return GPUUnhealthy, g.HealthReason
 	}
-	if c, ok := n.Holder(g.ID); ok {
-		return GPUClaimed, c.ReplicaName()
+	if names := n.holders(g.ID); len(names) > 0 {
+		return GPUClaimed, strings.Join(names, " ")
 	}
 	if g.Busy != nil {
 		return GPUBusy, g.Busy.Who

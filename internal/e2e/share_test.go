@@ -47,6 +47,10 @@ func TestTwoDeploymentsShareAGPU(t *testing.T) {
 		t.Errorf("claims %+v", claims)
 	}
 
+	if shown := s.Aim(ctx, "node", "show", "n1"); !strings.Contains(shown.Out, "first/0 second/0") {
+		t.Errorf("aim node show does not name both holders: %s", shown.Out)
+	}
+
 	apply(t, ctx, s, inShare("third", 40*gib))
 	waiting, err := s.AwaitStatus(ctx, "third", func(st aim.Status) bool {
 		return len(st.Replicas) == 1 && st.Replicas[0].Phase == aim.Placing && st.Replicas[0].Reason != ""
