@@ -1,6 +1,9 @@
 package aim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Node is a machine as it describes itself: the inventory snapshot. Only the
 // node writes it; everybody else reads it.
@@ -82,13 +85,15 @@ const (
 	GPUUnknown     GPUState = "unknown" // on a node that does not answer, or not readable
 )
 
-// holders names the replicas that hold the GPU, or shares of it.
+// holders names the replicas that hold the GPU, or shares of it, in the order
+// of their names.
 func (n Node) holders(gpuID string) (names []string) {
 	for _, c := range n.Claims {
 		if c.Holds(gpuID) {
 			names = append(names, c.ReplicaName())
 		}
 	}
+	slices.Sort(names)
 	return names
 }
 

@@ -2,13 +2,11 @@ package worker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
@@ -75,10 +73,8 @@ func (d deployments) Move(ctx context.Context, name string, m activities.Move) e
 	if err == nil {
 		err = handle.Get(ctx, nil)
 	}
-	var refused *temporal.ApplicationError
-	var failure aim.Failure
-	if errors.As(err, &refused) && refused.HasDetails() && refused.Details(&failure) == nil && failure.Class != "" {
-		return &failure
+	if f := workflows.CarriedFailure(err); f != nil {
+		return f
 	}
 	if err != nil {
 		return fmt.Errorf("ask deployment %s to move replica %d off %s: %w", name, m.Ordinal, m.Off, err)

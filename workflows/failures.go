@@ -29,11 +29,21 @@ func failureOf(err error, node string) *aim.Failure {
 }
 
 func failureOfApplication(app *temporal.ApplicationError) *aim.Failure {
-	var f aim.Failure
-	if app.HasDetails() && app.Details(&f) == nil && f.Class != "" {
-		return &f
+	if f := CarriedFailure(app); f != nil {
+		return f
 	}
 	return aim.Failf(aim.ClassInternal, "%s", app.Message())
+}
+
+// CarriedFailure is the Failure that a workflow, an update or an activity has
+// ended with, nil where the error carries none.
+func CarriedFailure(err error) *aim.Failure {
+	var app *temporal.ApplicationError
+	var f aim.Failure
+	if errors.As(err, &app) && app.HasDetails() && app.Details(&f) == nil && f.Class != "" {
+		return &f
+	}
+	return nil
 }
 
 // failureOfTimeout: a step that no agent takes up, or whose agent went silent

@@ -165,7 +165,7 @@ func statuses(ctx context.Context, c client.Client, those which) ([]aim.Status, 
 func closing(ctx context.Context, c client.Client, name string) *aim.Failure {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	return failureOf(c.GetWorkflow(ctx, workflows.DeploymentID(name), "").Get(ctx, nil))
+	return workflows.CarriedFailure(c.GetWorkflow(ctx, workflows.DeploymentID(name), "").Get(ctx, nil))
 }
 
 // running reads what the long steps of a replica say in their heartbeats.

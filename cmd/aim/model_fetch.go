@@ -140,7 +140,7 @@ func (a *app) fetched(result workflows.FetchResult, model string) error {
 }
 
 func explainFetch(err error, model string) error {
-	if f := failureOf(err); f != nil {
+	if f := workflows.CarriedFailure(err); f != nil {
 		return f
 	}
 	return next(failed("fetch %s: %v", model, shortCause(err)), "aim doctor")

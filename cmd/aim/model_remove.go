@@ -14,6 +14,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/workflows"
 )
 
 const (
@@ -111,8 +112,8 @@ func (a *app) removeModel(ctx context.Context, c client.Client, node, model stri
 	switch {
 	case err == nil:
 		return nil
-	case failureOf(err) != nil:
-		return failureOf(err)
+	case workflows.CarriedFailure(err) != nil:
+		return workflows.CarriedFailure(err)
 	case errors.As(err, &timeout) && timeout.TimeoutType() == enums.TIMEOUT_TYPE_SCHEDULE_TO_START:
 		return next(aim.Failf(aim.ClassNodeLost, "node %s has not taken up the order within %s", node, removeTakenUp), "aim node show %s", node)
 	}

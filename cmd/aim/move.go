@@ -5,10 +5,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
-	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -40,43 +38,15 @@ waits for a place behind those who come before it.`,
 }
 
 func (o moveOptions) run(ctx context.Context, a *app, name string) error {
-	c, err := a.temporal(ctx)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := o.wait.within(ctx)
-	defer cancel()
-	before, _ := status(ctx, c, name) // only what happens from here on is told
-	applied, err := sendUpdate[workflows.Applied](ctx, c, name, workflows.UpdateMove, o.request)
-	if err != nil {
-		return err
-	}
-	if o.wait.detach {
-		if a.programs() {
-			return display.Data(a.out, a.format, applied)
-		}
-		a.hint("next: aim status %s --watch", name)
-		return nil
-	}
-	s, err := a.await(ctx, c, name, before, o.moved(ctx, a, c, applied))
-	if err != nil {
-		return err
-	}
-	return a.announce(s)
+	return a.change(ctx, name, workflows.UpdateMove, o.request, o.wait, o.left)
 }
 
-// moved is the goal: ready, and without the replica that was to leave. One that
-// is evicted comes back under its own number.
-func (o moveOptions) moved(ctx context.Context, a *app, c client.Client, applied workflows.Applied) goal {
-	ready := a.ready(ctx, c, applied.Revision)
-	return func(s aim.Status) (bool, error) {
-		done, err := ready(s)
-		if !done || err != nil || o.request.Evict {
-			return done, err
-		}
-		if slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Ordinal == o.request.Ordinal }) {
-			return false, &problem{err: failed("%s", s.Reason), next: "aim node list", code: exitNoCapacity}
-		}
-		return true, nil
+// left is the goal beside being ready: the replica is gone. One that is evicted
+// comes back under its own number.
+func (o moveOptions) left(s aim.Status) (bool, error) {
+	stays := slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool { return r.Ordinal == o.request.Ordinal })
+	if stays && !o.request.Evict {
+		return false, &problem{err: failed("%s", s.Reason), next: "aim node list", code: exitNoCapacity}
 	}
+	return true, nil
 }

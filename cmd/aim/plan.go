@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/cmd/aim/internal/render"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/scheduler"
 	"github.com/aim-engine/aim/worker"
@@ -112,17 +112,11 @@ func deployLike(args []string) string {
 	return strings.Join(words, " ")
 }
 
-// plainWord is what a shell takes as it is.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
-
 // quoteAll quotes words for a shell where they need it.
 func quoteAll(words []string) []string {
 	quoted := make([]string, 0, len(words))
 	for _, w := range words {
-		if !plainWord.MatchString(w) {
-			w = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-		}
-		quoted = append(quoted, w)
+		quoted = append(quoted, render.ShellWord(w))
 	}
 	return quoted
 }

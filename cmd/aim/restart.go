@@ -28,5 +28,5 @@ func newRestart(a *app) *cobra.Command {
 }
 
 func (o restartOptions) run(ctx context.Context, a *app, name string) error {
-	return a.change(ctx, name, workflows.UpdateRestart, workflows.RestartRequest{Why: o.why}, o.wait)
+	return a.change(ctx, name, workflows.UpdateRestart, workflows.RestartRequest{Why: o.why}, o.wait, nil)
 }

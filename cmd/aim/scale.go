@@ -34,5 +34,5 @@ func newScale(a *app) *cobra.Command {
 }
 
 func (o scaleOptions) run(ctx context.Context, a *app, name string, replicas int) error {
-	return a.change(ctx, name, workflows.UpdateScale, workflows.ScaleRequest{Replicas: replicas}, o.wait)
+	return a.change(ctx, name, workflows.UpdateScale, workflows.ScaleRequest{Replicas: replicas}, o.wait, nil)
 }

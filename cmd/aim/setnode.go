@@ -12,6 +12,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/workflows"
 )
 
 // setNodeWithin is how long a node may take to take up a change: it writes one
@@ -46,8 +47,8 @@ func explainSetNode(id string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case failureOf(err) != nil:
-		return failureOf(err)
+	case workflows.CarriedFailure(err) != nil:
+		return workflows.CarriedFailure(err)
 	case errors.As(err, &timeout) && timeout.TimeoutType() != enums.TIMEOUT_TYPE_START_TO_CLOSE:
 		return next(aim.Failf(aim.ClassNodeLost, "node %s has not taken up the change within %s", id, setNodeWithin), "aim node show %s", id)
 	}

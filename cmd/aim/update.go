@@ -8,24 +8,10 @@ import (
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/temporal"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/workflows"
 )
-
-// failureOf reads the failure that a workflow or an update has carried.
-func failureOf(err error) *aim.Failure {
-	var app *temporal.ApplicationError
-	if !errors.As(err, &app) {
-		return nil
-	}
-	var f aim.Failure
-	if app.HasDetails() && app.Details(&f) == nil && f.Class != "" {
-		return &f
-	}
-	return nil
-}
 
 // sendUpdate changes a deployment and waits until the change is written down.
 func sendUpdate[R any](ctx context.Context, c client.Client, name, change string, request any) (R, error) {
@@ -55,8 +41,8 @@ func explainUpdate(ctx context.Context, c client.Client, name string, err error)
 	switch {
 	case err == nil:
 		return nil
-	case failureOf(err) != nil:
-		return failureOf(err)
+	case workflows.CarriedFailure(err) != nil:
+		return workflows.CarriedFailure(err)
 	case errors.As(err, &notFound):
 		return noSuchDeployment(context.WithoutCancel(ctx), c, name)
 	case errors.Is(ctx.Err(), context.Canceled):

@@ -45,6 +45,19 @@ const (
 	keptLength = 500 // bytes of each
 )
 
+// HintOurs goes with what no user can mend.
+const HintOurs = "this is a fault of AIM Engine; please report it with the log"
+
+// Classify finds the earliest root cause in a log, whose lines parse takes apart,
+// and judges a server that has ended without a word by its exit code. ok is
+// false when neither shows a cause.
+func Classify(log string, exit *aim.Exit, parse func(string) Line, causes []Cause) (failure *aim.Failure, ok bool) {
+	if f, _, found := Find(Split(log, parse), causes); found {
+		return f, true
+	}
+	return ByExit(exit)
+}
+
 // Find is the failure that the log names: the first line of the best tier. For
 // every line the first cause of the list that matches counts. at is the line's
 // number; ok is false when no line names a cause.

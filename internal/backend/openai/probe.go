@@ -88,6 +88,15 @@ var requests = map[string][]request{
 	}, "data"}},
 }
 
+// Proves checks that the server serves the model under this name, and then that
+// it answers one real request of the task.
+func Proves(ctx context.Context, client *http.Client, url, model, task string) error {
+	if err := Serves(ctx, client, url, model); err != nil {
+		return err
+	}
+	return Answers(ctx, client, url, model, task)
+}
+
 // Answers sends one real request of the task ("" = generate) and checks that
 // the answer holds something: a server that is up can still fail its first
 // forward pass. The error is a Failure of class unhealthy.

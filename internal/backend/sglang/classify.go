@@ -9,8 +9,6 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
-const hintOurs = "this is a fault of AIM Engine; please report it with the log"
-
 // causes are SGLang's own messages, before those of the layers below it. Lines
 // such as "Scheduler hit an exception", "Received sigquit from a child process"
 // and "scheduler is dead" are in nobody's list: they report that another process
@@ -22,7 +20,7 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassTPBlock, "", "is not divisible by weight quantization block"),
 	cause.Names(aim.ClassTPHeads, "", "must be divisible by tensor parallel size"),
 	cause.Names(aim.ClassTPHeads, "", "AssertionError", "is not divisible by"),
-	cause.Names(aim.ClassInternal, hintOurs, "invalid device ordinal"),
+	cause.Names(aim.ClassInternal, cause.HintOurs, "invalid device ordinal"),
 	cause.Names(aim.ClassQuant, "", "Unknown quantization method"),
 	cause.Names(aim.ClassQuant, "", "does not match the quantization method"),
 	cause.Names(aim.ClassQuant, "", "quantization is currently not supported in"),
@@ -39,10 +37,7 @@ var causes = slices.Concat([]cause.Cause{
 // runs; of a server that has ended without a word the exit code is judged. ok
 // is false when neither shows a cause.
 func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bool) {
-	if f, _, found := cause.Find(cause.Split(log, parseLine), causes); found {
-		return f, true
-	}
-	return cause.ByExit(exit)
+	return cause.Classify(log, exit, parseLine, causes)
 }
 
 // prefix is what stands before a line of SGLang's logger: the time, and the

@@ -9,8 +9,6 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
-const hintOurs = "this is a fault of AIM Engine; please report it with the log"
-
 // causes are TGI's own messages, before those of the layers below it. Lines such
 // as "Shard 0 failed to start", "ShardCannotStart" and "Unable to warmup the
 // Python model shards" are in nobody's list: they report that a shard failed.
@@ -23,7 +21,7 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassOption, "", "ArgumentValidation"),
 	cause.Names(aim.ClassOption, "", "Argument validation error"),
 	cause.Names(aim.ClassTPHeads, "", "`num_heads` must be divisible by `num_shards`"),
-	cause.Names(aim.ClassInternal, hintOurs, "NotEnoughCUDADevices"),
+	cause.Names(aim.ClassInternal, cause.HintOurs, "NotEnoughCUDADevices"),
 	cause.Names(aim.ClassArch, "", "Unsupported model type"),
 	cause.Names(aim.ClassAttention, "", "requires Flash Attention"),
 	cause.Signals(aim.ClassHostOOM, "look at the memory limit of the server and the host's kernel log", "signaled to shutdown with signal 9"),
@@ -33,10 +31,7 @@ var causes = slices.Concat([]cause.Cause{
 // runs; of a server that has ended without a word the exit code is judged. ok
 // is false when neither shows a cause.
 func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bool) {
-	if f, _, found := cause.Find(cause.Split(log, parseLine), causes); found {
-		return f, true
-	}
-	return cause.ByExit(exit)
+	return cause.Classify(log, exit, parseLine, causes)
 }
 
 var (

@@ -7,8 +7,6 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
-const hintOurs = "this is a fault of AIM Engine; please report it with the log"
-
 // causes are vLLM's own messages, before those of the layers below it. Lines
 // such as "Engine core initialization failed" and "WorkerProc initialization
 // failed" are in nobody's list: they report that another process failed.
@@ -21,8 +19,8 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassLength, "", "User-specified max_model_len", "is greater than the derived"),
 	cause.Names(aim.ClassTPHeads, "", "must be divisible by tensor parallel size"),
 	cause.Names(aim.ClassTPBlock, "", "is not divisible by weight quantization block"),
-	cause.Names(aim.ClassInternal, hintOurs, "World size", "larger than the number of"),
-	cause.Names(aim.ClassInternal, hintOurs, "Inconsistent GPU visibility"),
+	cause.Names(aim.ClassInternal, cause.HintOurs, "World size", "larger than the number of"),
+	cause.Names(aim.ClassInternal, cause.HintOurs, "Inconsistent GPU visibility"),
 	cause.Names(aim.ClassQuant, "", "Unknown quantization method"),
 	cause.Names(aim.ClassQuant, "", "does not match the quantization method"),
 	cause.Names(aim.ClassQuant, "", "quantization is currently not supported in"),

@@ -20,8 +20,5 @@ func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, tas
 	if err := b.Health(ctx, client, url); err != nil {
 		return err
 	}
-	if err := openai.Serves(ctx, client, url, model); err != nil {
-		return err
-	}
-	return openai.Answers(ctx, client, url, model, task)
+	return openai.Proves(ctx, client, url, model, task)
 }

@@ -47,8 +47,8 @@ func (c Container) comment() string {
 // plainWord is what a shell takes as it is.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
 
-// shellWord quotes a word for a shell where it needs it.
-func shellWord(w string) string {
+// ShellWord quotes a word for a shell where it needs it.
+func ShellWord(w string) string {
 	if plainWord.MatchString(w) {
 		return w
 	}
@@ -62,17 +62,17 @@ func Docker(c Container) string {
 	for _, f := range c.flags() {
 		b.WriteString(" \\\n  --" + f.Name)
 		if f.Value != "" {
-			b.WriteString(" " + shellWord(f.Value))
+			b.WriteString(" " + ShellWord(f.Value))
 		}
 	}
-	b.WriteString(" \\\n  " + shellWord(c.Image))
+	b.WriteString(" \\\n  " + ShellWord(c.Image))
 	for _, line := range optionLines(c.words()) {
 		b.WriteString(" \\\n  ")
 		for i, w := range line {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			b.WriteString(shellWord(w))
+			b.WriteString(ShellWord(w))
 		}
 	}
 	return b.String() + "\n"
