@@ -79,6 +79,7 @@ func (p *Placer) Place(req aim.Request) aim.Decision {
 		p.core.Refused(req.Token, node)
 	}
 	d := p.core.Place(req, time.Now())
+	p.core.Explain(&d)
 	if d.Outcome == aim.Impossible && !p.isSettled() {
 		d.Outcome = aim.Wait
 	}

@@ -32,40 +32,44 @@ type pledge struct {
 	ids   []string
 	gpus  mask // the same on the node's chassis
 	share uint64
-	perch *perch
+	perch perch
 }
 
-func (p *pledge) home() home { return home{p.of.request.UID, p.of.request.Deployment} }
-
 // assume counts a placement as taken.
-func (s *Scheduler) assume(req *aim.Request, p *aim.Placement, chosen []candidate, now time.Time) {
+func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.Placement, now time.Time) {
 	a := &assumption{request: *req, since: now}
 	a.pledges = a.ofFirst[:0]
 	for i := range chosen {
-		l := &a.first
+		p := &a.first
 		if i > 0 {
-			l = &pledge{}
+			p = &pledge{rank: i}
 		}
-		m, r := chosen[i].m, &p.Ranks[i]
-		*l = pledge{of: a, node: m.node.ID, rank: i, ids: r.GPUs, gpus: chosen[i].rating.choice.devices, share: r.ShareBytes}
-		a.pledges = append(a.pledges, l)
-		s.x.pledge(m, l)
+		a.pledges = append(a.pledges, p)
+		s.x.pledge(p, a, &chosen[i], &placement.Ranks[i])
 	}
 	s.assumed[req.Token] = a
 	s.expiring = append(s.expiring, a)
 	s.epoch++
 }
 
-func (x *index) pledge(m *member, p *pledge) {
+// pledge counts a rank as taken on the node of its candidate.
+func (x *index) pledge(p *pledge, of *assumption, c *candidate, r *aim.Rank) {
+	p.of, p.node, p.ids, p.gpus, p.share = of, r.Node, r.GPUs, c.rating.choice.devices, r.ShareBytes
+	x.attach(c.m, p)
+}
+
+func (x *index) attach(m *member, p *pledge) {
+	r := &p.of.request
 	m.pledged = append(m.pledged, p)
-	p.perch = x.perch(m, p.home(), p.of.request.Ordinal)
+	p.perch = perch{of: home{r.UID, r.Deployment}, m: m, ordinal: r.Ordinal}
+	x.perch(&p.perch)
 	x.move(m)
 }
 
 func (x *index) unpledge(m *member, p *pledge) {
 	i := slices.Index(m.pledged, p)
 	m.pledged = slices.Delete(m.pledged, i, i+1)
-	x.unperch(p.perch)
+	x.unperch(&p.perch)
 }
 
 // confirm ends what is assumed about a node that shows the claims by now: its
@@ -113,12 +117,15 @@ func (s *Scheduler) Expire(now time.Time) []string {
 	return expired
 }
 
-// forget ends an assumption, and with it what it held.
+// forget ends an assumption, if there is one.
 func (s *Scheduler) forget(token string) {
-	a, ok := s.assumed[token]
-	if !ok {
-		return
+	if a, ok := s.assumed[token]; ok {
+		s.drop(a)
 	}
+}
+
+// drop ends an assumption, and with it what it held.
+func (s *Scheduler) drop(a *assumption) {
 	for _, p := range a.pledges {
 		if m := s.x.byID[p.node]; m != nil {
 			s.x.unpledge(m, p)
@@ -137,7 +144,7 @@ func (s *Scheduler) end(a *assumption) {
 // replace ends what is assumed for an earlier attempt of the same replica: it
 // would not ask again with a new token if that attempt were still on its way.
 func (s *Scheduler) replace(req *aim.Request) {
-	for _, p := range s.x.homes[home{req.UID, req.Deployment}] {
+	for p := s.x.homes[home{req.UID, req.Deployment}]; p != nil; p = p.next {
 		if p.ordinal != req.Ordinal {
 			continue
 		}
@@ -157,7 +164,7 @@ func (s *Scheduler) remember(m *member) {
 		for _, p := range a.pledges {
 			if !a.over && p.node == m.node.ID {
 				p.gpus = m.devicesOf(p.ids)
-				s.x.pledge(m, p)
+				s.x.attach(m, p)
 			}
 		}
 	}

@@ -125,15 +125,18 @@ func (c *candidate) better(o *candidate) bool {
 }
 
 // putAside marks the nodes that are not like the others of their class: those
-// turned away for themselves, and those with replicas of the same deployment,
-// which it returns.
-func (v *round) putAside() []*perch {
+// turned away for themselves, those chosen already, and those with replicas of
+// the same deployment, which it returns.
+func (v *round) putAside() (neighbours *perch) {
 	for i := range v.odd {
 		v.aside.add(v.odd[i].m.slot)
 	}
-	neighbours := v.x.homes[home{v.w.UID, v.w.Deployment}]
-	for i := range neighbours {
-		v.aside.add(neighbours[i].m.slot)
+	neighbours = v.x.homes[home{v.request.UID, v.request.Deployment}]
+	for p := neighbours; p != nil; p = p.next {
+		v.aside.add(p.m.slot)
+	}
+	for i := range v.chosen {
+		v.aside.add(v.chosen[i].m.slot)
 	}
 	return neighbours
 }
@@ -141,31 +144,34 @@ func (v *round) putAside() []*perch {
 // lookAt offers the nodes with replicas of the deployment, and empties aside.
 // Where enough others are better than any of them could be, only those matter
 // that hold an earlier attempt of the same replica, which does not count.
-func (v *round) lookAt(neighbours []*perch) {
+func (v *round) lookAt(neighbours *perch) {
 	for i := range v.odd {
 		v.aside.remove(v.odd[i].m.slot)
 	}
+	for i := range v.chosen {
+		v.aside.remove(v.chosen[i].m.slot)
+	}
 	hopeless := v.full() && len(v.s.order) > 0 &&
 		v.worst().score > v.s.order[0].score+point*(weightWeights+weightImage+weightSpread)
-	for i := range neighbours {
-		m := neighbours[i].m
+	for p := neighbours; p != nil; p = p.next {
+		m := p.m
 		if !v.aside.has(m.slot) {
-			continue // looked at before, or odd
+			continue // looked at before, odd, or chosen
 		}
-		if hopeless && neighbours[i].ordinal != v.w.Ordinal {
+		if hopeless && p.ordinal != v.request.Ordinal {
 			continue
 		}
 		v.aside.remove(m.slot)
 		if v.common(m) == fits {
 			c := candidate{
-				m: m, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(v.w.Request),
+				m: m, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(&v.request),
 				weights: v.hasWeights(m), image: v.hasImage(m),
 			}
 			c.own()
 			v.offer(&c)
 		}
 	}
-	for i := range neighbours {
-		v.aside.remove(neighbours[i].m.slot)
+	for p := neighbours; p != nil; p = p.next {
+		v.aside.remove(p.m.slot)
 	}
 }

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -54,10 +55,9 @@ func TestTheIndexFindsWhatALookAtEveryNodeFinds(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 4).Draw(t, "requests") {
 			req := drawRequest(t)
-			w := &wish{Request: &req}
 			want := slowBest(x, &req, 0)
 			limit := rapid.IntRange(1, 6).Draw(t, "limit")
-			v := x.begin(w, 0)
+			v := x.begin(&req, nil, 0)
 			var got []string
 			for _, c := range v.best(limit) {
 				got = append(got, fmt.Sprintf("%s %d", c.m.node.ID, c.score))
@@ -86,7 +86,7 @@ func TestAnIndexThatHasSeenChangesIsTheOneBuiltAfresh(t *testing.T) {
 				old.apply(now[id])
 			}
 			req := drawRequest(t)
-			old.decide(&wish{Request: &req})
+			old.decide(&req, nil)
 		}
 		fresh := newIndex()
 		for _, n := range now {
@@ -95,10 +95,37 @@ func TestAnIndexThatHasSeenChangesIsTheOneBuiltAfresh(t *testing.T) {
 		req := drawRequest(t)
 		newOutlook(old)
 		newOutlook(fresh)
-		got, _ := old.decide(&wish{Request: &req})
-		want, _ := fresh.decide(&wish{Request: &req})
+		got, want := explained(old.decide(&req, nil)), explained(fresh.decide(&req, nil))
 		if fmt.Sprint(got.Outcome, got, got.Reasons, got.Cures, got.Scores) != fmt.Sprint(want.Outcome, want, want.Reasons, want.Cures, want.Scores) {
 			t.Fatalf("after changes %v %v %v\nbuilt afresh %v %v %v", got, got.Reasons, got.Scores, want, want.Reasons, want.Scores)
+		}
+	})
+}
+
+// TestWordsComeAfterTheFact: an explanation that is asked for when the placement
+// counts as taken already is the one that would have been given before.
+func TestWordsComeAfterTheFact(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := New(Options{}), New(Options{})
+		for _, n := range drawFleet(t).Nodes {
+			before.Apply(n)
+			after.Apply(n)
+		}
+		for i := range rapid.IntRange(1, 6).Draw(t, "requests") {
+			req := drawRequest(t)
+			req.Token = fmt.Sprint("token", i)
+			before.x.outlook.learn(&req)
+			before.replace(&req)
+			v := before.decide(&req)
+			want := explained(v)
+			if want.Outcome == aim.Place {
+				before.assume(&req, v.chosen, want.Placement, time.Time{})
+			}
+			got := after.Place(req, time.Time{})
+			after.Explain(&got)
+			if !reflect.DeepEqual(got, want) {
+				t.Fatalf("explained before: %v %v %v\nafter: %v %v %v", want, want.Reasons, want.Scores, got, got.Reasons, got.Scores)
+			}
 		}
 	})
 }
@@ -125,6 +152,7 @@ func TestMoreShapesThanAreRemembered(t *testing.T) {
 		if i%100 != 0 {
 			continue
 		}
+		s.Explain(&d)
 		if want := Place(ask(i), fleet); d.Outcome != want.Outcome || fmt.Sprint(d.Reasons) != fmt.Sprint(want.Reasons) {
 			t.Fatalf("request %d: %s, want %s", i, d, want)
 		}
@@ -132,6 +160,12 @@ func TestMoreShapesThanAreRemembered(t *testing.T) {
 	if len(s.x.shapes) > maxShapes || len(s.x.book.disks) > maxShapes {
 		t.Errorf("%d shapes and %d sizes are remembered", len(s.x.shapes), len(s.x.book.disks))
 	}
+}
+
+func explained(v *round) aim.Decision {
+	d := v.decision()
+	v.explain(&d)
+	return d
 }
 
 // newOutlook makes the index forget what has been asked, and which kinds of node

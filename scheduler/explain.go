@@ -16,52 +16,30 @@ const (
 	maxCures  = 3
 )
 
-// explainPlaced makes the decision for the first `ranks` of these candidates,
-// which are the best of those that fit.
-func (v *round) explainPlaced(found []candidate, ranks int) aim.Decision {
-	p := newPlacement(ranks)
-	p.Why = v.why(found[:ranks])
-	for i := range p.Ranks {
-		c := &found[i]
-		p.Ranks[i] = aim.Rank{Node: c.m.node.ID, GPUs: c.m.named(c.rating.choice.devices), ShareBytes: v.s.share}
+// explain says why the decision is so. The placement may be assumed by now, so
+// that the chosen nodes look different: they are named, and nothing else is said
+// of them that is not in the round.
+func (v *round) explain(d *aim.Decision) {
+	if d.Outcome != aim.Place {
+		d.Reasons = v.reasons(nil, "gang", fmt.Sprintf("that would fit, of %d needed together", v.ranks))
+		d.Cures = v.cures(v.ranks)
+		return
 	}
-	d := aim.Decision{Outcome: aim.Place, Nodes: len(v.x.order), Placement: p}
-	d.Reasons = v.reasons(found, ranks, "score", "that would fit too but scored no better")
-	d.Scores = make([]aim.NodeScore, min(len(found), maxScores))
-	for i := range d.Scores {
-		d.Scores[i] = found[i].explained()
+	d.Placement.Why = v.why()
+	others := v.best(maxNames)
+	d.Reasons = v.reasons(others, "score", "that would fit too but scored no better")
+	for i := range min(len(v.chosen), maxScores) {
+		d.Scores = append(d.Scores, v.chosen[i].explained())
 	}
-	return d
-}
-
-// newPlacement makes room for the ranks; most placements have one, and then take
-// one piece of memory.
-func newPlacement(ranks int) *aim.Placement {
-	if ranks > 1 {
-		return &aim.Placement{Ranks: make([]aim.Rank, ranks)}
+	for i := range min(len(others), maxScores-len(d.Scores)) {
+		d.Scores = append(d.Scores, others[i].explained())
 	}
-	one := &struct {
-		aim.Placement
-		rank [1]aim.Rank
-	}{}
-	one.Ranks = one.rank[:]
-	return &one.Placement
-}
-
-// explainNone makes the decision when too few nodes fit: wait or impossible.
-func (v *round) explainNone(ranks int) aim.Decision {
-	d := aim.Decision{Outcome: aim.Wait, Nodes: len(v.x.order)}
-	if d.Nodes > 0 && v.possible() < ranks {
-		d.Outcome = aim.Impossible
-	}
-	d.Reasons = v.reasons(nil, 0, "gang", fmt.Sprintf("that would fit, of %d needed together", ranks))
-	d.Cures = v.cures(ranks)
-	return d
 }
 
 // why says in one sentence where the replica goes and what spoke for it.
-func (v *round) why(chosen []candidate) string {
+func (v *round) why() string {
 	var w writer
+	chosen := v.chosen
 	w.Grow(128 * len(chosen))
 	for i := range chosen {
 		if i > 0 {
@@ -157,10 +135,11 @@ func (v *round) writeTraits(w *writer, c *candidate) {
 
 // reasons lists why every node that is not chosen is not, by rule, then text.
 // Those that fit are counted under the rule given; the best of them are named.
-func (v *round) reasons(found []candidate, ranks int, rule, text string) []aim.Reason {
+func (v *round) reasons(others []candidate, rule, text string) []aim.Reason {
+	chosen := len(v.chosen)
 	ids := v.ids[:0]
 	for i, n := range v.counts {
-		if n > 0 && (i > 0 || n > ranks) {
+		if n > 0 && (i > 0 || n > chosen) {
 			ids = append(ids, int16(i))
 		}
 	}
@@ -175,13 +154,13 @@ func (v *round) reasons(found []candidate, ranks int, rule, text string) []aim.R
 	names := make([]string, len(ids)*maxNames)
 	for i, id := range ids {
 		r := v.reason(id)
-		out[i] = aim.Reason{Rule: rule, Text: text, Count: v.fit() - ranks}
+		out[i] = aim.Reason{Rule: rule, Text: text, Count: v.fit() - chosen}
 		if id != fits {
 			out[i].Rule, out[i].Text, out[i].Count = rules[r.rule].name, r.text, v.countOf(id)
 		}
 		out[i].Nodes = names[i*maxNames : i*maxNames : i*maxNames+min(out[i].Count, maxNames)]
-		if id == fits && found != nil {
-			out[i].Nodes = runnersUp(found[ranks:], out[i].Nodes)
+		if id == fits {
+			out[i].Nodes = runnersUp(others, out[i].Nodes)
 		}
 	}
 	v.nameNodes(out, ids)
@@ -190,7 +169,7 @@ func (v *round) reasons(found []candidate, ranks int, rule, text string) []aim.R
 
 // runnersUp names the best nodes that were not chosen, by id.
 func runnersUp(others []candidate, names []string) []string {
-	for i := range others[:cap(names)] {
+	for i := range min(len(others), cap(names)) {
 		names = append(names, others[i].m.node.ID)
 	}
 	slices.Sort(names)

@@ -10,28 +10,28 @@ import (
 // whose GPUs are of one kind. Every kind in the fleet is tried; the kind with
 // the best sum of scores wins, and one that cannot be placed is explained by
 // the kind that comes nearest.
-func (x *index) decideGang(w *wish) (aim.Decision, []candidate) {
-	var ranks []candidate // of the best kind, with others that would do
+func (x *index) decideGang(r *aim.Request, kept map[string]string) *round {
+	var ranks []candidate // of the best kind
 	best, nearest, nearness := int32(0), int32(0), -1
-	for _, k := range x.kindsFor(w.Request) {
-		v := x.begin(w, k)
+	for _, k := range x.kindsFor(r) {
+		v := x.begin(r, kept, k)
 		if n := v.nearness(); n > nearness {
 			nearest, nearness = k, n
 		}
-		if v.fit() < w.Nodes {
+		if v.fit() < r.Nodes {
 			continue
 		}
-		found := v.best(w.Nodes + maxScores)
-		if best == 0 || scoreOf(found[:w.Nodes]) > scoreOf(ranks[:w.Nodes]) {
-			best, ranks = k, slices.Clone(found)
+		if found := v.best(r.Nodes); best == 0 || scoreOf(found) > scoreOf(ranks) {
+			best, ranks = k, append(ranks[:0], found...)
 		}
 	}
 	if best == 0 {
-		return x.begin(w, nearest).explainNone(w.Nodes), nil
+		return x.begin(r, kept, nearest)
 	}
-	v := x.begin(w, best)
-	v.onRails(ranks[:w.Nodes])
-	return v.explainPlaced(ranks, w.Nodes), ranks[:w.Nodes]
+	v := x.begin(r, kept, best)
+	v.chosen = append(v.chosen, ranks...)
+	v.onRails(v.chosen)
+	return v
 }
 
 // kindsFor lists the kinds of GPU that may be tried for a request, in order of
@@ -57,7 +57,7 @@ func (x *index) kindsFor(r *aim.Request) []int32 {
 // nearness orders kinds that cannot be placed: by whether they ever could, then
 // by how many nodes fit now.
 func (v *round) nearness() int {
-	if v.possible() >= v.w.Nodes {
+	if v.possible() >= v.ranks {
 		return v.fit() + len(v.x.order) + 1
 	}
 	return v.fit()

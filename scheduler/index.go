@@ -25,7 +25,7 @@ type index struct {
 	everyone set
 	models   map[string]*set
 	images   map[string]*set
-	homes    map[home][]*perch
+	homes    map[home]*perch
 
 	book    book
 	classes []*class
@@ -53,7 +53,7 @@ type index struct {
 func newIndex() *index {
 	return &index{
 		byID: map[string]*member{}, chassis: map[string]*chassis{}, models: map[string]*set{}, images: map[string]*set{},
-		homes: map[home][]*perch{}, byKey: map[string]*class{}, names: registry{ids: map[string]int32{}},
+		homes: map[home]*perch{}, byKey: map[string]*class{}, names: registry{ids: map[string]int32{}},
 		shapes: map[shapeKey]*shape{}, outlook: newProspects(),
 	}
 }
@@ -93,7 +93,7 @@ func (x *index) join(n aim.FleetNode) *member {
 func (x *index) leave(m *member) {
 	x.perches(m, m.node.Claims, nil)
 	for _, p := range m.pledged {
-		x.unperch(p.perch)
+		x.unperch(&p.perch)
 	}
 	m.pledged = nil
 	m.chassis.nodes--

@@ -110,13 +110,13 @@ func (s *Scheduler) nearest(req *aim.Request, current map[string]string) []near 
 		kinds = s.x.kindsFor(req)
 	}
 	for _, k := range kinds {
-		v := s.x.begin(&wish{Request: req}, k)
-		all := v.nearNodes(current, max(req.Nodes, 1))
+		v := s.x.begin(req, nil, k)
+		all := v.nearNodes(current, v.ranks)
 		free := 0
 		for _, n := range all {
 			free += n.free
 		}
-		if len(all) == max(req.Nodes, 1) && (best == nil || free > most) {
+		if len(all) == v.ranks && (best == nil || free > most) {
 			best, most = all, free
 		}
 	}
@@ -139,7 +139,7 @@ func (v *round) nearNodes(current map[string]string, n int) []near {
 		if m == nil {
 			continue
 		}
-		if d := &v.s.verdicts[m.class.id]; d.room && v.w.Avoid[id] == "" {
+		if d := &v.s.verdicts[m.class.id]; d.room && v.request.Avoid[id] == "" {
 			found = slices.DeleteFunc(found, func(o near) bool { return o.m == m })
 			found = append(found, near{m: m, free: int(d.free)})
 		}
@@ -154,7 +154,7 @@ func (v *round) nearNodes(current map[string]string, n int) []near {
 func (v *round) firstOf(c *class, free, n int, found []near) []near {
 	f := sieve{}
 	for slot := c.members.next(0, &f); slot >= 0 && n > 0; slot = c.members.next(slot+1, &f) {
-		if m := v.x.order[slot]; v.w.Avoid[m.node.ID] == "" {
+		if m := v.x.order[slot]; v.request.Avoid[m.node.ID] == "" {
 			found = append(found, near{m: m, free: free, other: 1})
 			n--
 		}

@@ -61,7 +61,7 @@ func (v *round) lookUp(id int16, names []string) []string {
 	for i := range v.odd {
 		note(v.odd[i].m.slot)
 	}
-	for c, n := range v.x.counts {
+	for c, n := range v.x.counts[:min(len(v.x.counts), len(v.s.verdicts))] { // those beyond are of nodes just chosen
 		if n == 0 || !v.mayHave(c, id) {
 			continue
 		}

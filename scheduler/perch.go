@@ -6,11 +6,12 @@ import "github.com/aim-engine/aim"
 type home struct{ uid, name string }
 
 // perch is one claim of a deployment's replica on a node, reported or assumed.
+// Those of a deployment form a chain, in no order.
 type perch struct {
-	of      home
-	m       *member
-	ordinal int
-	at      int // place among the perches of the deployment
+	of         home
+	m          *member
+	ordinal    int
+	prev, next *perch
 }
 
 // perches keeps where the replicas of every deployment are; most claims stay
@@ -26,7 +27,9 @@ func (x *index) perches(m *member, old, now []aim.Claim) {
 	m.perches = m.perches[:same]
 	for i := range now[same:] {
 		c := &now[same+i]
-		m.perches = append(m.perches, x.perch(m, home{c.UID, c.Deployment}, c.Ordinal))
+		p := &perch{of: home{c.UID, c.Deployment}, m: m, ordinal: c.Ordinal}
+		x.perch(p)
+		m.perches = append(m.perches, p)
 	}
 }
 
@@ -34,19 +37,25 @@ func sameHome(a, b *aim.Claim) bool {
 	return a.Ordinal == b.Ordinal && a.UID == b.UID && a.Deployment == b.Deployment
 }
 
-func (x *index) perch(m *member, h home, ordinal int) *perch {
-	p := &perch{of: h, m: m, ordinal: ordinal, at: len(x.homes[h])}
-	x.homes[h] = append(x.homes[h], p)
-	return p
+// perch puts one before the others of its deployment.
+func (x *index) perch(p *perch) {
+	if p.next = x.homes[p.of]; p.next != nil {
+		p.next.prev = p
+	}
+	x.homes[p.of] = p
 }
 
-// unperch puts the last perch of the deployment in the place of one that ends.
 func (x *index) unperch(p *perch) {
-	all := x.homes[p.of]
-	last := all[len(all)-1]
-	all[p.at], last.at = last, p.at
-	all[len(all)-1] = nil
-	if x.homes[p.of] = all[:len(all)-1]; len(all) == 1 {
+	if p.next != nil {
+		p.next.prev = p.prev
+	}
+	switch {
+	case p.prev != nil:
+		p.prev.next = p.next
+	case p.next != nil:
+		x.homes[p.of] = p.next
+	default:
 		delete(x.homes, p.of)
 	}
+	p.prev, p.next = nil, nil
 }

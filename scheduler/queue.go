@@ -138,14 +138,16 @@ func (s *Scheduler) Waiting(token string) (where Waiting, ok bool) {
 func (s *Scheduler) whyNot(w *waiter) aim.Decision {
 	l := w.line
 	if l.told == nil || l.epoch != s.epoch || l.told != w && !s.alike(l.told, w) {
-		l.decision, _ = s.decide(&w.request)
+		v := s.decide(&w.request)
+		l.decision = v.decision()
+		v.explain(&l.decision)
 		l.epoch, l.told = s.epoch, w
 	}
 	return l.decision
 }
 
 func (s *Scheduler) alike(a, b *waiter) bool {
-	homeless := func(w *waiter) bool { return len(s.x.homes[home{w.request.UID, w.request.Deployment}]) == 0 }
+	homeless := func(w *waiter) bool { return s.x.homes[home{w.request.UID, w.request.Deployment}] == nil }
 	return (s.keptFrom(&a.request) == nil) == (s.keptFrom(&b.request) == nil) && homeless(a) && homeless(b)
 }
 

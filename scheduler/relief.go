@@ -65,7 +65,7 @@ func (s *Scheduler) Relieve(req aim.Request, relief Relief) (plan Plan, ok bool)
 	if req.Nodes > 1 || relief.Who == nil {
 		return Plan{}, false
 	}
-	v := s.x.begin(&wish{Request: &req, kept: s.keptFrom(&req)}, 0)
+	v := s.x.begin(&req, s.keptFrom(&req), 0)
 	r := reliever{s: s, req: &req, shape: v.s, relief: relief}
 	r.shape.pins++
 	defer func() { r.shape.pins-- }()

@@ -139,15 +139,12 @@ func (r *reliever) propose(m *member, gone []guest) {
 func (r *reliever) moveAway(m *member, g guest) *pledge {
 	req := g.tenant.Request
 	req.Avoid = map[string]string{m.node.ID: "it makes room there"}
-	d, chosen := r.s.x.decide(&wish{Request: &req, kept: r.s.keptFrom(&req)})
-	if d.Outcome != aim.Place {
+	v := r.s.x.decide(&req, r.s.keptFrom(&req))
+	if len(v.chosen) == 0 {
 		return nil
 	}
-	rank := d.Placement.Ranks[0]
-	p := &pledge{
-		of: &assumption{request: req}, node: rank.Node, ids: rank.GPUs, gpus: chosen[0].rating.choice.devices, share: rank.ShareBytes,
-	}
-	r.s.x.pledge(chosen[0].m, p)
+	p := &pledge{}
+	r.s.x.pledge(p, &assumption{request: req}, &v.chosen[0], &v.placement().Ranks[0])
 	return p
 }
 

@@ -71,11 +71,11 @@ func cureLiveness(_ *round, m *member, _ *offer) string {
 }
 
 func cureAvoid(v *round, m *member, _ *offer) string {
-	return fmt.Sprintf("mend %s (avoided: %s)", m.node.ID, v.w.Avoid[m.node.ID])
+	return fmt.Sprintf("mend %s (avoided: %s)", m.node.ID, v.request.Avoid[m.node.ID])
 }
 
 func cureKept(v *round, m *member, _ *offer) string {
-	return fmt.Sprintf("stop %s, which %s is kept for", v.w.kept[m.node.ID], m.node.ID)
+	return fmt.Sprintf("stop %s, which %s is kept for", v.kept[m.node.ID], m.node.ID)
 }
 
 func cureDisk(v *round, m *member, _ *offer) string {
@@ -228,7 +228,7 @@ func (v *round) frees(h holder, o *offer) int {
 // nothing.
 func (v *round) sameDeployment(h holder) bool {
 	id := h.identity()
-	return id.UID == v.w.UID && id.Deployment == v.w.Deployment
+	return id.UID == v.request.UID && id.Deployment == v.request.Deployment
 }
 
 func (h holder) before(n int, o holder, held int) bool {

@@ -7,17 +7,17 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// wish is a request, with what is known besides.
-type wish struct {
-	*aim.Request
-	kept map[string]string // node id -> replica that the node is being kept for
-}
-
-// round is one decision at work: a wish before all classes of the fleet.
+// round is one decision at work: a request before all classes of the fleet.
+// What it has found stays until the next begins, so that words are made only for
+// those who ask.
 type round struct {
-	x      *index
-	w      *wish
-	s      *shape
+	x       *index
+	request aim.Request
+	kept    map[string]string // node id -> replica that the node is being kept for
+	s       *shape
+	ranks   int         // that are needed
+	chosen  []candidate // one for each rank; none where the request does not fit
+
 	counts []int   // nodes by the shape's reasons
 	odd    []odd   // nodes that rules about single nodes turn away
 	cached [2]*set // nodes with the weights, nodes with the image; nil = none
@@ -49,12 +49,12 @@ type odd struct {
 const ownReasons = 1 << 14
 
 // begin counts every node by what turns it away.
-func (x *index) begin(w *wish, k int32) *round {
+func (x *index) begin(r *aim.Request, kept map[string]string, k int32) *round {
 	v := &x.round
-	v.x, v.w = x, w
-	v.s = x.shapeOf(w.Request, k)
-	v.own, v.odd, v.found = v.own[:0], v.odd[:0], v.found[:0]
-	v.cached = [2]*set{someOf(x.models, w.Model), someOf(x.images, w.Image)}
+	v.x, v.request, v.kept, v.ranks = x, *r, kept, max(r.Nodes, 1)
+	v.s = x.shapeOf(r, k)
+	v.own, v.odd, v.chosen, v.found = v.own[:0], v.odd[:0], v.chosen[:0], v.found[:0]
+	v.cached = [2]*set{someOf(x.models, r.Model), someOf(x.images, r.Image)}
 	v.turnAway()
 	v.tally()
 	return v
@@ -70,11 +70,11 @@ func someOf(sets map[string]*set, name string) *set {
 // turnAway applies the rules about single nodes: those that earlier attempts
 // have learnt to avoid, and those kept for somebody who comes first.
 func (v *round) turnAway() {
-	for id := range v.w.Avoid {
+	for id := range v.request.Avoid {
 		v.turnAwayOne(id)
 	}
-	for id := range v.w.kept {
-		if _, avoided := v.w.Avoid[id]; !avoided {
+	for id := range v.kept {
+		if _, avoided := v.request.Avoid[id]; !avoided {
 			v.turnAwayOne(id)
 		}
 	}
@@ -115,10 +115,10 @@ func (v *round) failuresOf(m *member) []failure {
 		all = slices.DeleteFunc(all, func(f failure) bool { return f.rule == ruleDisk })
 	}
 	// Avoiding is lasting: earlier attempts have learnt that it does not work there.
-	if why, ok := v.w.Avoid[m.node.ID]; ok {
+	if why, ok := v.request.Avoid[m.node.ID]; ok {
 		all = append(all, failure{rule: ruleAvoid, way: 1, text: "avoided: " + why, lasting: true})
 	}
-	if who, ok := v.w.kept[m.node.ID]; ok {
+	if who, ok := v.kept[m.node.ID]; ok {
 		all = append(all, failure{rule: ruleKept, way: 1, text: "kept for " + who + ", which comes first"})
 	}
 	slices.SortFunc(all, func(a, b failure) int { return cmp.Compare(a.rule, b.rule) })
@@ -205,9 +205,17 @@ func (v *round) reason(id int16) *reason {
 // reasonOf is what turns one node away, or fits.
 func (v *round) reasonOf(m *member) int16 { return v.reasonAt(m.slot) }
 
+// taken stands for the nodes that are chosen: nothing turns them away.
+const taken int16 = -2
+
 // reasonAt is reasonOf without a look at the node itself: ten thousand of them
 // do not fit into a processor's cache.
 func (v *round) reasonAt(slot int) int16 {
+	for i := range v.chosen {
+		if v.chosen[i].m.slot == slot {
+			return taken
+		}
+	}
 	for i := range v.odd {
 		if v.odd[i].m.slot == slot {
 			return v.odd[i].reason

@@ -91,24 +91,31 @@ func (s *Scheduler) Snapshot() aim.Fleet {
 // does another attempt of the same replica. One who waited and is placed this
 // way waits no longer. What is asked this way is the mix that the outlook
 // learns.
+//
+// The decision has the exact GPUs, but no words yet: see Explain.
 func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
 	s.Expire(now)
-	if _, again := s.assumed[req.Token]; !again {
+	if a, again := s.assumed[req.Token]; again {
+		s.drop(a)
+	} else {
 		s.x.outlook.learn(&req)
 	}
-	s.forget(req.Token)
 	s.replace(&req)
-	d, chosen := s.decide(&req)
+	v := s.decide(&req)
+	d := v.decision()
 	if d.Outcome == aim.Place {
-		s.assume(&req, d.Placement, chosen, now)
+		s.assume(&req, v.chosen, d.Placement, now)
 		s.leave(req.Token)
 	}
 	return d
 }
 
-func (s *Scheduler) decide(req *aim.Request) (aim.Decision, []candidate) {
-	return s.x.decide(&wish{Request: req, kept: s.keptFrom(req)})
-}
+// Explain adds to the decision that Place returned last why it is so: every node
+// accounted for, the best candidates with their scores, what would make it fit.
+// Nothing else may be told or asked between the two.
+func (s *Scheduler) Explain(d *aim.Decision) { s.x.round.explain(d) }
+
+func (s *Scheduler) decide(req *aim.Request) *round { return s.x.decide(req, s.keptFrom(req)) }
 
 // touch notes that a node has changed in a way that may help those who wait.
 func (s *Scheduler) touch(m *member) {

@@ -109,7 +109,9 @@ func (st *story) run(question string) string {
 	case "relieve":
 		return st.relieve(args)
 	case "place":
-		return show(st.s.Place(request(st.t, args), st.now), false)
+		d := st.s.Place(request(st.t, args), st.now)
+		st.s.Explain(&d)
+		return show(d, false)
 	case "wait":
 		st.s.Wait(request(st.t, args))
 	case "refused":

@@ -33,13 +33,15 @@ func (s *Scheduler) Turn(now time.Time) []Granted {
 		}
 		l.fresh = false
 		s.forget(w.request.Token)
-		d, chosen := s.decide(&w.request)
+		v := s.decide(&w.request)
+		d := v.decision()
 		if d.Outcome != aim.Place {
 			s.keepNodes(w, now)
 			i++
 			continue
 		}
-		s.assume(&w.request, d.Placement, chosen, now)
+		v.explain(&d)
+		s.assume(&w.request, v.chosen, d.Placement, now)
 		l.fresh = len(l.waiters) > 1 // the next one may fit as well
 		s.leave(w.request.Token)     // its line moves back, or is gone
 		granted = append(granted, Granted{Request: w.request, Decision: d})
