@@ -21,15 +21,13 @@ func (n *Node) Compact() {
 		}
 	}
 	n.GPUs = slices.Clip(append([]GPU(nil), n.GPUs...))
-	peers := 0
 	for i := range n.GPUs {
 		n.GPUs[i].compact()
 		if i > 0 {
 			n.GPUs[i].takeAfter(&n.GPUs[i-1])
 		}
-		peers += len(n.GPUs[i].Peers)
 	}
-	n.sharePeers(make([]Peer, 0, peers))
+	n.sharePeers()
 }
 
 func (g *GPU) compact() {
@@ -61,22 +59,22 @@ func alias[T comparable](p **T, o *T) {
 	}
 }
 
-// sharePeers puts the peers of all GPUs into one slice.
-func (n *Node) sharePeers(all []Peer) {
+// sharePeers lets all GPUs of a node share one list of peers. Where each is
+// joined to every other alike, the list of one is a stretch of the ring of all,
+// beginning behind it.
+func (n *Node) sharePeers() {
+	if len(n.GPUs) == 0 || len(n.GPUs[0].Peers) == 0 {
+		return
+	}
+	count := len(n.GPUs)
+	ring := make([]Peer, 2*count-1)
+	for i := range ring {
+		ring[i] = Peer{ID: n.GPUs[i%count].ID, Weight: n.GPUs[0].Peers[0].Weight}
+	}
 	for i := range n.GPUs {
-		g, from := &n.GPUs[i], len(all)
-		if len(g.Peers) == 0 {
-			continue
+		if g, others := &n.GPUs[i], ring[i+1:i+count:i+count]; slices.Equal(g.Peers, others) {
+			g.Peers = others
 		}
-		for _, p := range g.Peers {
-			for j := range n.GPUs {
-				if n.GPUs[j].ID == p.ID {
-					p.ID = n.GPUs[j].ID
-				}
-			}
-			all = append(all, p)
-		}
-		g.Peers = all[from:len(all):len(all)]
 	}
 }
 

@@ -29,7 +29,7 @@ type GPU struct {
 	MemoryMode       string  `json:"memory_partition"`  // NPS1, NPS2, NPS4; "" unknown
 	CPUNode          *int    `json:"cpu_node"`          // NUMA node nearest to it
 	Hive             string  `json:"hive,omitempty"`    // GPUs with the same hive reach each other over xGMI
-	Peers            []Peer  `json:"peers,omitempty"`   // xGMI links to other offered devices
+	Peers            []Peer  `json:"peers,omitempty"`   // xGMI links to other offered devices, in their order, beginning behind this one
 	NIC              string  `json:"nic,omitempty"`     // RDMA device on the same PCIe switch
 	Health           Health  `json:"health"`            // may it be given out
 	HealthReason     string  `json:"health_reason,omitempty"`

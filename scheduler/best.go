@@ -5,12 +5,13 @@ import "slices"
 // best finds the k best nodes, best first, ties by id. It looks at nodes in
 // groups whose members differ in nothing but their class: with the weights and
 // the image on them, with one, with none. In each group the shape's order of
-// classes is the order of scores, so the first k it meets are its best.
+// classes is the order of scores, so the first k it meets are its best. The group
+// with the most to it comes first: behind it, the others are often over at once.
 func (v *round) best(k int) []candidate {
 	v.limit, v.found = k, v.found[:0]
 	neighbours := v.putAside()
-	for with := range 4 {
-		if g, ok := v.group(with&1 != 0, with&2 != 0); ok {
+	for with := 3; with >= 0; with-- {
+		if g, ok := v.group(with&2 != 0, with&1 != 0); ok {
 			v.walk(&g)
 		}
 	}
@@ -43,6 +44,8 @@ func (g *group) narrow(s *set, in bool, all int) bool {
 	switch {
 	case s == nil:
 		return !in
+	case s.size == all:
+		return in
 	case !in:
 		g.sieve.out = append(g.sieve.out, s)
 		g.most = min(g.most, all-s.size)

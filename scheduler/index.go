@@ -33,9 +33,9 @@ type index struct {
 	lows    []int32 // slot that no member of a class comes before, by its id
 	at      []int32 // class of a node, by its slot
 	byKey   map[string]*class
-	empty   int     // classes without members
-	filled  []int32 // classes that have got their first member, in order
-	era     uint64  // of filled: grows when it starts anew
+	empty   int    // classes without members
+	moves   []move // of nodes between classes, in order
+	era     uint64 // of moves: grows when they start anew
 	names   registry
 	shapes  map[shapeKey]*shape
 	asked   uint64 // decisions so far

@@ -5,6 +5,14 @@ import (
 	"slices"
 )
 
+// move is a node's way from one class, -1 for none, to another.
+type move struct{ from, to int32 }
+
+// maxMoves is how many moves are kept for the shapes to follow. Half a minute of
+// a busy fleet; a shape that nobody asks for looks at all classes when it is
+// asked for again.
+const maxMoves = 8192
+
 // move puts a member into the class it belongs to now.
 func (x *index) move(m *member) {
 	if x.unsettled {
@@ -25,36 +33,34 @@ func (x *index) move(m *member) {
 		return
 	}
 	x.outlook.changes++
-	x.quit(m)
+	x.note(move{from: x.quit(m), to: int32(c.id)})
 	m.class = c
 	c.members.add(m.slot)
 	x.at[m.slot] = int32(c.id)
 	x.lows[c.id] = min(x.lows[c.id], int32(m.slot))
 	if x.counts[c.id]++; x.counts[c.id] == 1 {
 		x.empty--
-		x.fill(c)
 	}
 }
 
-// fill notes that a class has members now, for the shapes to look at it. The
-// notes start anew before they are longer than it is to look at all.
-func (x *index) fill(c *class) {
-	if len(x.filled) > spareClasses+len(x.classes) {
-		x.filled = x.filled[:0]
+func (x *index) note(m move) {
+	if len(x.moves) == maxMoves {
+		x.moves = x.moves[:0]
 		x.era++
 	}
-	x.filled = append(x.filled, int32(c.id))
+	x.moves = append(x.moves, m)
 }
 
-func (x *index) quit(m *member) {
+func (x *index) quit(m *member) (from int32) {
 	if m.class == nil {
-		return
+		return -1
 	}
 	m.class.members.remove(m.slot)
 	if x.counts[m.class.id]--; x.counts[m.class.id] == 0 {
 		x.lows[m.class.id] = math.MaxInt32
 		x.empty++
 	}
+	return int32(m.class.id)
 }
 
 // spareClasses is how many classes may be empty before they are cleared away:
@@ -71,7 +77,7 @@ func (x *index) settle() {
 	x.unsettled = false
 	x.classes, x.counts, x.lows, x.empty = x.classes[:0], x.counts[:0], x.lows[:0], 0
 	x.at = slices.Grow(x.at[:0], len(x.order))[:len(x.order)]
-	x.filled = x.filled[:0]
+	x.moves = x.moves[:0]
 	x.era++
 	clear(x.byKey)
 	clear(x.models)

@@ -40,7 +40,7 @@ func (b *book) offerOf(s *shape, c *class) offer {
 		if s.share > 0 {
 			free += c.holesFor(suits, s.share)
 		}
-		if n >= s.count() && (o.pool == nil || better(free, o.free, s.count())) {
+		if n >= s.perRank() && (o.pool == nil || better(free, o.free, s.perRank())) {
 			o.pool, o.mask, o.free = p, suits, free
 		}
 	}

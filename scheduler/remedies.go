@@ -112,7 +112,7 @@ func cureHost(v *round, m *member, _ *offer) string {
 // freeCost looks for one thing that frees enough GPUs: a replica that is
 // stopping already, GPUs that could be mended, a replica to stop.
 func freeCost(v *round, m *member, o *offer) int {
-	short := v.s.count() - o.free
+	short := v.s.perRank() - o.free
 	holder, held := v.smallestHolder(m, o, short)
 	switch {
 	case holder.stopping():
@@ -126,7 +126,7 @@ func freeCost(v *round, m *member, o *offer) int {
 }
 
 func cureFree(v *round, m *member, o *offer) string {
-	short := v.s.count() - o.free
+	short := v.s.perRank() - o.free
 	lead := fmt.Sprintf("%d more free %s on one node: ", short, plural(short, "GPU", "GPUs"))
 	if v.s.share > 0 {
 		lead = bytesText(v.s.share) + " free on one GPU: "

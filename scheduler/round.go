@@ -129,20 +129,15 @@ func (v *round) failuresOf(m *member) []failure {
 func (v *round) hasWeights(m *member) bool { return v.cached[0] != nil && v.cached[0].has(m.slot) }
 func (v *round) hasImage(m *member) bool   { return v.cached[1] != nil && v.cached[1].has(m.slot) }
 
-// tally counts the nodes by reason, class by class.
+// tally counts the nodes by reason: the shape has them by class, and single
+// nodes may differ.
 func (v *round) tally() {
-	s := v.s
-	v.counts = zeros(v.counts, len(s.reasons))
-	v.ownCounts = zeros(v.ownCounts, len(v.own))
-	short := false
-	for id, n := range v.x.counts {
-		if n > 0 {
-			d := &s.verdicts[id]
-			v.counts[d.reason] += int(n)
-			short = short || d.only == ruleDisk
-		}
+	v.counts = zeros(v.counts, len(v.s.reasons))
+	for reason, n := range v.s.counts {
+		v.counts[reason] = int(n)
 	}
-	if short && v.cached[0] != nil {
+	v.ownCounts = zeros(v.ownCounts, len(v.own))
+	if v.cached[0] != nil {
 		v.excuse()
 	}
 	for i := range v.odd {

@@ -139,7 +139,7 @@ func checkCount(s *shape, _ *class, o *offer) (int, bool) {
 	switch {
 	case o.suitable == 0 || o.pool != nil:
 		return 0, false
-	case o.suitable >= s.count():
+	case o.suitable >= s.perRank():
 		return 1, true
 	}
 	return 2, true
@@ -225,7 +225,7 @@ func checkCordon(_ *shape, c *class, _ *offer) (int, bool) {
 func textCordon(*shape, *class, int) string { return "cordoned" }
 
 func checkFree(s *shape, _ *class, o *offer) (int, bool) {
-	if o.pool != nil && o.free < s.count() {
+	if o.pool != nil && o.free < s.perRank() {
 		return 1, false
 	}
 	return 0, false

@@ -37,8 +37,9 @@ type shape struct {
 
 	verdicts []verdict // by class id
 	order    []ranked  // classes that fit and have or had members, best first
-	seen     int       // notes of the index about filled classes
-	era      uint64    // of those notes; 0 = none seen
+	counts   []int32   // nodes by reason
+	seen     int       // moves of the index that the counts are of
+	era      uint64    // of those moves; 0 = none seen
 	prices   uint64    // round of the outlook that the order is of
 	reasons  []reason  // the first stands for "fits"
 	used     uint64    // when a request last had this shape, in decisions
@@ -106,8 +107,8 @@ func (s *shape) allows(k kind) bool {
 // needsGPU tells whether there is anything to choose on a node but the node.
 func (s *shape) needsGPU() bool { return s.gpus > 0 || s.share > 0 }
 
-// count is how many GPUs a rank is given.
-func (s *shape) count() int {
+// perRank is how many GPUs a rank is given.
+func (s *shape) perRank() int {
 	if s.share > 0 {
 		return 1
 	}
@@ -116,11 +117,25 @@ func (s *shape) count() int {
 
 // forget drops what is known about classes: they have been made anew.
 func (s *shape) forget(b *book) {
-	s.verdicts, s.order, s.era, s.reasons = s.verdicts[:0], s.order[:0], 0, s.reasons[:1]
+	s.verdicts, s.order, s.era, s.reasons, s.counts = s.verdicts[:0], s.order[:0], 0, s.reasons[:1], s.counts[:0]
 	s.ids = s.ids[:0]
 	for _, c := range s.labels {
 		s.ids = append(s.ids, b.find(c))
 	}
+}
+
+// count adds to the nodes with a reason.
+func (s *shape) count(reason int16, nodes int32) {
+	for len(s.counts) <= int(reason) {
+		s.counts = append(s.counts, 0)
+	}
+	s.counts[reason] += nodes
+}
+
+// rank is the place of a class in the order of a shape that it can serve.
+func (v *verdict) rank(class int32) ranked {
+	v.ranked = true
+	return ranked{score: v.rating.score, class: class, short: v.reason != fits}
 }
 
 // rank puts a class into the order.

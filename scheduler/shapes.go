@@ -69,25 +69,30 @@ func (x *index) reread() {
 	x.unsettled = true
 }
 
-// catchUp judges the classes that have members since the shape was last asked
-// for, and scores all of them again when there are new prices.
+// catchUp counts the nodes by what they are to the shape as of now. It follows
+// the moves since the shape was last asked for, and looks at all classes where
+// that is shorter, or when there are new prices.
 func (x *index) catchUp(s *shape) {
 	x.outlook.refresh(x)
-	if s.era != x.era || s.prices != x.outlook.round {
-		x.rankAll(s)
+	if s.era != x.era || s.prices != x.outlook.round || len(x.moves)-s.seen > len(x.classes) {
+		x.lookAtAll(s)
 		return
 	}
-	for ; s.seen < len(x.filled); s.seen++ {
-		id := x.filled[s.seen]
-		if v := x.judge(s, int(id)); v.rating != nil && !v.ranked {
-			v.ranked = true
-			s.rank(ranked{score: v.rating.score, class: id, short: v.reason != fits})
+	for ; s.seen < len(x.moves); s.seen++ {
+		m := x.moves[s.seen]
+		v := x.judge(s, int(m.to))
+		if v.rating != nil && !v.ranked {
+			s.rank(v.rank(m.to))
 		}
+		s.count(v.reason, 1)
+		s.count(s.verdicts[m.from].reason, -1)
 	}
 }
 
-func (x *index) rankAll(s *shape) {
-	s.order, s.seen, s.era, s.prices = s.order[:0], len(x.filled), x.era, x.outlook.round
+// lookAtAll counts the nodes and orders the classes anew.
+func (x *index) lookAtAll(s *shape) {
+	s.order, s.seen, s.era, s.prices = s.order[:0], len(x.moves), x.era, x.outlook.round
+	clear(s.counts)
 	for i := range s.verdicts {
 		s.verdicts[i].ranked = false
 	}
@@ -95,9 +100,10 @@ func (x *index) rankAll(s *shape) {
 		if n == 0 {
 			continue
 		}
-		if v := x.judge(s, id); v.rating != nil {
-			v.ranked = true
-			s.order = append(s.order, ranked{score: v.rating.score, class: int32(id), short: v.reason != fits})
+		v := x.judge(s, id)
+		s.count(v.reason, n)
+		if v.rating != nil {
+			s.order = append(s.order, v.rank(int32(id)))
 		}
 	}
 	slices.SortFunc(s.order, ranked.compare)

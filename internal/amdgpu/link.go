@@ -60,7 +60,8 @@ func parseLink(b []byte) (kfdLink, bool) {
 	return l, hasKind && hasTo && hasWeight
 }
 
-// addPeers lists the xGMI links between offered devices, in the order of gpus.
+// addPeers lists the xGMI links between offered devices: of each the others in the
+// order of gpus, beginning behind it.
 func (s *survey) addPeers(gpus []aim.GPU, byNode map[int]int) {
 	const none = -1
 	weights := make([]int, len(gpus)) // from the GPU at hand to each other one
@@ -82,9 +83,9 @@ func (s *survey) addPeers(gpus []aim.GPU, byNode map[int]int) {
 			}
 		}
 		gpus[i].Peers = slices.Grow(gpus[i].Peers, count)
-		for to, w := range weights {
-			if w != none {
-				gpus[i].Peers = append(gpus[i].Peers, aim.Peer{ID: gpus[to].ID, Weight: w})
+		for step := 1; step < len(gpus); step++ {
+			if to := (i + step) % len(gpus); weights[to] != none {
+				gpus[i].Peers = append(gpus[i].Peers, aim.Peer{ID: gpus[to].ID, Weight: weights[to]})
 			}
 		}
 	}

@@ -29,10 +29,8 @@ func mi300x(i int) aim.FleetNode {
 			Partitions: 1, ComputeUnits: &units, VRAMBytes: &vram, VRAMUsedBytes: &used, ComputeMode: "SPX", MemoryMode: "NPS1",
 			CPUNode: &numa, Hive: "3f1c", Health: aim.HealthOK,
 		})
-		for peer := range 8 {
-			if peer != g {
-				n.GPUs[g].Peers = append(n.GPUs[g].Peers, aim.Peer{ID: gpuID(i, peer), Weight: 15})
-			}
+		for step := 1; step < 8; step++ {
+			n.GPUs[g].Peers = append(n.GPUs[g].Peers, aim.Peer{ID: gpuID(i, (g+step)%8), Weight: 15})
 		}
 	}
 	return n
