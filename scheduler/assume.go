@@ -30,9 +30,8 @@ type pledge struct {
 	node  string
 	rank  int
 	ids   []string
-	gpus  mask // the same on the node's chassis
-	share uint64
 	perch perch
+	holding
 }
 
 // assume counts a placement as taken.
@@ -54,13 +53,14 @@ func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.
 
 // pledge counts a rank as taken on the node of its candidate.
 func (x *index) pledge(p *pledge, of *assumption, c *candidate, r *aim.Rank) {
-	p.of, p.node, p.ids, p.gpus, p.share = of, r.Node, r.GPUs, c.rating.choice.devices, r.ShareBytes
+	p.of, p.node, p.ids, p.holding = of, r.Node, r.GPUs, holding{c.rating.choice.devices, r.ShareBytes}
 	x.attach(c.m, p)
 }
 
 func (x *index) attach(m *member, p *pledge) {
 	r := &p.of.request
 	m.pledged = append(m.pledged, p)
+	m.pledge(p)
 	p.perch = perch{of: home{r.UID, r.Deployment}, m: m, ordinal: r.Ordinal}
 	x.perch(&p.perch)
 	x.move(m)
@@ -69,6 +69,7 @@ func (x *index) attach(m *member, p *pledge) {
 func (x *index) unpledge(m *member, p *pledge) {
 	i := slices.Index(m.pledged, p)
 	m.pledged = slices.Delete(m.pledged, i, i+1)
+	m.count()
 	x.unperch(&p.perch)
 }
 

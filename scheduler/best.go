@@ -75,13 +75,13 @@ func (v *round) walk(g *group) {
 			return // equal scores are looked at to the end: ties go to the id
 		}
 		low := int(v.x.lows[r.class])
-		if v.x.counts[r.class] == 0 || r.short && !c.weights || v.full() && c.score == v.worst().score && low > v.worst().m.slot {
+		if v.x.counts[r.class] == 0 || r.short && !c.weights || v.full() && c.score == v.worst().score && low > v.worst().slot {
 			continue
 		}
 		members := &v.x.classes[r.class].members
 		c.rating = v.s.verdicts[r.class].rating
 		for slot := members.next(low, &g.sieve); slot >= 0; slot = members.next(slot+1, &g.sieve) {
-			if c.m = v.x.order[slot]; !v.offer(&c) {
+			if c.m, c.slot = v.x.order[slot], slot; !v.offer(&c) {
 				break // those behind it in the class are worse by their ids
 			}
 		}
@@ -96,8 +96,8 @@ func (v *round) worst() *candidate { return &v.found[len(v.found)-1] }
 // walkFew offers the nodes of a small group one by one.
 func (v *round) walkFew(g *group, c candidate) {
 	for slot := g.base.next(0, &g.sieve); slot >= 0; slot = g.base.next(slot+1, &g.sieve) {
-		if m := v.x.order[slot]; v.common(m) == fits {
-			c.m, c.rating = m, v.s.verdicts[m.class.id].rating
+		if v.commonAt(slot) == fits {
+			c.m, c.slot, c.rating = v.x.order[slot], slot, v.s.verdicts[v.x.at[slot]].rating
 			c.own()
 			v.offer(&c)
 		}
@@ -124,7 +124,7 @@ func (c *candidate) better(o *candidate) bool {
 	if c.score != o.score {
 		return c.score > o.score
 	}
-	return c.m.slot < o.m.slot
+	return c.slot < o.slot
 }
 
 // putAside marks the nodes that are not like the others of their class: those
@@ -167,7 +167,7 @@ func (v *round) lookAt(neighbours *perch) {
 		v.aside.remove(m.slot)
 		if v.common(m) == fits {
 			c := candidate{
-				m: m, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(&v.request),
+				m: m, slot: m.slot, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(&v.request),
 				weights: v.hasWeights(m), image: v.hasImage(m),
 			}
 			c.own()

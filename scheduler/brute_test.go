@@ -26,7 +26,7 @@ func slowBest(x *index, req *aim.Request, k int32) []string {
 			continue
 		}
 		c := candidate{
-			m: m, rating: x.rate(s, m.class, &o), replicas: m.replicas(req),
+			m: m, slot: m.slot, rating: x.rate(s, m.class, &o), replicas: m.replicas(req),
 			weights: slices.Contains(m.node.Models, req.Model), image: slices.Contains(m.node.Images, req.Image),
 		}
 		c.own()

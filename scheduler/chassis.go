@@ -18,6 +18,7 @@ type chassis struct {
 	shares   bool         // GPUs may be shared
 	nodes    int          // of this make, in the fleet now
 	pools    []pool       // GPUs by kind
+	devices  mask         // of all pools
 	order    []int        // GPU -> place in the node's list, as people count
 	bare     outlook.Kind // of a chassis without GPUs
 }
@@ -47,6 +48,7 @@ func newChassis(n *aim.Node) *chassis {
 		vram[d], budget[d] = vramOf(g), g.ShareBudget()
 		p := c.poolOf(kindOf(g))
 		p.devices.add(d)
+		c.devices.add(d)
 		p.size++
 	}
 	for i := range c.pools {

@@ -45,39 +45,17 @@ func (b *book) classify(m *member, scratch *class) {
 		c.liveness = n.Liveness
 	}
 	c.cordoned = n.Cordon != ""
-	cpus, host := n.ClaimCPUs, n.ClaimBytes
-	taken := m.broken
-	var shared mask
-	for _, h := range m.held {
-		if h.share > 0 {
-			shared = shared.or(h.gpus)
-		} else {
-			taken = taken.or(h.gpus)
-		}
-	}
-	for _, p := range m.pledged {
-		cpus += p.of.request.CPUs
-		host += p.of.request.HostBytes
-		if p.share > 0 {
-			shared = shared.or(p.gpus)
-		} else {
-			taken = taken.or(p.gpus)
-		}
-	}
-	for i := range c.pools {
-		c.free = c.free.or(c.pools[i].devices)
-	}
-	c.free = c.free.without(taken).without(shared)
-	for d := range shared.without(taken).all {
+	c.free = c.devices.without(m.taken.whole).without(m.taken.shared)
+	for d := range m.taken.shared.without(m.taken.whole).all {
 		if free := m.room(d); free > 0 {
 			c.holes = append(c.holes, hole{d, free})
 		}
 	}
 	if c.cpus > 0 {
-		c.spare = max(c.cpus-cpus, 0)
+		c.spare = max(c.cpus-m.taken.cpus, 0)
 	}
 	if c.chassis.host > 0 {
-		c.host = c.chassis.host - min(c.chassis.host, host)
+		c.host = c.chassis.host - min(c.chassis.host, m.taken.host)
 	}
 	c.hostRung = len(b.hosts)
 	if n.HostFree > 0 {

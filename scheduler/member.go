@@ -7,26 +7,69 @@ import (
 )
 
 // member is a node of the fleet: what it last reported, what is assumed on top
-// of that, and the class that both together put it in.
+// of that, and the class that both together put it in. What a decision reads
+// comes first: ten thousand of them do not fit into a processor's cache.
 type member struct {
 	slot    int // place in the order of ids
-	node    aim.FleetNode
-	chassis *chassis
 	class   *class
+	chassis *chassis
+	ids     []string // of its GPUs, in the order of the chassis
+	taken   taken
+	pledged []*pledge // ranks that are assumed here
+	passes  []int32   // conditions that its labels meet, see book
 
-	ids     []string  // of its GPUs, in the order of the chassis
 	broken  mask      // GPUs that cannot be given out, as reported
 	held    []holding // of the node's claims, in their order
 	perches []*perch  // of the node's claims, in their order
-	pledged []*pledge // ranks that are assumed here
-	passes  []int32   // conditions that its labels meet, see book
 	touched bool      // since the last turn
+
+	node aim.FleetNode
 }
 
 // holding is what a claim holds on a node.
 type holding struct {
 	gpus  mask
 	share uint64 // of the one GPU's memory; 0 = the GPUs are held whole
+}
+
+// taken is what others have of a node, or can have: claims, assumed ones
+// included, and GPUs that are not given out.
+type taken struct {
+	whole  mask
+	shared mask
+	cpus   int
+	host   uint64
+	disk   uint64 // of the weights that are still to be fetched
+}
+
+func (t *taken) hold(h holding) {
+	if h.share > 0 {
+		t.shared = t.shared.or(h.gpus)
+	} else {
+		t.whole = t.whole.or(h.gpus)
+	}
+}
+
+// pledge counts what is assumed on the node.
+func (m *member) pledge(p *pledge) {
+	r := &p.of.request
+	m.taken.hold(p.holding)
+	m.taken.cpus += r.CPUs
+	m.taken.host += r.HostBytes
+	if r.DiskBytes > 0 && !slices.Contains(m.node.Models, r.Model) {
+		m.taken.disk += r.DiskBytes
+	}
+}
+
+// count sums up anew what is taken.
+func (m *member) count() {
+	m.taken = taken{whole: m.broken, cpus: m.node.ClaimCPUs, host: m.node.ClaimBytes}
+	for _, h := range m.held {
+		m.taken.hold(h)
+	}
+	for _, p := range m.pledged {
+		m.pledge(p)
+	}
 }
 
 // read takes what a report says about GPUs and claims.
@@ -43,6 +86,7 @@ func (m *member) read(n aim.FleetNode) {
 		c := &n.Claims[i]
 		m.held = append(m.held, holding{gpus: m.devicesOf(c.GPUs), share: c.ShareBytes})
 	}
+	m.count()
 }
 
 // devicesOf finds the GPUs with these ids.
@@ -92,15 +136,7 @@ func (m *member) counted() aim.FleetNode {
 
 // diskFree is the disk that is left when the weights of those who are assumed
 // here have been fetched.
-func (m *member) diskFree() uint64 {
-	free := m.node.DiskFree
-	for _, p := range m.pledged {
-		if r := &p.of.request; r.DiskBytes > 0 && !slices.Contains(m.node.Models, r.Model) {
-			free -= min(free, r.DiskBytes)
-		}
-	}
-	return free
-}
+func (m *member) diskFree() uint64 { return m.node.DiskFree - min(m.node.DiskFree, m.taken.disk) }
 
 // replicas counts the deployment's other replicas on the node, assumed ones
 // included. An earlier attempt of the same replica is not one: it leaves when

@@ -168,6 +168,7 @@ func (x *index) fitsWithout(s *shape, m *member, gone []guest) bool {
 			rest.pledged = append(rest.pledged, m.pledged[i])
 		}
 	}
+	rest.count()
 	x.book.classify(&rest, &x.scratch)
 	o := x.book.offerOf(s, &x.scratch)
 	x.failures = broken(s, &x.scratch, &o, x.failures[:0])

@@ -200,15 +200,15 @@ func (v *round) reason(id int16) *reason {
 // reasonOf is what turns one node away, or fits.
 func (v *round) reasonOf(m *member) int16 { return v.reasonAt(m.slot) }
 
-// taken stands for the nodes that are chosen: nothing turns them away.
-const taken int16 = -2
+// notTurnedAway stands for the nodes that are chosen.
+const notTurnedAway int16 = -2
 
 // reasonAt is reasonOf without a look at the node itself: ten thousand of them
 // do not fit into a processor's cache.
 func (v *round) reasonAt(slot int) int16 {
 	for i := range v.chosen {
 		if v.chosen[i].m.slot == slot {
-			return taken
+			return notTurnedAway
 		}
 	}
 	for i := range v.odd {

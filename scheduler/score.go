@@ -63,6 +63,7 @@ type classTerms struct{ xgmi, numa, leftNUMA, outlook int }
 // candidate is a node that fits. Its score is the class's with what is its own.
 type candidate struct {
 	m              *member
+	slot           int // of m
 	rating         *rating
 	score          int
 	weights, image bool
