@@ -145,7 +145,7 @@ func (s *Scheduler) end(a *assumption) {
 // replace ends what is assumed for an earlier attempt of the same replica: it
 // would not ask again with a new token if that attempt were still on its way.
 func (s *Scheduler) replace(req *aim.Request) {
-	for p := s.x.homes[home{req.UID, req.Deployment}]; p != nil; p = p.next {
+	for p := s.x.perchOf(req); p != nil; p = p.after() {
 		if p.ordinal != req.Ordinal {
 			continue
 		}

@@ -16,6 +16,9 @@ func (v *round) best(k int) []candidate {
 		}
 	}
 	v.lookAt(neighbours)
+	for i := range v.found {
+		v.found[i].m = v.x.order[v.found[i].slot]
+	}
 	return v.found
 }
 
@@ -81,7 +84,7 @@ func (v *round) walk(g *group) {
 		members := &v.x.classes[r.class].members
 		c.rating = v.s.verdicts[r.class].rating
 		for slot := members.next(low, &g.sieve); slot >= 0; slot = members.next(slot+1, &g.sieve) {
-			if c.m, c.slot = v.x.order[slot], slot; !v.offer(&c) {
+			if c.slot = slot; !v.offer(&c) {
 				break // those behind it in the class are worse by their ids
 			}
 		}
@@ -97,7 +100,7 @@ func (v *round) worst() *candidate { return &v.found[len(v.found)-1] }
 func (v *round) walkFew(g *group, c candidate) {
 	for slot := g.base.next(0, &g.sieve); slot >= 0; slot = g.base.next(slot+1, &g.sieve) {
 		if v.commonAt(slot) == fits {
-			c.m, c.slot, c.rating = v.x.order[slot], slot, v.s.verdicts[v.x.at[slot]].rating
+			c.slot, c.rating = slot, v.s.verdicts[v.x.at[slot]].rating
 			c.own()
 			v.offer(&c)
 		}
@@ -134,8 +137,8 @@ func (v *round) putAside() (neighbours *perch) {
 	for i := range v.odd {
 		v.aside.add(v.odd[i].m.slot)
 	}
-	neighbours = v.x.homes[home{v.request.UID, v.request.Deployment}]
-	for p := neighbours; p != nil; p = p.next {
+	neighbours = v.x.perchOf(&v.request)
+	for p := neighbours; p != nil; p = p.after() {
 		v.aside.add(p.m.slot)
 	}
 	for i := range v.chosen {
@@ -156,7 +159,7 @@ func (v *round) lookAt(neighbours *perch) {
 	}
 	hopeless := v.full() && len(v.s.order) > 0 &&
 		v.worst().score > v.s.order[0].score+point*(weightWeights+weightImage+weightSpread)
-	for p := neighbours; p != nil; p = p.next {
+	for p := neighbours; p != nil; p = p.after() {
 		m := p.m
 		if !v.aside.has(m.slot) {
 			continue // looked at before, odd, or chosen
@@ -167,14 +170,14 @@ func (v *round) lookAt(neighbours *perch) {
 		v.aside.remove(m.slot)
 		if v.common(m) == fits {
 			c := candidate{
-				m: m, slot: m.slot, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(&v.request),
+				slot: m.slot, rating: v.s.verdicts[m.class.id].rating, replicas: m.replicas(&v.request),
 				weights: v.hasWeights(m), image: v.hasImage(m),
 			}
 			c.own()
 			v.offer(&c)
 		}
 	}
-	for p := neighbours; p != nil; p = p.next {
+	for p := neighbours; p != nil; p = p.after() {
 		v.aside.remove(p.m.slot)
 	}
 }

@@ -16,12 +16,12 @@ type book struct {
 type condition struct{ key, value string }
 
 // rungOf counts the sizes that this many bytes are enough for.
-func rungOf(sizes []uint64, have uint64) int {
+func rungOf(sizes []uint64, have uint64) int32 {
 	i, found := slices.BinarySearch(sizes, have)
 	if found {
 		i++
 	}
-	return i
+	return int32(i)
 }
 
 // note adds what a shape asks for; changed tells that nodes have to be

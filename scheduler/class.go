@@ -12,17 +12,26 @@ import (
 // of ten thousand equal nodes has a few hundred.
 type class struct {
 	id int
-	*chassis
+	state
 	liveness aim.Liveness // "" = alive
-	cordoned bool
-	free     mask    // GPUs that are free as a whole
-	holes    []hole  // GPUs that are shared and have room, by number
-	spare    int     // CPUs that nobody claims; unlimited where not told
-	host     uint64  // memory that nobody claims; unlimited where not told
-	hostRung int     // how many of the book's host sizes are free by measurement
-	diskRung int     // how many of the book's disk sizes are free
-	passes   []int32 // conditions that the labels meet
+	passes   []int32      // conditions that the labels meet
+	holes    []hole       // GPUs that are shared and have room, by number
 	members  set
+}
+
+// state is what makes the class of a node. Lists are numbered, so that a state
+// is compared and hashed in a few nanoseconds.
+type state struct {
+	*chassis
+	free     mask   // GPUs that are free as a whole
+	spare    int    // CPUs that nobody claims; unlimited where not told
+	host     uint64 // memory that nobody claims; unlimited where not told
+	hostRung int32  // how many of the book's host sizes are free by measurement
+	diskRung int32  // how many of the book's disk sizes are free
+	away     int32  // number of the liveness; 0 = alive
+	labels   int32  // number of the conditions that are met
+	shared   int32  // number of the holes
+	cordoned bool
 }
 
 // hole is the room left on a GPU that is shared.
@@ -36,32 +45,46 @@ const (
 	unlimitedHost = ^uint64(0)
 )
 
-// classify says which class a member belongs to, apart from its id and members.
-// The slices of scratch are used again.
-func (b *book) classify(m *member, scratch *class) {
-	n, c := &m.node, scratch
-	*c = class{chassis: m.chassis, holes: c.holes[:0], passes: m.passes, spare: unlimitedCPUs, host: unlimitedHost}
-	if n.Liveness != aim.Alive {
-		c.liveness = n.Liveness
+// stateOf says what makes the class of a member; its holes are left in the
+// index's scratch.
+func (x *index) stateOf(m *member) state {
+	st := state{
+		chassis: m.chassis, spare: unlimitedCPUs, host: unlimitedHost,
+		labels: m.labels, cordoned: m.node.Cordon != "",
+		free: m.chassis.devices.without(m.taken.whole).without(m.taken.shared),
 	}
-	c.cordoned = n.Cordon != ""
-	c.free = c.devices.without(m.taken.whole).without(m.taken.shared)
+	if m.node.Liveness != aim.Alive {
+		st.away = x.lists.id(append(x.lists.scratch[:0], m.node.Liveness...))
+	}
+	if m.chassis.cpus > 0 {
+		st.spare = max(m.chassis.cpus-m.taken.cpus, 0)
+	}
+	if m.chassis.host > 0 {
+		st.host = m.chassis.host - min(m.chassis.host, m.taken.host)
+	}
+	st.hostRung = int32(len(x.book.hosts))
+	if m.node.HostFree > 0 {
+		st.hostRung = rungOf(x.book.hosts, m.node.HostFree)
+	}
+	st.diskRung = rungOf(x.book.disks, m.diskFree())
+	x.holes = x.holes[:0]
+	if m.taken.shared != (mask{}) {
+		st.shared = x.holesOf(m)
+	}
+	return st
+}
+
+// holesOf lists the holes of a member, and numbers the list.
+func (x *index) holesOf(m *member) int32 {
+	b := append(x.lists.scratch[:0], 'h')
 	for d := range m.taken.shared.without(m.taken.whole).all {
 		if free := m.room(d); free > 0 {
-			c.holes = append(c.holes, hole{d, free})
+			x.holes = append(x.holes, hole{d, free})
+			b = binary.LittleEndian.AppendUint64(append(b, byte(d)), free)
 		}
 	}
-	if c.cpus > 0 {
-		c.spare = max(c.cpus-m.taken.cpus, 0)
-	}
-	if c.chassis.host > 0 {
-		c.host = c.chassis.host - min(c.chassis.host, m.taken.host)
-	}
-	c.hostRung = len(b.hosts)
-	if n.HostFree > 0 {
-		c.hostRung = rungOf(b.hosts, n.HostFree)
-	}
-	c.diskRung = rungOf(b.disks, m.diskFree())
+	x.lists.scratch = b[:0]
+	return x.lists.id(b)
 }
 
 // room is what is left of the budget of a shared GPU.
@@ -80,31 +103,33 @@ func (m *member) room(d int) uint64 {
 	return free
 }
 
-// key is equal for equal classes.
-func (c *class) key(b []byte) []byte {
-	for _, v := range [...]uint64{uint64(c.chassis.id), c.free[0], c.free[1], uint64(c.spare), c.host} {
-		b = binary.LittleEndian.AppendUint64(b, v)
+// relabel finds and numbers the conditions that a member's labels meet.
+func (x *index) relabel(m *member, labels map[string]string) {
+	m.passes, m.labels = x.book.passes(labels), 0
+	if len(m.passes) == 0 {
+		return
 	}
-	for _, v := range [...]int{c.hostRung, c.diskRung, len(c.holes), len(c.passes)} {
-		b = binary.LittleEndian.AppendUint16(b, uint16(v))
-	}
-	for _, h := range c.holes {
-		b = binary.LittleEndian.AppendUint64(append(b, byte(h.gpu)), h.free)
-	}
-	for _, p := range c.passes {
+	b := append(x.lists.scratch[:0], 'l')
+	for _, p := range m.passes {
 		b = binary.LittleEndian.AppendUint32(b, uint32(p))
 	}
-	if c.cordoned {
-		b = append(b, 'c')
-	}
-	return append(b, c.liveness...)
+	x.lists.scratch = b[:0]
+	m.labels = x.lists.id(b)
 }
 
-// keep makes a class of the scratch one, with slices of its own.
-func (c *class) keep(id int) *class {
-	k := *c
-	k.id = id
-	k.holes, k.passes = slices.Clone(c.holes), slices.Clone(c.passes)
-	k.members = set{}
-	return &k
+// class describes a member as the only one of a class, with slices that it
+// shares.
+func (x *index) class(m *member) class {
+	c := class{state: x.stateOf(m), passes: m.passes, holes: x.holes}
+	if m.node.Liveness != aim.Alive {
+		c.liveness = m.node.Liveness
+	}
+	return c
+}
+
+// newClass makes the class that a member will be the first of.
+func (x *index) newClass(m *member) *class {
+	c := x.class(m)
+	c.id, c.passes, c.holes = len(x.classes), slices.Clone(c.passes), slices.Clone(c.holes)
+	return &c
 }

@@ -25,18 +25,19 @@ type index struct {
 	everyone set
 	models   map[string]*set
 	images   map[string]*set
-	homes    map[home]*perch
+	homes    map[string]*perch
 
 	book    book
 	classes []*class
 	counts  []int32 // members of a class, by its id
 	lows    []int32 // slot that no member of a class comes before, by its id
 	at      []int32 // class of a node, by its slot
-	byKey   map[string]*class
-	empty   int    // classes without members
-	moves   []move // of nodes between classes, in order
-	era     uint64 // of moves: grows when they start anew
-	names   registry
+	byState map[state]*class
+	empty   int      // classes without members
+	moves   []move   // of nodes between classes, in order
+	era     uint64   // of moves: grows when they start anew
+	names   registry // of what requests ask for
+	lists   registry // of what nodes have
 	shapes  map[shapeKey]*shape
 	asked   uint64 // decisions so far
 
@@ -44,8 +45,7 @@ type index struct {
 	outlook   *prospects
 
 	// Kept between calls, so that a decision allocates nothing but its result.
-	scratch  class
-	key      []byte
+	holes    []hole
 	failures []failure
 	round    round
 }
@@ -53,7 +53,7 @@ type index struct {
 func newIndex() *index {
 	return &index{
 		byID: map[string]*member{}, chassis: map[string]*chassis{}, models: map[string]*set{}, images: map[string]*set{},
-		homes: map[home]*perch{}, byKey: map[string]*class{}, names: registry{ids: map[string]int32{}},
+		homes: map[string]*perch{}, byState: map[state]*class{}, names: registry{ids: map[string]int32{}}, lists: registry{ids: map[string]int32{}},
 		shapes: map[shapeKey]*shape{}, outlook: newProspects(),
 	}
 }
@@ -67,9 +67,9 @@ func (x *index) apply(n aim.FleetNode) *member {
 	switch old := &m.node.Node; {
 	case !known || !sameMake(old, &n.Node):
 		x.rebuild(m, &n.Node)
-		m.passes = x.book.passes(n.Labels)
+		x.relabel(m, n.Labels)
 	case !sameLabels(old.Labels, n.Labels):
-		m.passes = x.book.passes(n.Labels)
+		x.relabel(m, n.Labels)
 	}
 	x.caches(x.models, m, m.node.Models, n.Models)
 	x.caches(x.images, m, m.node.Images, n.Images)

@@ -16,7 +16,9 @@ func (x *index) judge(s *shape, id int) *verdict {
 	}
 	v := &s.verdicts[id]
 	if v.reason != unjudged {
-		x.reprice(s, v, id)
+		if r := v.rating; r != nil && r.prices != x.outlook.round {
+			x.reprice(s, v, id)
+		}
 		return v
 	}
 	c := x.classes[id]
@@ -33,14 +35,12 @@ func (x *index) judge(s *shape, id int) *verdict {
 // reprice brings a rating up to date when the outlook has new prices. For whole
 // GPUs only the score changes, for a share the GPU as well.
 func (x *index) reprice(s *shape, v *verdict, id int) {
-	switch r := v.rating; {
-	case r == nil || r.prices == x.outlook.round:
-	case s.share > 0:
+	if s.share > 0 {
 		o := x.book.offerOf(s, x.classes[id])
 		v.rating = x.rate(s, x.classes[id], &o)
-	default:
-		r.price(x, s, x.classes[id])
+		return
 	}
+	v.rating.price(x, s, x.classes[id])
 }
 
 // broken lists the rules that a class breaks, in order.

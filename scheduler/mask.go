@@ -32,6 +32,16 @@ func (m mask) all(yield func(int) bool) {
 	}
 }
 
+// neighbours tells whether there is no gap between the GPUs of a set that is not
+// empty.
+func (m mask) neighbours() bool {
+	if m[1] != 0 {
+		return m == run(firstOf(m), m.count())
+	}
+	w := m[0] >> bits.TrailingZeros64(m[0])
+	return w&(w+1) == 0
+}
+
 // run is n GPUs from the first on.
 func run(first, n int) mask {
 	var m mask

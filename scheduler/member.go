@@ -17,6 +17,7 @@ type member struct {
 	taken   taken
 	pledged []*pledge // ranks that are assumed here
 	passes  []int32   // conditions that its labels meet, see book
+	labels  int32     // number of that list
 
 	broken  mask      // GPUs that cannot be given out, as reported
 	held    []holding // of the node's claims, in their order
@@ -108,8 +109,8 @@ func (m *member) named(devices mask) []string {
 	if n == 0 {
 		return nil
 	}
-	first := firstOf(devices)
-	if devices == run(first, n) {
+	if devices.neighbours() {
+		first := firstOf(devices)
 		return m.ids[first : first+n : first+n]
 	}
 	ids := make([]string, 0, n)

@@ -18,15 +18,14 @@ func (x *index) move(m *member) {
 	if x.unsettled {
 		return // all are put in their place by settle
 	}
-	x.book.classify(m, &x.scratch)
-	x.key = x.scratch.key(x.key[:0])
-	c, ok := x.byKey[string(x.key)]
+	st := x.stateOf(m)
+	c, ok := x.byState[st]
 	if !ok {
-		c = x.scratch.keep(len(x.classes))
+		c = x.newClass(m)
 		x.classes = append(x.classes, c)
 		x.counts = append(x.counts, 0)
 		x.lows = append(x.lows, math.MaxInt32)
-		x.byKey[string(x.key)] = c
+		x.byState[st] = c
 		x.empty++
 	}
 	if c == m.class {
@@ -79,7 +78,8 @@ func (x *index) settle() {
 	x.at = slices.Grow(x.at[:0], len(x.order))[:len(x.order)]
 	x.moves = x.moves[:0]
 	x.era++
-	clear(x.byKey)
+	clear(x.byState)
+	clear(x.lists.ids)
 	clear(x.models)
 	clear(x.images)
 	x.everyone.clear()
@@ -88,6 +88,7 @@ func (x *index) settle() {
 	}
 	for i, m := range x.order {
 		m.slot, m.class = i, nil
+		x.relabel(m, m.node.Labels)
 		x.everyone.add(i)
 		addTo(x.models, m, m.node.Models)
 		addTo(x.images, m, m.node.Images)

@@ -9,8 +9,8 @@ type offer struct {
 	mask     mask  // GPUs of that pool with the memory, free or not
 	free     int   // of those, GPUs that are free, or with room for the share
 
-	hostRung int // rungs of the book that a node has to reach
-	diskRung int
+	hostRung int32 // rungs of the book that a node has to reach
+	diskRung int32
 }
 
 // offerOf picks the pool with the fewest free GPUs that are enough, or else the

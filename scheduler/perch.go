@@ -2,16 +2,29 @@ package scheduler
 
 import "github.com/aim-engine/aim"
 
-// home names a deployment.
+// home is a deployment.
 type home struct{ uid, name string }
 
 // perch is one claim of a deployment's replica on a node, reported or assumed.
-// Those of a deployment form a chain, in no order.
+// Those of deployments of one name form a chain, in no order.
 type perch struct {
 	of         home
 	m          *member
 	ordinal    int
 	prev, next *perch
+}
+
+// perchOf is the first perch of a deployment, nil where it has none.
+func (x *index) perchOf(r *aim.Request) *perch { return x.homes[r.Deployment].own(r.UID) }
+
+// after is the next perch of the same deployment.
+func (p *perch) after() *perch { return p.next.own(p.of.uid) }
+
+func (p *perch) own(uid string) *perch {
+	for p != nil && p.of.uid != uid {
+		p = p.next
+	}
+	return p
 }
 
 // perches keeps where the replicas of every deployment are; most claims stay
@@ -39,10 +52,10 @@ func sameHome(a, b *aim.Claim) bool {
 
 // perch puts one before the others of its deployment.
 func (x *index) perch(p *perch) {
-	if p.next = x.homes[p.of]; p.next != nil {
+	if p.next = x.homes[p.of.name]; p.next != nil {
 		p.next.prev = p
 	}
-	x.homes[p.of] = p
+	x.homes[p.of.name] = p
 }
 
 func (x *index) unperch(p *perch) {
@@ -53,9 +66,9 @@ func (x *index) unperch(p *perch) {
 	case p.prev != nil:
 		p.prev.next = p.next
 	case p.next != nil:
-		x.homes[p.of] = p.next
+		x.homes[p.of.name] = p.next
 	default:
-		delete(x.homes, p.of)
+		delete(x.homes, p.of.name)
 	}
 	p.prev, p.next = nil, nil
 }

@@ -82,11 +82,11 @@ func (x *index) states(yield func(outlook.State, int) bool) {
 			continue
 		}
 		for i := range c.pools {
-			if !yield(c.state(&c.pools[i]), int(n)) {
+			if !yield(c.left(&c.pools[i]), int(n)) {
 				return
 			}
 		}
-		if len(c.pools) == 0 && !yield(c.state(nil), int(n)) {
+		if len(c.pools) == 0 && !yield(c.left(nil), int(n)) {
 			return
 		}
 	}
@@ -95,8 +95,8 @@ func (x *index) states(yield func(outlook.State, int) bool) {
 // ample stands for an amount that a node does not tell.
 const ample = 1 << 40
 
-// state is what is free on a node, as far as one pool goes.
-func (c *class) state(p *pool) outlook.State {
+// left is what is free on a node, as far as one pool goes.
+func (c *class) left(p *pool) outlook.State {
 	s := outlook.State{Kind: c.bare, CPUs: min(c.spare, ample), HostBytes: min(c.host, ample<<10)}
 	if p == nil {
 		return s
@@ -131,7 +131,7 @@ func (p *prospects) cost(s *shape, c *class, pool *pool, shared int) int {
 	if pool == nil && len(c.pools) > 0 {
 		pool = &c.pools[0]
 	}
-	before := c.state(pool)
+	before := c.left(pool)
 	after := before
 	after.CPUs -= min(after.CPUs, s.cpus)
 	after.HostBytes -= min(after.HostBytes, s.host)

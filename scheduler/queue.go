@@ -147,7 +147,7 @@ func (s *Scheduler) whyNot(w *waiter) aim.Decision {
 }
 
 func (s *Scheduler) alike(a, b *waiter) bool {
-	homeless := func(w *waiter) bool { return s.x.homes[home{w.request.UID, w.request.Deployment}] == nil }
+	homeless := func(w *waiter) bool { return s.x.perchOf(&w.request) == nil }
 	return (s.keptFrom(&a.request) == nil) == (s.keptFrom(&b.request) == nil) && homeless(a) && homeless(b)
 }
 

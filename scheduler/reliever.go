@@ -169,8 +169,8 @@ func (x *index) fitsWithout(s *shape, m *member, gone []guest) bool {
 		}
 	}
 	rest.count()
-	x.book.classify(&rest, &x.scratch)
-	o := x.book.offerOf(s, &x.scratch)
-	x.failures = broken(s, &x.scratch, &o, x.failures[:0])
+	c := x.class(&rest)
+	o := x.book.offerOf(s, &c)
+	x.failures = broken(s, &c, &o, x.failures[:0])
 	return len(x.failures) == 0
 }

@@ -35,7 +35,7 @@ func (x *index) newShape(key shapeKey, r *aim.Request) *shape {
 	}
 	s := newShape(key, r, k)
 	if x.book.note(s) {
-		x.reread()
+		x.unsettled = true // what nodes are to the book has changed
 	}
 	s.forget(&x.book)
 	x.shapes[key] = s
@@ -57,14 +57,6 @@ func (x *index) dropShapes() {
 			continue
 		}
 		x.book.note(s)
-	}
-	x.reread()
-}
-
-// reread looks at all nodes again, after the book has changed.
-func (x *index) reread() {
-	for _, m := range x.order {
-		m.passes = x.book.passes(m.node.Labels)
 	}
 	x.unsettled = true
 }
