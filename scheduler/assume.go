@@ -14,14 +14,32 @@ import (
 //	                 -> replaced:  the replica asks again with another attempt
 //	                 -> expired:   nothing was heard for AssumeFor
 type assumption struct {
-	request aim.Request
+	home
+	ordinal int
+	token   string
+	needs   needs
 	pledges []*pledge // ranks that are not confirmed yet
 	since   time.Time
-	over    bool
+
+	older, newer *assumption // of those that are not over
 
 	// Most placements have one rank; it needs no memory of its own.
 	first   pledge
 	ofFirst [1]*pledge
+}
+
+// needs is what each rank takes of its node beside GPUs.
+type needs struct {
+	cpus       int
+	host, disk uint64
+	model      string // whose weights take the disk, where they are not there yet
+}
+
+// of takes down who asks, for what.
+func (a *assumption) of(r *aim.Request) *assumption {
+	a.home, a.ordinal, a.token = home{r.UID, r.Deployment}, r.Ordinal, r.Token
+	a.needs = needs{cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes, model: r.Model}
+	return a
 }
 
 // pledge is one rank of an assumption.
@@ -36,7 +54,7 @@ type pledge struct {
 
 // assume counts a placement as taken.
 func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.Placement, now time.Time) {
-	a := &assumption{request: *req, since: now}
+	a := s.assumptions.add(now).of(req)
 	a.pledges = a.ofFirst[:0]
 	for i := range chosen {
 		p := &a.first
@@ -47,7 +65,6 @@ func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.
 		s.x.pledge(p, a, &chosen[i], &placement.Ranks[i])
 	}
 	s.assumed[req.Token] = a
-	s.expiring = append(s.expiring, a)
 	s.epoch++
 }
 
@@ -58,10 +75,9 @@ func (x *index) pledge(p *pledge, of *assumption, c *candidate, r *aim.Rank) {
 }
 
 func (x *index) attach(m *member, p *pledge) {
-	r := &p.of.request
 	m.pledged = append(m.pledged, p)
 	m.pledge(p)
-	p.perch = perch{of: home{r.UID, r.Deployment}, m: m, ordinal: r.Ordinal}
+	p.perch = perch{of: p.of.home, m: m, ordinal: p.of.ordinal}
 	x.perch(&p.perch)
 	x.move(m)
 }
@@ -78,7 +94,7 @@ func (x *index) unpledge(m *member, p *pledge) {
 func (s *Scheduler) confirm(m *member) {
 	for i := len(m.pledged) - 1; i >= 0; i-- {
 		p := m.pledged[i]
-		if !slices.ContainsFunc(m.node.Claims, func(c aim.Claim) bool { return c.Token == p.of.request.Token }) {
+		if !slices.ContainsFunc(m.node.Claims, func(c aim.Claim) bool { return c.Token == p.of.token }) {
 			continue
 		}
 		s.x.unpledge(m, p)
@@ -103,17 +119,9 @@ func (s *Scheduler) Refused(token, node string) {
 // their tokens, the oldest first.
 func (s *Scheduler) Expire(now time.Time) []string {
 	var expired []string
-	for len(s.expiring) > 0 {
-		a := s.expiring[0]
-		if !a.over && now.Sub(a.since) < s.opts.AssumeFor {
-			break
-		}
-		s.expiring[0] = nil
-		s.expiring = s.expiring[1:]
-		if !a.over {
-			expired = append(expired, a.request.Token)
-			s.forget(a.request.Token)
-		}
+	for a := s.assumptions.oldest; a != nil && now.Sub(a.since) >= s.opts.AssumeFor; a = s.assumptions.oldest {
+		expired = append(expired, a.token)
+		s.drop(a)
 	}
 	return expired
 }
@@ -138,8 +146,8 @@ func (s *Scheduler) drop(a *assumption) {
 }
 
 func (s *Scheduler) end(a *assumption) {
-	a.over = true
-	delete(s.assumed, a.request.Token)
+	delete(s.assumed, a.token)
+	s.assumptions.remove(a)
 }
 
 // replace ends what is assumed for an earlier attempt of the same replica: it
@@ -150,9 +158,8 @@ func (s *Scheduler) replace(req *aim.Request) {
 			continue
 		}
 		for _, l := range p.m.pledged {
-			r := &l.of.request
-			if r.UID == req.UID && r.Deployment == req.Deployment && r.Ordinal == req.Ordinal && r.Token != req.Token {
-				s.forget(r.Token)
+			if a := l.of; a.uid == req.UID && a.name == req.Deployment && a.ordinal == req.Ordinal && a.token != req.Token {
+				s.drop(a)
 				return // there is one at most: each has replaced the one before
 			}
 		}
@@ -161,9 +168,9 @@ func (s *Scheduler) replace(req *aim.Request) {
 
 // remember attaches what is assumed about a node that has come back.
 func (s *Scheduler) remember(m *member) {
-	for _, a := range s.expiring {
+	for a := s.assumptions.oldest; a != nil; a = a.newer {
 		for _, p := range a.pledges {
-			if !a.over && p.node == m.node.ID {
+			if p.node == m.node.ID {
 				p.gpus = m.devicesOf(p.ids)
 				s.x.attach(m, p)
 			}
@@ -173,9 +180,9 @@ func (s *Scheduler) remember(m *member) {
 
 // claim is the claim that the node is about to make.
 func (p *pledge) claim() aim.Claim {
-	r := &p.of.request
+	a := p.of
 	return aim.Claim{
-		Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Ordinal: r.Ordinal, Rank: p.rank, Token: r.Token},
-		GPUs:     p.ids, ShareBytes: p.share, CPUs: r.CPUs, HostBytes: r.HostBytes,
+		Identity: aim.Identity{Deployment: a.name, UID: a.uid, Ordinal: a.ordinal, Rank: p.rank, Token: a.token},
+		GPUs:     p.ids, ShareBytes: p.share, CPUs: a.needs.cpus, HostBytes: a.needs.host,
 	}
 }

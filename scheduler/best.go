@@ -11,7 +11,11 @@ func (v *round) best(k int) []candidate {
 	v.limit, v.found = k, v.found[:0]
 	neighbours := v.putAside()
 	for with := 3; with >= 0; with-- {
-		if g, ok := v.group(with&2 != 0, with&1 != 0); ok {
+		c := candidate{weights: with&2 != 0, image: with&1 != 0}
+		if v.full() && v.s.order[0].score+c.bonus() < v.worst().score {
+			continue // the best of the group would not be among the best
+		}
+		if g, ok := v.group(c.weights, c.image); ok {
 			v.walk(&g)
 		}
 	}

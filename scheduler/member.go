@@ -53,12 +53,12 @@ func (t *taken) hold(h holding) {
 
 // pledge counts what is assumed on the node.
 func (m *member) pledge(p *pledge) {
-	r := &p.of.request
+	needs := &p.of.needs
 	m.taken.hold(p.holding)
-	m.taken.cpus += r.CPUs
-	m.taken.host += r.HostBytes
-	if r.DiskBytes > 0 && !slices.Contains(m.node.Models, r.Model) {
-		m.taken.disk += r.DiskBytes
+	m.taken.cpus += needs.cpus
+	m.taken.host += needs.host
+	if needs.disk > 0 && !slices.Contains(m.node.Models, needs.model) {
+		m.taken.disk += needs.disk
 	}
 }
 
@@ -126,10 +126,9 @@ func (m *member) counted() aim.FleetNode {
 	n := m.node
 	n.Claims = slices.Clip(n.Claims)
 	for _, p := range m.pledged {
-		r := &p.of.request
 		n.Claims = append(n.Claims, p.claim())
-		n.ClaimCPUs += r.CPUs
-		n.ClaimBytes += r.HostBytes
+		n.ClaimCPUs += p.of.needs.cpus
+		n.ClaimBytes += p.of.needs.host
 	}
 	n.DiskFree = m.diskFree()
 	return n
@@ -154,7 +153,7 @@ func (m *member) replicas(r *aim.Request) int {
 		note(c.UID, c.Deployment, c.Ordinal)
 	}
 	for _, p := range m.pledged {
-		note(p.of.request.UID, p.of.request.Deployment, p.of.request.Ordinal)
+		note(p.of.uid, p.of.name, p.of.ordinal)
 	}
 	return len(seen)
 }

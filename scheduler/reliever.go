@@ -144,7 +144,7 @@ func (r *reliever) moveAway(m *member, g guest) *pledge {
 		return nil
 	}
 	p := &pledge{}
-	r.s.x.pledge(p, &assumption{request: req}, &v.chosen[0], &v.placement().Ranks[0])
+	r.s.x.pledge(p, new(assumption).of(&req), &v.chosen[0], &v.placement().Ranks[0])
 	return p
 }
 

@@ -31,13 +31,13 @@ const (
 // Scheduler is placement over a fleet that changes. It is owned by one
 // goroutine; its methods never block.
 type Scheduler struct {
-	opts     Options
-	x        *index
-	assumed  map[string]*assumption // by token
-	expiring []*assumption          // the oldest first; some are over
-	queue    queue
-	keep     *keep // what is kept for one of those who wait, if anything
-	epoch    uint64
+	opts        Options
+	x           *index
+	assumptions assumptions
+	assumed     map[string]*assumption // by token
+	queue       queue
+	keep        *keep // what is kept for one of those who wait, if anything
+	epoch       uint64
 }
 
 // New makes a scheduler that knows no node yet.
