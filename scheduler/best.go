@@ -87,7 +87,11 @@ func (v *round) walk(g *group) {
 		}
 		members := &v.x.classes[r.class].members
 		c.rating = v.s.verdicts[r.class].rating
-		for slot := members.next(low, &g.sieve); slot >= 0; slot = members.next(slot+1, &g.sieve) {
+		slot := members.next(low, &g.sieve)
+		if slot > low && g.sieve.open() {
+			v.x.lows[r.class] = int32(slot)
+		}
+		for ; slot >= 0; slot = members.next(slot+1, &g.sieve) {
 			if c.slot = slot; !v.offer(&c) {
 				break // those behind it in the class are worse by their ids
 			}

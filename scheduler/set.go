@@ -69,6 +69,9 @@ func (s *set) word(i int) uint64 {
 // sieve lets through the slots that are in every set of in and in none of out.
 type sieve struct{ in, out []*set }
 
+// open tells whether it lets everybody through.
+func (f *sieve) open() bool { return len(f.in)+len(f.out) == 0 }
+
 func (f *sieve) word(i int, w uint64) uint64 {
 	for _, s := range f.in {
 		w &= s.word(i)

@@ -132,6 +132,16 @@ func (s *shape) count(reason int16, nodes int32) {
 	s.counts[reason] += nodes
 }
 
+// knows tells whether the class is judged, by the prices of the order where it
+// matters.
+func (s *shape) knows(class int32) bool {
+	if int(class) >= len(s.verdicts) {
+		return false
+	}
+	v := &s.verdicts[class]
+	return v.reason != unjudged && (v.rating == nil || v.ranked)
+}
+
 // rank is the place of a class in the order of a shape that it can serve.
 func (v *verdict) rank(class int32) ranked {
 	v.ranked = true

@@ -70,15 +70,16 @@ func (x *index) catchUp(s *shape) {
 		x.lookAtAll(s)
 		return
 	}
-	for ; s.seen < len(x.moves); s.seen++ {
-		m := x.moves[s.seen]
-		v := x.judge(s, int(m.to))
-		if v.rating != nil && !v.ranked {
-			s.rank(v.rank(m.to))
+	for _, m := range x.moves[s.seen:] {
+		if !s.knows(m.to) {
+			if v := x.judge(s, int(m.to)); v.rating != nil {
+				s.rank(v.rank(m.to))
+			}
 		}
-		s.count(v.reason, 1)
+		s.count(s.verdicts[m.to].reason, 1)
 		s.count(s.verdicts[m.from].reason, -1)
 	}
+	s.seen = len(x.moves)
 }
 
 // lookAtAll counts the nodes and orders the classes anew.

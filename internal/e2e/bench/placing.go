@@ -42,10 +42,10 @@ func benchPlacing(_ context.Context, _ *bench) error {
 
 // decisions measures decisions on a fleet where replicas come and go.
 func decisions(nodes int, fill float64) (p50, p99 time.Duration, perSecond float64) {
-	const each = 5_000
+	const each = 20_000
 	f := newFleet(nodes)
 	f.fillTo(fill)
-	for range 4 * each { // the outlook has seen the mix, and the states have settled
+	for range each { // the outlook has seen the mix, and the states have settled
 		f.place(f.next())
 		f.fillTo(fill)
 	}
