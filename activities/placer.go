@@ -76,7 +76,7 @@ func (p *Placer) Place(req aim.Request) aim.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for node := range req.Avoid {
-		p.core.Refused(req.Token, node)
+		p.core.Refused(&req, node)
 	}
 	d := p.core.Place(req, time.Now())
 	p.core.Explain(&d)
@@ -104,7 +104,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 	for {
 		if w, waits := p.waits(req.Token); waits {
 			if w.Decision.Outcome == aim.Impossible && p.isSettled() {
-				return p.leave(req.Token, answer, w.Decision), nil
+				return p.leave(&req, answer, w.Decision), nil
 			}
 			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, w.Decision, p.proposalFor(req.Token)))
 		}
@@ -112,7 +112,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 		case d := <-answer:
 			return d, nil
 		case <-ctx.Done():
-			p.abandon(req.Token, answer)
+			p.abandon(&req, answer)
 			return aim.Decision{}, ctx.Err()
 		case <-tick.C:
 		}
@@ -137,7 +137,7 @@ func (p *Placer) waits(token string) (scheduler.Waiting, bool) {
 
 // leave takes the request out of the queue and returns the turn that came in
 // the same moment, or else the decision otherwise.
-func (p *Placer) leave(token string, answer chan aim.Decision, otherwise aim.Decision) aim.Decision {
+func (p *Placer) leave(req *aim.Request, answer chan aim.Decision, otherwise aim.Decision) aim.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -145,9 +145,9 @@ func (p *Placer) leave(token string, answer chan aim.Decision, otherwise aim.Dec
 		return d
 	default:
 	}
-	if p.waiting[token] == answer {
-		delete(p.waiting, token)
-		p.core.Cancel(token)
+	if p.waiting[req.Token] == answer {
+		delete(p.waiting, req.Token)
+		p.core.Cancel(req)
 	}
 	return otherwise
 }
@@ -155,13 +155,13 @@ func (p *Placer) leave(token string, answer chan aim.Decision, otherwise aim.Dec
 // abandon takes the request out of the queue and gives back the turn that may
 // have come in the same moment, so that the next in order has it at once. A
 // request that was asked again meanwhile is left to who asked.
-func (p *Placer) abandon(token string, answer chan aim.Decision) {
+func (p *Placer) abandon(req *aim.Request, answer chan aim.Decision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if newer, ok := p.waiting[token]; ok && newer != answer {
+	if newer, ok := p.waiting[req.Token]; ok && newer != answer {
 		return
 	}
-	delete(p.waiting, token)
-	p.core.Cancel(token)
+	delete(p.waiting, req.Token)
+	p.core.Cancel(req)
 	p.turn()
 }

@@ -168,12 +168,13 @@ func TestCancelLeavesTheQueue(t *testing.T) {
 func TestCancelGivesTheTurnBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := settledPlacer(fleetNode("n1", 1))
-		answer := p.join(wants("first", 1, 1)) // the turn lies in the channel
+		first := wants("first", 1, 1)
+		answer := p.join(first) // the turn lies in the channel
 		second := await(p, wants("second", 1, 2))
 		if second.done {
 			t.Fatal("both have the GPU")
 		}
-		p.abandon("token-of-first", answer)
+		p.abandon(&first, answer)
 		synctest.Wait()
 		if !second.done || second.decision.Outcome != aim.Place {
 			t.Errorf("the next one: %v, %s", second.done, second.decision)
@@ -189,7 +190,7 @@ func TestCancelAndTurnAtTheSameTime(t *testing.T) {
 	for i := range 50 {
 		req := wants(fmt.Sprint("d", i), 1, i)
 		if d, err := p.Await(cancelled, req, func(string) {}); err == nil {
-			p.core.Refused(req.Token, d.Placement.Ranks[0].Node) // it had the turn: give it back
+			p.core.Refused(&req, d.Placement.Ranks[0].Node) // it had the turn: give it back
 			continue
 		}
 		next := wants("next", 1, i)
@@ -197,15 +198,16 @@ func TestCancelAndTurnAtTheSameTime(t *testing.T) {
 		if d.Outcome != aim.Place {
 			t.Fatalf("after %d rounds: %s", i, d)
 		}
-		p.core.Refused(next.Token, d.Placement.Ranks[0].Node)
+		p.core.Refused(&next, d.Placement.Ranks[0].Node)
 	}
 }
 
 // The same for one who was about to hear that it can never fit.
 func TestLeavingTakesTheTurnAlong(t *testing.T) {
 	p := settledPlacer(fleetNode("n1", 1))
-	answer := p.join(wants("a", 1, 1))
-	if d := p.leave("token-of-a", answer, aim.Decision{Outcome: aim.Impossible}); d.Outcome != aim.Place {
+	a := wants("a", 1, 1)
+	answer := p.join(a)
+	if d := p.leave(&a, answer, aim.Decision{Outcome: aim.Impossible}); d.Outcome != aim.Place {
 		t.Errorf("it leaves with %s, its turn is lost", d.Outcome)
 	}
 }

@@ -64,7 +64,6 @@ func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.
 		a.pledges = append(a.pledges, p)
 		s.x.pledge(p, a, &chosen[i], &placement.Ranks[i])
 	}
-	s.assumed[req.Token] = a
 	s.epoch++
 }
 
@@ -77,7 +76,7 @@ func (x *index) pledge(p *pledge, of *assumption, c *candidate, r *aim.Rank) {
 func (x *index) attach(m *member, p *pledge) {
 	m.pledged = append(m.pledged, p)
 	m.pledge(p)
-	p.perch = perch{of: p.of.home, m: m, ordinal: p.of.ordinal}
+	p.perch = perch{of: p.of.home, m: m, ordinal: p.of.ordinal, pledge: p}
 	x.perch(&p.perch)
 	x.move(m)
 }
@@ -100,18 +99,19 @@ func (s *Scheduler) confirm(m *member) {
 		s.x.unpledge(m, p)
 		p.of.pledges = slices.DeleteFunc(p.of.pledges, func(o *pledge) bool { return o == p })
 		if len(p.of.pledges) == 0 {
-			s.end(p.of)
+			s.assumptions.remove(p.of)
 		}
 	}
 }
 
-// Refused says that a node did not admit the claim of this token. A gang gives
+// Refused says that a node did not admit the claim of this request. A gang gives
 // up all its ranks together, so nothing of the placement is assumed any longer.
-// The node id is checked so that a late refusal of an earlier placement does
+// Token and node are checked so that a late refusal of an earlier placement does
 // not undo a later one elsewhere.
-func (s *Scheduler) Refused(token, node string) {
-	if a, ok := s.assumed[token]; ok && slices.ContainsFunc(a.pledges, func(p *pledge) bool { return p.node == node }) {
-		s.forget(token)
+func (s *Scheduler) Refused(req *aim.Request, node string) {
+	a := s.assumedFor(req)
+	if a != nil && slices.ContainsFunc(a.pledges, func(p *pledge) bool { return p.node == node }) {
+		s.drop(a)
 	}
 }
 
@@ -126,44 +126,50 @@ func (s *Scheduler) Expire(now time.Time) []string {
 	return expired
 }
 
-// forget ends an assumption, if there is one.
-func (s *Scheduler) forget(token string) {
-	if a, ok := s.assumed[token]; ok {
+// assumedFor is what is assumed for this very request, nil for nothing.
+func (s *Scheduler) assumedFor(req *aim.Request) *assumption {
+	for p := s.x.perchOf(req); p != nil; p = p.after() {
+		if p.pledge != nil && p.pledge.of.token == req.Token {
+			return p.pledge.of
+		}
+	}
+	return nil
+}
+
+// forget ends what is assumed for this very request.
+func (s *Scheduler) forget(req *aim.Request) {
+	if a := s.assumedFor(req); a != nil {
 		s.drop(a)
 	}
+}
+
+// replace ends what is assumed for the replica: for the same request, which is
+// then asked again, or for an earlier attempt, which would not ask with a new
+// token if it were still on its way.
+func (s *Scheduler) replace(req *aim.Request) (again bool) {
+	for p := s.x.perchOf(req); p != nil; p = p.after() {
+		if p.pledge != nil && p.ordinal == req.Ordinal {
+			again = p.pledge.of.token == req.Token
+			s.drop(p.pledge.of)
+			return again // there is one at most: each has replaced the one before
+		}
+	}
+	return false
 }
 
 // drop ends an assumption, and with it what it held.
 func (s *Scheduler) drop(a *assumption) {
 	for _, p := range a.pledges {
-		if m := s.x.byID[p.node]; m != nil {
-			s.x.unpledge(m, p)
-			s.x.move(m)
-			s.touch(m)
-		}
-	}
-	s.end(a)
-}
-
-func (s *Scheduler) end(a *assumption) {
-	delete(s.assumed, a.token)
-	s.assumptions.remove(a)
-}
-
-// replace ends what is assumed for an earlier attempt of the same replica: it
-// would not ask again with a new token if that attempt were still on its way.
-func (s *Scheduler) replace(req *aim.Request) {
-	for p := s.x.perchOf(req); p != nil; p = p.after() {
-		if p.ordinal != req.Ordinal {
+		m := p.perch.m
+		if m == nil {
+			s.x.unperch(&p.perch)
 			continue
 		}
-		for _, l := range p.m.pledged {
-			if a := l.of; a.uid == req.UID && a.name == req.Deployment && a.ordinal == req.Ordinal && a.token != req.Token {
-				s.drop(a)
-				return // there is one at most: each has replaced the one before
-			}
-		}
+		s.x.unpledge(m, p)
+		s.x.move(m)
+		s.touch(m)
 	}
+	s.assumptions.remove(a)
 }
 
 // remember attaches what is assumed about a node that has come back.
@@ -171,6 +177,7 @@ func (s *Scheduler) remember(m *member) {
 	for a := s.assumptions.oldest; a != nil; a = a.newer {
 		for _, p := range a.pledges {
 			if p.node == m.node.ID {
+				s.x.unperch(&p.perch)
 				p.gpus = m.devicesOf(p.ids)
 				s.x.attach(m, p)
 			}

@@ -74,7 +74,7 @@ func (c *churn) hold(gpus int) {
 		c.live[i] = c.live[len(c.live)-1]
 		c.live = c.live[:len(c.live)-1]
 		c.used -= r.GPUs
-		c.s.Cancel(r.Token)
+		c.s.Cancel(&r)
 	}
 }
 

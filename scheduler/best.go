@@ -147,7 +147,9 @@ func (v *round) putAside() (neighbours *perch) {
 	}
 	neighbours = v.x.perchOf(&v.request)
 	for p := neighbours; p != nil; p = p.after() {
-		v.aside.add(p.m.slot)
+		if p.m != nil {
+			v.aside.add(p.m.slot)
+		}
 	}
 	for i := range v.chosen {
 		v.aside.add(v.chosen[i].m.slot)
@@ -169,7 +171,7 @@ func (v *round) lookAt(neighbours *perch) {
 		v.worst().score > v.s.order[0].score+point*(weightWeights+weightImage+weightSpread)
 	for p := neighbours; p != nil; p = p.after() {
 		m := p.m
-		if !v.aside.has(m.slot) {
+		if m == nil || !v.aside.has(m.slot) {
 			continue // looked at before, odd, or chosen
 		}
 		if hopeless && p.ordinal != v.request.Ordinal {
@@ -186,6 +188,8 @@ func (v *round) lookAt(neighbours *perch) {
 		}
 	}
 	for p := neighbours; p != nil; p = p.after() {
-		v.aside.remove(p.m.slot)
+		if p.m != nil {
+			v.aside.remove(p.m.slot)
+		}
 	}
 }

@@ -150,7 +150,8 @@ func (h *history) claim(t *rapid.T) {
 
 func (h *history) refuse(t *rapid.T) {
 	token := h.pick(t)
-	h.s.Refused(token, h.proposed[token].Placement.Ranks[0].Node)
+	r := h.request[token]
+	h.s.Refused(&r, h.proposed[token].Placement.Ranks[0].Node)
 	delete(h.proposed, token)
 }
 
@@ -245,11 +246,11 @@ func TestALargeRequestDoesNotStarve(t *testing.T) {
 	for i := range 200 {
 		now = now.Add(time.Second)
 		// One small replica ends and another wants its place at once.
-		s.Refused(small[0].Token, nodeOf(s, small[0].Token))
+		s.Refused(&small[0], nodeOf(s, small[0].Token))
 		next := aim.Request{Deployment: "x", UID: "u", Token: fmt.Sprint("x", i), GPUs: 1, AskedAt: int64(200 + i)}
 		s.Wait(next)
 		for _, r := range small[1:] {
-			s.keepAssumed(r.Token, now)
+			s.keepAssumed(&r, now)
 		}
 		small = append(small[1:], next)
 		for _, g := range s.Turn(now) {
@@ -274,8 +275,8 @@ func nodeOf(s *Scheduler, token string) string {
 }
 
 // keepAssumed stands for the claim that a node would have shown by now.
-func (s *Scheduler) keepAssumed(token string, now time.Time) {
-	if a, ok := s.assumed[token]; ok {
+func (s *Scheduler) keepAssumed(r *aim.Request, now time.Time) {
+	if a := s.assumedFor(r); a != nil {
 		a.since = now
 	}
 }

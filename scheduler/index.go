@@ -93,7 +93,7 @@ func (x *index) join(n aim.FleetNode) *member {
 func (x *index) leave(m *member) {
 	x.perches(m, m.node.Claims, nil)
 	for _, p := range m.pledged {
-		x.unperch(&p.perch)
+		p.perch.m = nil
 	}
 	m.pledged = nil
 	m.chassis.nodes--

@@ -9,8 +9,9 @@ type home struct{ uid, name string }
 // Those of deployments of one name form a chain, in no order.
 type perch struct {
 	of         home
-	m          *member
+	m          *member // nil while the node is gone, of an assumed one
 	ordinal    int
+	pledge     *pledge // nil for a reported one
 	prev, next *perch
 }
 

@@ -106,9 +106,9 @@ func (s *Scheduler) Wait(req aim.Request) {
 }
 
 // Cancel takes a request out of the queue and forgets what was assumed for it.
-func (s *Scheduler) Cancel(token string) {
-	s.forget(token)
-	s.leave(token)
+func (s *Scheduler) Cancel(req *aim.Request) {
+	s.forget(req)
+	s.leave(req.Token)
 }
 
 // leave takes a request out of the queue; what is kept for it is free for

@@ -34,7 +34,6 @@ type Scheduler struct {
 	opts        Options
 	x           *index
 	assumptions assumptions
-	assumed     map[string]*assumption // by token
 	queue       queue
 	keep        *keep // what is kept for one of those who wait, if anything
 	epoch       uint64
@@ -45,7 +44,7 @@ func New(opts Options) *Scheduler {
 	opts.AssumeFor = cmp.Or(opts.AssumeFor, defaultAssumeFor)
 	opts.KeepFor = cmp.Or(opts.KeepFor, defaultKeepFor)
 	return &Scheduler{
-		opts: opts, x: newIndex(), assumed: map[string]*assumption{}, queue: newQueue(),
+		opts: opts, x: newIndex(), queue: newQueue(),
 	}
 }
 
@@ -95,12 +94,9 @@ func (s *Scheduler) Snapshot() aim.Fleet {
 // The decision has the exact GPUs, but no words yet: see Explain.
 func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
 	s.Expire(now)
-	if a, again := s.assumed[req.Token]; again {
-		s.drop(a)
-	} else {
+	if !s.replace(&req) {
 		s.x.outlook.learn(&req)
 	}
-	s.replace(&req)
 	v := s.decide(&req)
 	d := v.decision()
 	if d.Outcome == aim.Place {

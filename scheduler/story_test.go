@@ -115,9 +115,11 @@ func (st *story) run(question string) string {
 	case "wait":
 		st.s.Wait(request(st.t, args))
 	case "refused":
-		st.s.Refused(args["token"], args["node"])
+		r := request(st.t, args)
+		st.s.Refused(&r, args["node"])
 	case "cancel":
-		st.s.Cancel(args["token"])
+		r := request(st.t, args)
+		st.s.Cancel(&r)
 	case "turn":
 		return showTurn(st.s.Turn(st.now))
 	case "where":

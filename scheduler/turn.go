@@ -32,7 +32,7 @@ func (s *Scheduler) Turn(now time.Time) []Granted {
 			continue
 		}
 		l.fresh = false
-		s.forget(w.request.Token)
+		s.forget(&w.request)
 		v := s.decide(&w.request)
 		d := v.decision()
 		if d.Outcome != aim.Place {

@@ -69,11 +69,8 @@ func node(rank int, m Machine) aim.FleetNode {
 
 // request is the task in the scheduler's words.
 func request(id int, t Task) aim.Request {
-	name := strconv.Itoa(id)
-	r := aim.Request{
-		Deployment: name, UID: name, Token: name, Nodes: 1,
-		CPUs: t.CPUs, HostBytes: uint64(t.MemoryMiB) * mib, GPUs: t.GPUs,
-	}
+	r := named(id)
+	r.Nodes, r.CPUs, r.HostBytes, r.GPUs = 1, t.CPUs, uint64(t.MemoryMiB)*mib, t.GPUs
 	if t.shared() {
 		r.GPUs, r.ShareBytes = 0, uint64(t.Milli)*mib
 	}
@@ -81,6 +78,12 @@ func request(id int, t Task) aim.Request {
 		r.GPUTypes = strings.Split(t.Models, "|")
 	}
 	return r
+}
+
+// named is the name of a task's request.
+func named(id int) aim.Request {
+	name := strconv.Itoa(id)
+	return aim.Request{Deployment: name, UID: name, Token: name}
 }
 
 func (o *ours) Place(id int, t Task) bool {
@@ -110,7 +113,7 @@ func (o *ours) makeRoom(r aim.Request) bool {
 	}
 	for _, step := range plan.Steps {
 		tenant := o.placed[step.Replica.Token]
-		o.s.Cancel(tenant.Token)
+		o.s.Cancel(&tenant)
 		tenant.Avoid = map[string]string{plan.Node: "it makes room there"}
 		if !o.place(tenant) {
 			panic(fmt.Sprintf("the plan %q does not hold: %s has no place", plan, tenant.Deployment))
@@ -127,9 +130,9 @@ func (o *ours) who(id aim.Identity) (scheduler.Tenant, bool) {
 }
 
 func (o *ours) Remove(id int) {
-	token := strconv.Itoa(id)
-	delete(o.placed, token)
-	o.s.Cancel(token)
+	r := named(id)
+	delete(o.placed, r.Token)
+	o.s.Cancel(&r)
 }
 
 // Moves is how many placed tasks were moved so far.

@@ -106,5 +106,5 @@ func (f *fleet) endOne() {
 	f.live[i] = f.live[len(f.live)-1]
 	f.live = f.live[:len(f.live)-1]
 	f.used -= r.GPUs * r.Nodes
-	f.s.Cancel(r.Token)
+	f.s.Cancel(&r)
 }

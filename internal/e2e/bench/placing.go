@@ -83,7 +83,7 @@ func benchGang(_ context.Context, _ *bench) error {
 			d := f.s.Place(r, time.Time{})
 			best = min(best, time.Since(began))
 			if d.Outcome == aim.Place {
-				f.s.Cancel(r.Token)
+				f.s.Cancel(&r)
 			}
 		}
 		worst = max(worst, best)
