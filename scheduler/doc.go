@@ -19,6 +19,7 @@
 //	s := scheduler.New(scheduler.Options{})
 //	s.Apply(node)                 // for every change in the inventory
 //	d := s.Place(request, now)    // remembers what it proposed
+//	s.Explain(&d)                 // in words, for those who want to know why
 //	if d.Outcome == aim.Wait {
 //		s.Wait(request)
 //	}

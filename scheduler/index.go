@@ -25,7 +25,7 @@ type index struct {
 	everyone set
 	models   map[string]*set
 	images   map[string]*set
-	homes    map[string]*perch
+	homes    homes
 
 	book    book
 	classes []*class
@@ -53,7 +53,7 @@ type index struct {
 func newIndex() *index {
 	return &index{
 		byID: map[string]*member{}, chassis: map[string]*chassis{}, models: map[string]*set{}, images: map[string]*set{},
-		homes: map[string]*perch{}, byState: map[state]*class{}, names: registry{ids: map[string]int32{}}, lists: registry{ids: map[string]int32{}},
+		homes: homes{chains: map[string]*perch{}}, byState: map[state]*class{}, names: registry{ids: map[string]int32{}}, lists: registry{ids: map[string]int32{}},
 		shapes: map[shapeKey]*shape{}, outlook: newProspects(),
 	}
 }

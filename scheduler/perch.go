@@ -15,8 +15,32 @@ type perch struct {
 	prev, next *perch
 }
 
+// homes finds the chain of a name. One decision asks for the same name several
+// times; the last one is at hand.
+type homes struct {
+	chains map[string]*perch
+	name   string // of the last one; "" = none
+	chain  *perch
+}
+
+func (h *homes) of(name string) *perch {
+	if h.name != name || name == "" {
+		h.name, h.chain = name, h.chains[name]
+	}
+	return h.chain
+}
+
+func (h *homes) set(name string, chain *perch) {
+	if chain == nil {
+		delete(h.chains, name)
+	} else {
+		h.chains[name] = chain
+	}
+	h.name, h.chain = name, chain
+}
+
 // perchOf is the first perch of a deployment, nil where it has none.
-func (x *index) perchOf(r *aim.Request) *perch { return x.homes[r.Deployment].own(r.UID) }
+func (x *index) perchOf(r *aim.Request) *perch { return x.homes.of(r.Deployment).own(r.UID) }
 
 // after is the next perch of the same deployment.
 func (p *perch) after() *perch { return p.next.own(p.of.uid) }
@@ -53,23 +77,20 @@ func sameHome(a, b *aim.Claim) bool {
 
 // perch puts one before the others of its deployment.
 func (x *index) perch(p *perch) {
-	if p.next = x.homes[p.of.name]; p.next != nil {
+	if p.next = x.homes.of(p.of.name); p.next != nil {
 		p.next.prev = p
 	}
-	x.homes[p.of.name] = p
+	x.homes.set(p.of.name, p)
 }
 
 func (x *index) unperch(p *perch) {
 	if p.next != nil {
 		p.next.prev = p.prev
 	}
-	switch {
-	case p.prev != nil:
+	if p.prev != nil {
 		p.prev.next = p.next
-	case p.next != nil:
-		x.homes[p.of.name] = p.next
-	default:
-		delete(x.homes, p.of.name)
+	} else {
+		x.homes.set(p.of.name, p.next)
 	}
 	p.prev, p.next = nil, nil
 }

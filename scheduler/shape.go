@@ -162,6 +162,9 @@ func (a ranked) compare(b ranked) int {
 type registry struct {
 	ids     map[string]int32
 	scratch []byte
+
+	lastType string // most requests ask for the same
+	lastID   int32
 }
 
 // id returns the number of the name that build writes; 0 stands for the empty one.
@@ -194,7 +197,10 @@ func (g *registry) keyOf(r *aim.Request) shapeKey {
 	case len(r.GPUTypes) > 0:
 		key.types = g.id(append(append(b, 't'), strings.Join(typesOf(r), "|")...))
 	case r.GPUType != "":
-		key.types = g.id(append(append(b, 't'), r.GPUType...))
+		if r.GPUType != g.lastType {
+			g.lastType, g.lastID = r.GPUType, g.id(append(append(b, 't'), r.GPUType...))
+		}
+		key.types = g.lastID
 	}
 	if len(r.Selector) > 0 {
 		b = append(b, 's')
