@@ -8,8 +8,10 @@ import (
 // Compact makes a node that has just been decoded share its memory with itself
 // and with others: words such as types, modes and addresses are kept once in a
 // process, the peers of a GPU name it by the GPU's own id, neighbours share
-// the numbers they have in common, and slices have no room to grow. The values stay as they are. A fleet of ten thousand nodes of
-// eight GPUs takes half the memory, and equal words compare by their address.
+// the numbers they have in common, and slices have no room to grow. The values
+// stay as they are. A fleet of ten thousand nodes of eight GPUs takes half the
+// memory, and equal words compare by their address. What Make covers must not be
+// changed afterwards.
 func (n *Node) Compact() {
 	for _, s := range []*string{&n.Address, &n.Version, &n.Namespace, &n.Driver} {
 		share(s)
@@ -28,6 +30,8 @@ func (n *Node) Compact() {
 		}
 	}
 	n.sharePeers()
+	n.made = 0
+	n.made = n.Make()
 }
 
 func (g *GPU) compact() {

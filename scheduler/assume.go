@@ -84,13 +84,13 @@ func (x *index) attach(m *member, p *pledge) {
 func (x *index) unpledge(m *member, p *pledge) {
 	i := slices.Index(m.pledged, p)
 	m.pledged = slices.Delete(m.pledged, i, i+1)
-	m.count()
+	m.countAssumed()
 	x.unperch(&p.perch)
 }
 
 // confirm ends what is assumed about a node that shows the claims by now: its
-// own word counts.
-func (s *Scheduler) confirm(m *member) {
+// own word counts. It tells whether there was any.
+func (s *Scheduler) confirm(m *member) (any bool) {
 	for i := len(m.pledged) - 1; i >= 0; i-- {
 		p := m.pledged[i]
 		if !slices.ContainsFunc(m.node.Claims, func(c aim.Claim) bool { return c.Token == p.of.token }) {
@@ -101,7 +101,9 @@ func (s *Scheduler) confirm(m *member) {
 		if len(p.of.pledges) == 0 {
 			s.assumptions.remove(p.of)
 		}
+		any = true
 	}
+	return any
 }
 
 // Refused says that a node did not admit the claim of this request. A gang gives

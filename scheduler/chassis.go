@@ -2,7 +2,6 @@ package scheduler
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler/outlook"
@@ -128,27 +127,6 @@ func (c *chassis) key() string {
 		b = p.layout.key(b)
 	}
 	return string(b)
-}
-
-// sameMake tells, without building anything, whether a node's new report shows
-// the machine that the old one did.
-func sameMake(a, b *aim.Node) bool {
-	if a.CPUs != b.CPUs || a.HostBytes != b.HostBytes || a.Shares != b.Shares ||
-		len(a.GPUs) != len(b.GPUs) || !slices.Equal(a.Runtimes, b.Runtimes) {
-		return false
-	}
-	for i := range a.GPUs {
-		if !sameGPU(&a.GPUs[i], &b.GPUs[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-func sameGPU(a, b *aim.GPU) bool {
-	return a.ID == b.ID && a.PCI == b.PCI && a.UUID == b.UUID && a.Partition == b.Partition &&
-		kindOf(a) == kindOf(b) && numaOf(a) == numaOf(b) && a.Hive == b.Hive &&
-		vramOf(a) == vramOf(b) && slices.Equal(a.Peers, b.Peers)
 }
 
 func vramOf(g *aim.GPU) uint64 {

@@ -48,19 +48,20 @@ const (
 // stateOf says what makes the class of a member; its holes are left in the
 // index's scratch.
 func (x *index) stateOf(m *member) state {
+	taken := m.taken()
 	st := state{
 		chassis: m.chassis, spare: unlimitedCPUs, host: unlimitedHost,
 		labels: m.labels, cordoned: m.node.Cordon != "",
-		free: m.chassis.devices.without(m.taken.whole).without(m.taken.shared),
+		free: m.chassis.devices.without(taken.whole).without(taken.shared),
 	}
 	if m.node.Liveness != aim.Alive {
 		st.away = x.lists.id(append(x.lists.scratch[:0], m.node.Liveness...))
 	}
 	if m.chassis.cpus > 0 {
-		st.spare = max(m.chassis.cpus-m.taken.cpus, 0)
+		st.spare = max(m.chassis.cpus-taken.cpus, 0)
 	}
 	if m.chassis.host > 0 {
-		st.host = m.chassis.host - min(m.chassis.host, m.taken.host)
+		st.host = m.chassis.host - min(m.chassis.host, taken.host)
 	}
 	st.hostRung = int32(len(x.book.hosts))
 	if m.node.HostFree > 0 {
@@ -68,16 +69,16 @@ func (x *index) stateOf(m *member) state {
 	}
 	st.diskRung = rungOf(x.book.disks, m.diskFree())
 	x.holes = x.holes[:0]
-	if m.taken.shared != (mask{}) {
-		st.shared = x.holesOf(m)
+	if taken.shared != (mask{}) {
+		st.shared = x.holesOf(m, &taken)
 	}
 	return st
 }
 
 // holesOf lists the holes of a member, and numbers the list.
-func (x *index) holesOf(m *member) int32 {
+func (x *index) holesOf(m *member, taken *taken) int32 {
 	b := append(x.lists.scratch[:0], 'h')
-	for d := range m.taken.shared.without(m.taken.whole).all {
+	for d := range taken.shared.without(taken.whole).all {
 		if free := m.room(d); free > 0 {
 			x.holes = append(x.holes, hole{d, free})
 			b = binary.LittleEndian.AppendUint64(append(b, byte(d)), free)

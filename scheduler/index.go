@@ -64,11 +64,9 @@ func (x *index) apply(n aim.FleetNode) *member {
 	if !known {
 		m = x.join(n)
 	}
-	switch old := &m.node.Node; {
-	case !known || !sameMake(old, &n.Node):
+	if made := n.Make(); made != m.made {
+		m.made = made
 		x.rebuild(m, &n.Node)
-		x.relabel(m, n.Labels)
-	case !sameLabels(old.Labels, n.Labels):
 		x.relabel(m, n.Labels)
 	}
 	x.caches(x.models, m, m.node.Models, n.Models)
@@ -149,16 +147,4 @@ func addTo(sets map[string]*set, m *member, names []string) {
 		}
 		s.add(m.slot)
 	}
-}
-
-func sameLabels(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for k, v := range a {
-		if w, ok := b[k]; !ok || v != w {
-			return false
-		}
-	}
-	return true
 }

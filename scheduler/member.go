@@ -13,8 +13,10 @@ type member struct {
 	slot    int // place in the order of ids
 	class   *class
 	chassis *chassis
-	ids     []string // of its GPUs, in the order of the chassis
-	taken   taken
+	made    uint64    // what the chassis was read from, see aim.Node.Make
+	ids     []string  // of its GPUs, in the order of the chassis
+	claimed taken     // by what it reports
+	assumed taken     // by what is pledged
 	pledged []*pledge // ranks that are assumed here
 	passes  []int32   // conditions that its labels meet, see book
 	labels  int32     // number of that list
@@ -54,27 +56,39 @@ func (t *taken) hold(h holding) {
 // pledge counts what is assumed on the node.
 func (m *member) pledge(p *pledge) {
 	needs := &p.of.needs
-	m.taken.hold(p.holding)
-	m.taken.cpus += needs.cpus
-	m.taken.host += needs.host
+	m.assumed.hold(p.holding)
+	m.assumed.cpus += needs.cpus
+	m.assumed.host += needs.host
 	if needs.disk > 0 && !slices.Contains(m.node.Models, needs.model) {
-		m.taken.disk += needs.disk
+		m.assumed.disk += needs.disk
 	}
 }
 
-// count sums up anew what is taken.
-func (m *member) count() {
-	m.taken = taken{whole: m.broken, cpus: m.node.ClaimCPUs, host: m.node.ClaimBytes}
+// countClaimed sums up anew what the node reports as taken.
+func (m *member) countClaimed() {
+	m.claimed = taken{whole: m.broken, cpus: m.node.ClaimCPUs, host: m.node.ClaimBytes}
 	for _, h := range m.held {
-		m.taken.hold(h)
+		m.claimed.hold(h)
 	}
+}
+
+// countAssumed sums up anew what is pledged.
+func (m *member) countAssumed() {
+	m.assumed = taken{}
 	for _, p := range m.pledged {
 		m.pledge(p)
 	}
 }
 
+// taken is all that others have, or can have.
+func (m *member) taken() taken {
+	c, a := &m.claimed, &m.assumed
+	return taken{whole: c.whole.or(a.whole), shared: c.shared.or(a.shared), cpus: c.cpus + a.cpus, host: c.host + a.host, disk: a.disk}
+}
+
 // read takes what a report says about GPUs and claims.
 func (m *member) read(n aim.FleetNode) {
+	fetched := !slices.Equal(m.node.Models, n.Models)
 	m.node = n
 	m.broken = mask{}
 	for d, place := range m.chassis.order {
@@ -87,15 +101,21 @@ func (m *member) read(n aim.FleetNode) {
 		c := &n.Claims[i]
 		m.held = append(m.held, holding{gpus: m.devicesOf(c.GPUs), share: c.ShareBytes})
 	}
-	m.count()
+	m.countClaimed()
+	if fetched {
+		m.countAssumed() // weights that are there need no disk any more
+	}
 }
 
-// devicesOf finds the GPUs with these ids.
+// devicesOf finds the GPUs with these ids. It looks at the report, which has just
+// been read, and not at ids, which have been kept since the node was first seen.
 func (m *member) devicesOf(ids []string) mask {
 	var found mask
 	for _, id := range ids {
-		if d := slices.Index(m.ids, id); d >= 0 {
-			found.add(d)
+		for d := range m.chassis.order {
+			if m.gpu(d).ID == id {
+				found.add(d)
+			}
 		}
 	}
 	return found
@@ -136,7 +156,7 @@ func (m *member) counted() aim.FleetNode {
 
 // diskFree is the disk that is left when the weights of those who are assumed
 // here have been fetched.
-func (m *member) diskFree() uint64 { return m.node.DiskFree - min(m.node.DiskFree, m.taken.disk) }
+func (m *member) diskFree() uint64 { return m.node.DiskFree - min(m.node.DiskFree, m.assumed.disk) }
 
 // replicas counts the deployment's other replicas on the node, assumed ones
 // included. An earlier attempt of the same replica is not one: it leaves when

@@ -168,7 +168,8 @@ func (x *index) fitsWithout(s *shape, m *member, gone []guest) bool {
 			rest.pledged = append(rest.pledged, m.pledged[i])
 		}
 	}
-	rest.count()
+	rest.countClaimed()
+	rest.countAssumed()
 	c := x.class(&rest)
 	o := x.book.offerOf(s, &c)
 	x.failures = broken(s, &c, &o, x.failures[:0])

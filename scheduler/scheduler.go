@@ -57,8 +57,7 @@ func (s *Scheduler) Apply(node aim.FleetNode) {
 	case !known:
 		s.remember(m)
 		s.confirm(m)
-	case len(m.pledged) > 0:
-		s.confirm(m)
+	case s.confirm(m):
 		s.x.move(m)
 	}
 	s.touch(m)
