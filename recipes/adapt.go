@@ -39,7 +39,7 @@ func (c candidate) on(gpuType string, gpus int) candidate {
 }
 
 // divides tells whether the model can be split over the GPUs, and if not why.
-func (c candidate) divides() (ok bool, why string) {
+func (c *candidate) divides() (ok bool, why string) {
 	why = c.undivided(c.gpus)
 	if why == "" {
 		return true, ""
@@ -50,7 +50,7 @@ func (c candidate) divides() (ok bool, why string) {
 // undivided tells what keeps the model from being split over n GPUs, "" for
 // nothing. vLLM refuses heads that do not divide, and slices of a quantized
 // matrix that would cut a block of weights with a common scale.
-func (c candidate) undivided(n int) string {
+func (c *candidate) undivided(n int) string {
 	a := c.target.model.Architecture
 	if a == nil || a.Heads == 0 || n < 1 {
 		return ""
@@ -72,7 +72,7 @@ func (c candidate) undivided(n int) string {
 }
 
 // validCounts lists the GPU counts of one machine that divide the model.
-func (c candidate) validCounts() string {
+func (c *candidate) validCounts() string {
 	var counts []string
 	for n := 1; n <= assumedCount; n++ {
 		if c.undivided(n) == "" {

@@ -19,7 +19,7 @@ var portable = []string{"max-model-len", "dtype", "quantization", "kv-cache-dtyp
 // asks for it: the model, its weights and its GPUs stay, with those settings that
 // the other backend has too. Image, environment, kernels and fallbacks are of the
 // backend that the recipe was written for, and so is its evidence.
-func (r Recipe) forBackend(backend string, t *tables) Recipe {
+func (r *Recipe) forBackend(backend string, t *tables) *Recipe {
 	if backend == "" || backend == r.Backend {
 		return r
 	}
@@ -31,7 +31,7 @@ func (r Recipe) forBackend(backend string, t *tables) Recipe {
 	if err != nil {
 		return r
 	}
-	ported := r
+	ported := *r
 	ported.prepared, ported.Versions = nil, Versions{}
 	ported.Backend, ported.Image, ported.BackendVersion, ported.Env = backend, "", "", nil
 	ported.prepared = nil
@@ -44,7 +44,7 @@ func (r Recipe) forBackend(backend string, t *tables) Recipe {
 		}
 	}
 	ported.ported = fmt.Sprintf("written for %s, with those of its settings that %s has too", r.Backend, backend)
-	return ported
+	return &ported
 }
 
 // spokenBy drops the parsers that a backend does not know by any name.

@@ -35,11 +35,12 @@ type candidate struct {
 	adapted []string // how it differs from its recipe, for people
 	rough   int      // how far it is from its recipe: 0 as written, more the further
 	short   bool     // the context was cut to what fits
+	ranks   [7]int   // see rank
 }
 
 // newCandidate merges the recipe with the deployment's wishes. why is set when
 // the recipe cannot be taken; bad when the fault is the user's own options.
-func newCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (cand candidate, why string, bad bool) {
+func newCandidate(r *Recipe, t *target, spec *aim.DeploymentSpec, c *Catalogue) (cand candidate, why string, bad bool) {
 	if cand, why = bareCandidate(r, t, spec, c); why != "" {
 		return cand, why, false
 	}
@@ -56,9 +57,9 @@ func newCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (ca
 }
 
 // bareCandidate has everything but options.
-func bareCandidate(r Recipe, t target, spec aim.DeploymentSpec, c *Catalogue) (cand candidate, why string) {
+func bareCandidate(r *Recipe, t *target, spec *aim.DeploymentSpec, c *Catalogue) (cand candidate, why string) {
 	cand = candidate{
-		recipe: &r, target: &t, spec: &spec,
+		recipe: r, target: t, spec: spec,
 		repo: r.Weights(), precision: r.Precision, gpuType: r.Hardware.GPUType, gpus: r.Hardware.GPUCount,
 		image: r.Image, version: r.version(), env: maps.Clone(r.Env),
 	}
@@ -88,7 +89,7 @@ type prepared struct {
 
 // prepare does so once.
 func (c *Catalogue) prepare(r Recipe, t target) *prepared {
-	cand, why := bareCandidate(r, t, aim.DeploymentSpec{}, c)
+	cand, why := bareCandidate(&r, &t, &aim.DeploymentSpec{}, c)
 	if why == "" {
 		why = cand.setRecipeOptions(c.tables.defaults[r.Backend].Pins, c.allowed)
 	}
@@ -191,11 +192,15 @@ func (c *candidate) checkLength() string {
 }
 
 // number reads a numeric option. "auto" is set, and 0.
-func (c candidate) number(name string) (n int, set bool) {
+func (c *candidate) number(name string) (n int, set bool) {
 	o, ok := c.table.Get(c.opts, name)
 	if !ok {
 		return 0, false
 	}
+	return numberOf(o)
+}
+
+func numberOf(o aim.Option) (n int, set bool) {
 	n, err := strconv.Atoi(o.Value)
 	if err != nil {
 		return 0, o.Value == "auto"

@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes/options"
 )
 
 // demand is what the candidate asks of GPUs with so much memory.
-func (c candidate) demand(vram uint64) Demand {
+func (c *candidate) demand(vram uint64) Demand {
 	d := Demand{
 		Architecture: c.target.model.Architecture,
 		GPUs:         c.gpus,
@@ -18,21 +19,9 @@ func (c candidate) demand(vram uint64) Demand {
 		TotalBytes:   float64(vram),
 		KVValueBytes: c.kvValueBytes(),
 		NeededBytes:  float64(c.recipe.Hardware.Memory),
-		Eager:        c.table.Has(c.opts, "enforce-eager"),
-
-		ExpertParallel: c.table.Has(c.opts, "enable-expert-parallel"),
+		WeightBytes:  c.weightBytes(),
 	}
-	d.WeightBytes = c.weightBytes()
-	d.Length, _ = c.number("max-model-len")
-	d.StepTokens, _ = c.number("max-num-batched-tokens")
-	d.Sequences, _ = c.number("max-num-seqs")
-	d.BlockTokens, _ = c.number("block-size")
-	if o, ok := c.table.Get(c.opts, "gpu-memory-utilization"); ok {
-		d.Utilization, _ = strconv.ParseFloat(o.Value, 64) // checked by the table
-	}
-	if n, ok := c.number("kv-cache-memory-bytes"); ok {
-		d.KVBytes = float64(n)
-	}
+	d.read(c.table, c.opts)
 	if c.recipe.Backend == "tgi" && d.StepTokens == 0 {
 		d.StepTokens = d.Length // a prompt is read in one step
 	}
@@ -43,9 +32,35 @@ func (c candidate) demand(vram uint64) Demand {
 	return d.inShare(c.spec.GPUMemory)
 }
 
+// read takes what the options say about memory. All of them are looked at once:
+// a ladder asks for the demand of every candidate.
+func (d *Demand) read(table *options.Table, opts []aim.Option) {
+	for _, o := range opts {
+		switch table.Word(o.Name) {
+		case "max-model-len":
+			d.Length, _ = numberOf(o)
+		case "max-num-batched-tokens":
+			d.StepTokens, _ = numberOf(o)
+		case "max-num-seqs":
+			d.Sequences, _ = numberOf(o)
+		case "block-size":
+			d.BlockTokens, _ = numberOf(o)
+		case "kv-cache-memory-bytes":
+			n, _ := numberOf(o)
+			d.KVBytes = float64(n)
+		case "gpu-memory-utilization":
+			d.Utilization, _ = strconv.ParseFloat(o.Value, 64) // checked by the table
+		case "enforce-eager":
+			d.Eager = !strings.HasPrefix(o.Name, "no-")
+		case "enable-expert-parallel":
+			d.ExpertParallel = !strings.HasPrefix(o.Name, "no-")
+		}
+	}
+}
+
 // weightBytes is the size of the checkpoint: published, computed, or the
 // model's parameters at the recipe's precision. 0 when nothing is known.
-func (c candidate) weightBytes() float64 {
+func (c *candidate) weightBytes() float64 {
 	if cp, ok := c.target.model.checkpoint(c.repo); ok && cp.Bytes > 0 {
 		return float64(cp.Bytes)
 	}
@@ -53,7 +68,7 @@ func (c candidate) weightBytes() float64 {
 }
 
 // basis tells where the size comes from.
-func (c candidate) basis() string {
+func (c *candidate) basis() string {
 	m := c.target.model
 	if cp, ok := m.checkpoint(c.repo); ok && cp.Bytes > 0 {
 		kind := "size"
@@ -69,7 +84,7 @@ func (c candidate) basis() string {
 }
 
 // kvValueBytes is the size of one value of the KV cache.
-func (c candidate) kvValueBytes() float64 {
+func (c *candidate) kvValueBytes() float64 {
 	o, _ := c.table.Get(c.opts, "kv-cache-dtype")
 	dtype, _ := c.table.Get(c.opts, "dtype")
 	switch {

@@ -16,8 +16,8 @@ const leastStep = 1024
 
 // fallen is a candidate that stands for another one after some failures.
 type fallen struct {
-	candidate
-	on    []aim.Class
+	*candidate
+	on    classes
 	loses string
 	patch bool // it is the first candidate with a patch, not another recipe
 }
@@ -25,7 +25,7 @@ type fallen struct {
 // fallbacks are the patches of a candidate: its recipe's own, then the general
 // rules. Those that would change nothing, or nothing that their failures
 // depend on, or something that the user asked for, are left out.
-func (s *selection) fallbacks(top candidate) []fallen {
+func (s *selection) fallbacks(top *candidate) []fallen {
 	all := slices.Clone(top.recipe.Fallbacks)
 	for _, r := range s.catalogue.tables.rules {
 		all = append(all, r.Fallback)
@@ -36,12 +36,10 @@ func (s *selection) fallbacks(top candidate) []fallen {
 		if !ok {
 			continue
 		}
-		mends := helps(top, patched)
-		on := slices.DeleteFunc(slices.Clone(f.On), func(class aim.Class) bool { return !slices.Contains(mends, class) })
+		on := setOf(f.On...) & helps(top, patched)
 		patch := func(o fallen) bool { return same(o.candidate, patched) }
-		recipe := func(o candidate) bool { return same(o, patched) } // that says the same, with evidence
-		if len(on) > 0 && !slices.ContainsFunc(found, patch) && !slices.ContainsFunc(s.candidates, recipe) {
-			slices.Sort(on)
+		recipe := func(o *candidate) bool { return same(o, patched) } // that says the same, with evidence
+		if on != 0 && !slices.ContainsFunc(found, patch) && !slices.ContainsFunc(s.candidates, recipe) {
 			found = append(found, fallen{patched, on, f.Loses, true})
 		}
 	}
@@ -50,24 +48,27 @@ func (s *selection) fallbacks(top candidate) []fallen {
 
 // apply patches a candidate. ok is false when the patch changes nothing, goes
 // against a wish of the user, or leads to something that cannot run.
-func (s *selection) apply(top candidate, p Patch) (candidate, bool) {
-	c := top
+func (s *selection) apply(top *candidate, p Patch) (patched *candidate, ok bool) {
+	c := *top
 	for _, step := range []func(candidate, Patch) (candidate, bool){
 		s.patchImage, patchWeights, s.patchGPUs, patchOptions, patchEnv,
 	} {
-		var ok bool
 		if c, ok = step(c, p); !ok {
-			return c, false
+			return nil, false
 		}
 	}
-	if same(top, c) {
-		return c, false
+	if same(top, &c) {
+		return nil, false
 	}
-	if ok, _ := c.divides(); !ok || len(c.table.CheckUser(c.opts, s.catalogue.allowed...)) > 0 {
-		return c, false
+	known := top.opts // they have passed
+	if c.table != top.table {
+		known = nil
+	}
+	if ok, _ := c.divides(); !ok || len(c.table.CheckChange(known, c.opts, s.catalogue.allowed...)) > 0 {
+		return nil, false
 	}
 	fitted, why := c.estimated(s.hardware)
-	return fitted, why == ""
+	return &fitted, why == ""
 }
 
 func (s *selection) patchImage(c candidate, p Patch) (candidate, bool) {
@@ -122,20 +123,21 @@ func (s *selection) patchGPUs(c candidate, p Patch) (candidate, bool) {
 // patchOptions removes, halves and sets options. A key that the user set is
 // never touched.
 func patchOptions(c candidate, p Patch) (candidate, bool) {
-	touched := slices.Concat(p.Remove, p.Halve, slices.Collect(maps.Keys(p.Options)))
-	for i, name := range touched {
-		touched[i] = strings.ReplaceAll(name, "_", "-")
-		if slices.Contains(c.fixed, c.table.Key(touched[i])) {
+	names := slices.Sorted(maps.Keys(p.Options))
+	for _, name := range slices.Concat(p.Remove, p.Halve, names) {
+		if len(c.fixed) > 0 && slices.Contains(c.fixed, c.table.Key(hyphened(name))) {
 			return c, false
 		}
 	}
-	c.opts = c.table.Without(c.opts, touched[:len(p.Remove)]...)
-	for _, name := range touched[len(p.Remove) : len(p.Remove)+len(p.Halve)] {
-		if n, ok := c.number(name); ok && n/2 >= leastStep {
-			c = c.with(aim.Option{Name: name, Value: strconv.Itoa(n / 2)})
+	for _, name := range p.Remove {
+		c.opts = c.table.Without(c.opts, hyphened(name))
+	}
+	for _, name := range p.Halve {
+		if n, ok := c.number(hyphened(name)); ok && n/2 >= leastStep {
+			c = c.with(aim.Option{Name: hyphened(name), Value: strconv.Itoa(n / 2)})
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.Options)) {
+	for _, name := range names {
 		o, ok, problem := c.table.FromValue(name, p.Options[name])
 		if problem != nil {
 			return c, false
@@ -146,6 +148,10 @@ func patchOptions(c candidate, p Patch) (candidate, bool) {
 	}
 	return c, true
 }
+
+// hyphened is the name of an option as servers write it; recipes may write
+// underscores.
+func hyphened(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 func patchEnv(c candidate, p Patch) (candidate, bool) {
 	if len(p.Env) == 0 && len(p.RemoveEnv) == 0 {
@@ -165,7 +171,7 @@ func patchEnv(c candidate, p Patch) (candidate, bool) {
 }
 
 // describe says what is different, in the words of a command line.
-func describe(before, after candidate) string {
+func describe(before, after *candidate) string {
 	var parts []string
 	for _, change := range difference(before, after) {
 		parts = append(parts, describeChange(change, before, after))
@@ -173,7 +179,7 @@ func describe(before, after candidate) string {
 	return strings.Join(parts, ", ")
 }
 
-func describeChange(change string, before, after candidate) string {
+func describeChange(change string, before, after *candidate) string {
 	switch change {
 	case changeImage:
 		return "image " + after.image

@@ -91,13 +91,15 @@ func (h hardware) of(gpuType string) []offer {
 		}
 		return []offer{{gpuType: gpuType, arch: g.Arch, vram: g.VRAM, count: assumedCount}}
 	}
-	var found []offer
-	for _, o := range h.offers {
-		if o.gpuType == gpuType {
-			found = append(found, o)
-		}
+	first := slices.IndexFunc(h.offers, func(o offer) bool { return o.gpuType == gpuType })
+	if first < 0 {
+		return nil
 	}
-	return found
+	end := first // they are in order of their types
+	for end < len(h.offers) && h.offers[end].gpuType == gpuType {
+		end++
+	}
+	return h.offers[first:end:end]
 }
 
 // like finds the types of the fleet that can stand in for a type: the same

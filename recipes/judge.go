@@ -97,25 +97,26 @@ func (j judged) lacksGraphs() bool { return j.terms.total-j.terms.budget < j.ter
 
 // estimate writes the judgement down.
 func (j judged) estimate() aim.Estimate {
-	e := aim.Estimate{Verdict: j.verdict, Basis: j.demand.Basis, Why: j.why(), Terms: map[string]float64{"total": j.terms.total, "budget": j.terms.budget}}
-	t := j.terms
+	t, terms := j.terms, make(map[string]float64, 10)
+	terms["total"], terms["budget"] = t.total, t.budget
+	e := aim.Estimate{Verdict: j.verdict, Basis: j.demand.Basis, Why: j.why(), Terms: terms}
 	switch {
 	case t.required > 0:
-		e.Terms["required"] = t.required
+		terms["required"] = t.required
 		e.Basis = "the recipe's memory_requirement"
 		return e
 	case t.weights == 0:
 		return e
 	}
-	e.Terms["weights"], e.Terms["activations"], e.Terms["overhead"], e.Terms["free_for_kv"] = t.weights, t.activations, t.overhead, t.freeForKV
+	terms["weights"], terms["activations"], terms["overhead"], terms["free_for_kv"] = t.weights, t.activations, t.overhead, t.freeForKV
 	if t.graphs > 0 {
-		e.Terms["graphs"] = t.graphs
+		terms["graphs"] = t.graphs
 	}
 	if j.demand.Architecture.keepsKV() {
-		e.Terms["kv_per_token"], e.Terms["kv_needed"] = t.kvPerToken, t.kvNeeded
+		terms["kv_per_token"], terms["kv_needed"] = t.kvPerToken, t.kvNeeded
 	}
 	if t.kvTokens > 0 {
-		e.Terms["kv_tokens"] = t.kvTokens
+		terms["kv_tokens"] = t.kvTokens
 	}
 	return e
 }
@@ -134,14 +135,14 @@ func (j judged) why() string {
 		return fmt.Sprintf("%s of weights, %s of activations and %s of overhead are more than the budget of %s",
 			gib(t.weights), gib(t.activations), gib(t.overhead), gib(t.budget))
 	}
-	story := fmt.Sprintf("%s of weights, %s of activations and %s of overhead leave %s of the budget of %s for the KV cache",
-		gib(t.weights), gib(t.activations), gib(t.overhead), gib(t.freeForKV), gib(t.budget))
+	story := gib(t.weights) + " of weights, " + gib(t.activations) + " of activations and " + gib(t.overhead) + " of overhead leave " +
+		gib(t.freeForKV) + " of the budget of " + gib(t.budget) + " for the KV cache"
 	if d.KVBytes > 0 {
 		story = fmt.Sprintf("%s of weights, %s of activations, %s of overhead and a KV cache of %s are to fit in %s",
 			gib(t.weights), gib(t.activations), gib(t.overhead), gib(d.KVBytes), gib(t.total))
 	}
 	if d.Architecture.keepsKV() {
-		story += fmt.Sprintf("; one request of %s needs %s", tokens(d.Length), gib(t.kvNeeded))
+		story += "; one request of " + tokens(d.Length) + " needs " + gib(t.kvNeeded)
 	}
 	if j.verdict == aim.VerdictNarrow && j.lacksGraphs() {
 		story += fmt.Sprintf("; only %s stay outside the budget, where captured graphs need about %s", gib(t.total-t.budget), gib(t.graphs))

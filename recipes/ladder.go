@@ -100,14 +100,13 @@ func (s *selection) build() aim.Ladder {
 	others := s.others(top)
 	room := maxRungs - 1
 	keep := min(len(others), max(leastOthers, room-len(patches)))
-	covered := map[aim.Class]bool{}
-	patches = spread(patches, room-keep, covered)
-	chosen := spread(others, room-len(patches), covered)
+	patches, covered := spread(patches, room-keep, 0)
+	chosen, _ := spread(others, room-len(patches), covered)
 
 	l := aim.Ladder{Rungs: []aim.Rung{top.rung(1)}, Rejected: s.rejected}
 	for _, f := range slices.Concat(patches, chosen) {
 		r := f.rung(len(l.Rungs) + 1)
-		r.On, r.Loses = f.on, f.loses
+		r.On, r.Loses = f.on.list(), f.loses
 		if f.patch {
 			r.Patch = describe(top, f.candidate)
 			r.Why = "rung 1, but " + r.Patch
@@ -126,7 +125,7 @@ func (s *selection) build() aim.Ladder {
 
 // others are the further candidates as fallbacks of the first one. One that
 // differs from none of those before it would fail as they did.
-func (s *selection) others(top candidate) []fallen {
+func (s *selection) others(top *candidate) []fallen {
 	var found []fallen
 	for _, c := range s.candidates[1:] {
 		taken := func(o fallen) bool { return same(o.candidate, c) }
@@ -140,27 +139,23 @@ func (s *selection) others(top candidate) []fallen {
 }
 
 // spread takes n fallbacks in their order, first those that mend a failure
-// which none taken before them mends (covered).
-func spread(all []fallen, n int, covered map[aim.Class]bool) []fallen {
+// which none taken before them mends.
+func spread(all []fallen, n int, covered classes) (chosen []fallen, mended classes) {
 	taken := make([]bool, len(all))
 	for _, needNew := range []bool{true, false} {
 		for i, f := range all {
-			fresh := slices.ContainsFunc(f.on, func(class aim.Class) bool { return !covered[class] })
-			if n == 0 || taken[i] || needNew && !fresh {
+			if n == 0 || taken[i] || needNew && f.on&^covered == 0 {
 				continue
 			}
 			taken[i] = true
 			n--
-			for _, class := range f.on {
-				covered[class] = true
-			}
+			covered |= f.on
 		}
 	}
-	var chosen []fallen
 	for i, f := range all {
 		if taken[i] {
 			chosen = append(chosen, f)
 		}
 	}
-	return chosen
+	return chosen, covered
 }

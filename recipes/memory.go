@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -68,7 +69,7 @@ func tokens(n int) string {
 
 // grouped writes a number with commas between the thousands.
 func grouped(n int) string {
-	s := fmt.Sprint(n)
+	s := strconv.Itoa(n)
 	var b strings.Builder
 	for i, r := range s {
 		if i > 0 && (len(s)-i)%3 == 0 {

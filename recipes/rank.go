@@ -8,23 +8,17 @@ import (
 
 // rank sorts candidates, best first. The order of the terms is the order of
 // importance; the last one, the id, makes it total.
-func rank(candidates []candidate) {
-	slices.SortFunc(candidates, func(a, b candidate) int {
-		return cmp.Or(
-			cmp.Compare(a.metricRank(), b.metricRank()),
-			cmp.Compare(a.rough, b.rough),
-			cmp.Compare(a.evidenceRank(), b.evidenceRank()),
-			cmp.Compare(a.precisionRank(), b.precisionRank()),
-			cmp.Compare(a.memoryRank(), b.memoryRank()),
-			cmp.Compare(a.waitRank(), b.waitRank()),
-			cmp.Compare(a.gpus, b.gpus),
-			strings.Compare(a.recipe.ID, b.recipe.ID),
-		)
+func rank(candidates []*candidate) {
+	for _, c := range candidates {
+		c.ranks = [...]int{c.metricRank(), c.rough, c.evidenceRank(), c.precisionRank(), c.memoryRank(), c.waitRank(), c.gpus}
+	}
+	slices.SortFunc(candidates, func(a, b *candidate) int {
+		return cmp.Or(slices.Compare(a.ranks[:], b.ranks[:]), strings.Compare(a.recipe.ID, b.recipe.ID))
 	})
 }
 
 // metricRank: tuned for what was asked, for both, for the other.
-func (c candidate) metricRank() int {
+func (c *candidate) metricRank() int {
 	switch {
 	case c.spec.Metric == "" || c.recipe.Metric == c.spec.Metric:
 		return 0
@@ -36,7 +30,7 @@ func (c candidate) metricRank() int {
 
 // evidenceRank: by the publisher's word, surest first; published without a
 // word; without evidence.
-func (c candidate) evidenceRank() int {
+func (c *candidate) evidenceRank() int {
 	if i := slices.Index(maturities, c.recipe.Maturity); i >= 0 {
 		return i
 	}
@@ -46,18 +40,20 @@ func (c candidate) evidenceRank() int {
 	return len(maturities) + 1
 }
 
+// precisions are in the order of preference.
+var precisions = []string{"bf16", "fp16", "fp8", "int8", "mxfp4", "fp4", "int4", "fp32"}
+
 // precisionRank: 16 bit keeps the model's quality, fewer bits give some of it
 // up, and 32 bit buys nothing for twice the memory.
-func (c candidate) precisionRank() int {
-	order := []string{"bf16", "fp16", "fp8", "int8", "mxfp4", "fp4", "int4", "fp32"}
+func (c *candidate) precisionRank() int {
 	if family := precisionFamily(c.precision); family == "16 bit" {
 		return 0
 	}
-	return slices.Index(order, c.precision)
+	return slices.Index(precisions, c.precision)
 }
 
 // waitRank: on GPUs that are free now, only on some that others use.
-func (c candidate) waitRank() int {
+func (c *candidate) waitRank() int {
 	if c.freeNow {
 		return 0
 	}
@@ -65,7 +61,7 @@ func (c candidate) waitRank() int {
 }
 
 // memoryRank: fits, narrow, not known, only with a shorter context.
-func (c candidate) memoryRank() int {
+func (c *candidate) memoryRank() int {
 	if c.short {
 		return len(verdictRank)
 	}

@@ -13,7 +13,7 @@ const (
 )
 
 // resources are those that the recipe states, the others computed.
-func (c candidate) resources(weightBytes float64) aim.Resources {
+func (c *candidate) resources(weightBytes float64) aim.Resources {
 	r, own := resourcesFor(c.gpus, weightBytes), c.recipe.Resources
 	if own.CPUs > 0 {
 		r.CPUs = own.CPUs

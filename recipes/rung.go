@@ -9,8 +9,9 @@ import (
 )
 
 // rung writes the candidate down as rung number n.
-func (c candidate) rung(n int) aim.Rung {
-	c.memory.demand.Basis = c.basis()
+func (c *candidate) rung(n int) aim.Rung {
+	memory := c.memory
+	memory.demand.Basis = c.basis()
 	served := c.spec.ServedName
 	if served == "" {
 		served = c.spec.Model
@@ -26,12 +27,12 @@ func (c candidate) rung(n int) aim.Rung {
 		GPUType: c.gpuType, GPUs: c.gpus, Nodes: 1, ShareBytes: uint64(c.spec.GPUMemory),
 		Precision: c.precision, Metric: c.recipe.Metric, Task: c.recipe.Task,
 		Options: c.opts, Env: c.env,
-		Memory: c.memory.estimate(), Resources: c.resources(c.weightBytes()),
+		Memory: memory.estimate(), Resources: c.resources(c.weightBytes()),
 	}
 }
 
 // why is one sentence: what speaks for the recipe, and how it was adapted.
-func (c candidate) why() string {
+func (c *candidate) why() string {
 	if c.recipe.derived != "" {
 		return c.whyDerived()
 	}
@@ -60,7 +61,7 @@ func (c candidate) why() string {
 }
 
 // whyDerived tells what is known of a model that no recipe runs.
-func (c candidate) whyDerived() string {
+func (c *candidate) whyDerived() string {
 	m := c.target.model
 	s := fmt.Sprintf("nobody has written a recipe of it for %s; %s says: %s, %.1f billion parameters in %s",
 		c.recipe.Hardware.GPUType, c.recipe.derived, m.Kind, float64(m.Parameters)/1e9, c.recipe.Precision)
@@ -74,7 +75,7 @@ func (c candidate) whyDerived() string {
 }
 
 // losses says what a user gives up by going from one recipe to another.
-func losses(before, after candidate) string {
+func losses(before, after *candidate) string {
 	var parts []string
 	if after.gpus > before.gpus {
 		parts = append(parts, fmt.Sprintf("it takes %s instead of %d", gpuCount(after.gpus), before.gpus))

@@ -50,7 +50,7 @@ func (d Demand) inShare(bytes aim.Bytes) Demand {
 
 // shareTooLarge tells why no GPU of the candidate's type has room for the share,
 // "" if one has, or if it is not known.
-func (c candidate) shareTooLarge(h hardware) string {
+func (c *candidate) shareTooLarge(h hardware) string {
 	var most uint64
 	for _, o := range h.of(c.gpuType) {
 		if o.vram == 0 {

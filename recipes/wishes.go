@@ -15,10 +15,10 @@ type selection struct {
 	written    []Recipe // all of the model's
 	hardware   hardware
 	stages     int // pipeline stages that a replica is cut into; 0 = 1
-	candidates []candidate
+	candidates []*candidate
 	rejected   []aim.Rejection
-	unfit      []candidate // those that memory alone turned away
-	userFault  string      // what is wrong with the user's own options, if that turned a recipe away
+	unfit      []*candidate // those that memory alone turned away
+	userFault  string       // what is wrong with the user's own options, if that turned a recipe away
 }
 
 func (c *Catalogue) newSelection(spec aim.DeploymentSpec, fleet aim.Fleet, t target) *selection {
@@ -27,8 +27,8 @@ func (c *Catalogue) newSelection(spec aim.DeploymentSpec, fleet aim.Fleet, t tar
 
 // considerAll sorts the recipes of the model into candidates and rejections.
 func (s *selection) considerAll(all []Recipe) {
-	for _, r := range all {
-		s.consider(r)
+	for i := range all {
+		s.consider(&all[i])
 	}
 	s.nearestCounts()
 }
@@ -38,13 +38,13 @@ func (s *selection) reject(id, format string, args ...any) {
 }
 
 // consider takes one recipe through the wishes, then to the hardware.
-func (s *selection) consider(r Recipe) {
+func (s *selection) consider(r *Recipe) {
 	r = r.forBackend(s.spec.Backend, s.catalogue.tables)
 	if why := s.refuses(r); why != "" {
 		s.reject(r.ID, "%s", why)
 		return
 	}
-	c, why, bad := newCandidate(r, s.target, s.spec, s.catalogue)
+	c, why, bad := newCandidate(r, &s.target, &s.spec, s.catalogue)
 	if why != "" {
 		if bad {
 			s.userFault = why
@@ -63,7 +63,7 @@ func (s *selection) consider(r Recipe) {
 }
 
 // refuses tells why a recipe is not what the user asked for.
-func (s *selection) refuses(r Recipe) string {
+func (s *selection) refuses(r *Recipe) string {
 	spec, weights := s.spec, r.Weights()
 	switch {
 	case s.target.repo != "" && weights != s.target.repo:
@@ -118,11 +118,11 @@ func (s *selection) offer(c candidate) {
 		fitted, reason := s.place(c.on(t, gpus))
 		if reason == "" {
 			fitted.freeNow = s.hardware.freeNow(t, gpus)
-			s.candidates = append(s.candidates, fitted)
+			s.candidates = append(s.candidates, &fitted)
 			return
 		}
 		if fitted.memory.verdict == aim.VerdictNo {
-			s.unfit = append(s.unfit, fitted)
+			s.unfit = append(s.unfit, &fitted)
 		}
 		if why == "" || t != c.gpuType {
 			why = reason
@@ -157,7 +157,7 @@ func (s *selection) nearestCounts() {
 		return
 	}
 	best := map[string]int{} // by repository: least distance
-	away := func(c candidate) int {
+	away := func(c *candidate) int {
 		return max(c.recipe.Hardware.GPUCount-s.spec.GPUs, s.spec.GPUs-c.recipe.Hardware.GPUCount)
 	}
 	for _, c := range s.candidates {
@@ -165,7 +165,7 @@ func (s *selection) nearestCounts() {
 			best[c.repo] = away(c)
 		}
 	}
-	s.candidates = slices.DeleteFunc(s.candidates, func(c candidate) bool {
+	s.candidates = slices.DeleteFunc(s.candidates, func(c *candidate) bool {
 		far := away(c) > best[c.repo]
 		if far {
 			s.reject(c.recipe.ID, "it is for %s, and another recipe is nearer to %d", gpuCount(c.recipe.Hardware.GPUCount), s.spec.GPUs)

@@ -2,6 +2,7 @@ package options
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -31,6 +32,23 @@ func (t *Table) CheckUser(opts []aim.Option, allowed ...string) []Problem {
 		}
 	}
 	return problems
+}
+
+// CheckChange is CheckUser for options of which some are known to be right: only
+// those that are not among them are looked at by themselves.
+func (t *Table) CheckChange(known, opts []aim.Option, allowed ...string) []Problem {
+	var problems []Problem
+	for _, o := range opts {
+		if slices.Contains(known, o) {
+			continue
+		}
+		for _, p := range []*Problem{t.checkOne(o), t.checkReserved(o.Name, allowed)} {
+			if p != nil {
+				problems = append(problems, *p)
+			}
+		}
+	}
+	return append(problems, t.checkTogether(opts)...)
 }
 
 func (t *Table) checkOne(o aim.Option) *Problem {

@@ -21,6 +21,7 @@ type Table struct {
 	others  map[string]*Spec // options that only other versions have
 	aliases map[string]string
 	words   map[string]string // vLLM's names for options that have another one here
+	loose   map[string]bool   // options that can be written in more than one way
 	env     map[string]bool   // environment names that this version reads
 }
 
@@ -40,7 +41,7 @@ func For(backend, version string) (*Table, error) {
 		Backend: backend, Version: version, Newer: newer,
 		source: src, at: at,
 		specs: map[string]*Spec{}, others: map[string]*Spec{},
-		aliases: map[string]string{}, words: map[string]string{}, env: map[string]bool{},
+		aliases: map[string]string{}, words: map[string]string{}, loose: map[string]bool{}, env: map[string]bool{},
 	}
 	t.fill()
 	return t, nil
@@ -60,6 +61,7 @@ func (t *Table) fill() {
 		if spec.Word != "" {
 			t.words[spec.Word] = spec.Name
 		}
+		t.loose[spec.Name] = spec.Negatable || spec.Word != "" || len(spec.Aliases) > 0
 	}
 	for _, e := range t.source.Env {
 		if t.covers(e.FirstSeen, e.LastSeen) {
@@ -133,6 +135,9 @@ func (t *Table) own(name string) string {
 // deployments of every backend may call it: "max-model-len" for sglang's
 // "context-length". An option without such a name is its own word.
 func (t *Table) Word(name string) string {
+	if spec := t.specs[name]; spec != nil && spec.Word == "" {
+		return name
+	}
 	word := t.base(name)
 	if spec := t.specs[word]; spec != nil && spec.Word != "" {
 		word = spec.Word
@@ -162,8 +167,9 @@ func (t *Table) Has(opts []aim.Option, name string) bool {
 // Get returns the option of the list that sets name; the last one counts.
 func (t *Table) Get(opts []aim.Option, name string) (aim.Option, bool) {
 	key := t.Key(name)
+	loose, known := t.loose[key]
 	for i := len(opts) - 1; i >= 0; i-- {
-		if t.Key(opts[i].Name) == key {
+		if opts[i].Name == key || (loose || !known) && t.Key(opts[i].Name) == key {
 			return opts[i], true
 		}
 	}
@@ -176,22 +182,38 @@ func (t *Table) Get(opts []aim.Option, name string) (aim.Option, bool) {
 // option has this backend's name for it.
 func (t *Table) Merge(base, over []aim.Option) []aim.Option {
 	base = t.beside(base, over)
-	merged := map[string][]aim.Option{}
+	all := make([]keyed, 0, len(base)+len(over))
 	for _, o := range base {
-		t.put(merged, o)
+		all = t.put(all, o)
 	}
 	for _, o := range over {
 		key := t.Key(o.Name)
-		maps.DeleteFunc(merged, func(k string, _ []aim.Option) bool { return k == key || strings.HasPrefix(k, key+".") })
+		all = slices.DeleteFunc(all, func(k keyed) bool { return k.under(key) })
 	}
 	for _, o := range over {
-		t.put(merged, o)
+		all = t.put(all, o)
 	}
-	var all []aim.Option
-	for _, key := range slices.Sorted(maps.Keys(merged)) {
-		all = append(all, merged[key]...)
+	slices.SortStableFunc(all, func(a, b keyed) int { return strings.Compare(a.key, b.key) })
+	var merged []aim.Option
+	if len(all) > 0 {
+		merged = make([]aim.Option, len(all))
 	}
-	return all
+	for i := range all {
+		merged[i] = all[i].Option
+	}
+	return merged
+}
+
+// keyed is an option with its key.
+type keyed struct {
+	aim.Option
+	key string
+}
+
+// under tells whether it is the setting of this key, or a dotted key of it.
+func (k *keyed) under(key string) bool {
+	rest, ok := strings.CutPrefix(k.key, key)
+	return ok && (rest == "" || rest[0] == '.')
 }
 
 // beside are the options of base that may stand beside those of over.
@@ -208,24 +230,24 @@ func (t *Table) beside(base, over []aim.Option) []aim.Option {
 }
 
 // put sets an option; only a repeatable one is added to earlier ones.
-func (t *Table) put(merged map[string][]aim.Option, o aim.Option) {
+func (t *Table) put(all []keyed, o aim.Option) []keyed {
 	o = t.translated(o)
-	key := t.Key(o.Name)
-	if spec := t.specs[key]; spec != nil && spec.Repeatable {
-		merged[key] = append(merged[key], o)
-		return
+	k := keyed{o, t.Key(o.Name)}
+	if spec := t.specs[k.key]; spec == nil || !spec.Repeatable {
+		all = slices.DeleteFunc(all, func(other keyed) bool { return other.key == k.key })
 	}
-	merged[key] = []aim.Option{o}
+	return append(all, k)
 }
 
 // Without returns the options that set none of the named settings; a name also
 // takes its dotted keys with it.
 func (t *Table) Without(opts []aim.Option, names ...string) []aim.Option {
-	return slices.DeleteFunc(slices.Clone(opts), func(o aim.Option) bool {
-		key := t.Key(o.Name)
-		return slices.ContainsFunc(names, func(n string) bool {
-			k := t.Key(n)
-			return key == k || strings.HasPrefix(key, k+".")
-		})
-	})
+	gone := func(o aim.Option) bool {
+		k := keyed{o, t.Key(o.Name)}
+		return slices.ContainsFunc(names, func(n string) bool { return k.under(t.Key(n)) })
+	}
+	if !slices.ContainsFunc(opts, gone) {
+		return opts
+	}
+	return slices.DeleteFunc(slices.Clone(opts), gone)
 }

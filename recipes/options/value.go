@@ -88,21 +88,20 @@ func badChoice(spec *Spec, v string) *Problem {
 }
 
 func checkRange(spec *Spec, n float64, v string) *Problem {
-	for _, b := range []struct {
-		bound *float64
-		word  string
-		ok    func(bound float64) bool
-	}{
-		{spec.Range.GT, "greater than", func(b float64) bool { return n > b }},
-		{spec.Range.GE, "at least", func(b float64) bool { return n >= b }},
-		{spec.Range.LT, "less than", func(b float64) bool { return n < b }},
-		{spec.Range.LE, "at most", func(b float64) bool { return n <= b }},
-	} {
-		if b.bound != nil && !b.ok(*b.bound) {
-			return problemf(spec.Name, BadRange, fmt.Sprintf("invalid value: '%s'", v), "it must be %s %g, not %s", b.word, *b.bound, v)
-		}
+	bound, word := 0.0, ""
+	switch r := &spec.Range; {
+	case r.GT != nil && n <= *r.GT:
+		bound, word = *r.GT, "greater than"
+	case r.GE != nil && n < *r.GE:
+		bound, word = *r.GE, "at least"
+	case r.LT != nil && n >= *r.LT:
+		bound, word = *r.LT, "less than"
+	case r.LE != nil && n > *r.LE:
+		bound, word = *r.LE, "at most"
+	default:
+		return nil
 	}
-	return nil
+	return problemf(spec.Name, BadRange, fmt.Sprintf("invalid value: '%s'", v), "it must be %s %g, not %s", word, bound, v)
 }
 
 var humanPattern = regexp.MustCompile(`^(-?\d+(?:\.\d+)?)([kmgtKMGT]?)$`)
