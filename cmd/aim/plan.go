@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -144,8 +145,11 @@ func makePlan(spec aim.DeploymentSpec, ladder aim.Ladder, fleet aim.Fleet, note 
 		return p
 	}
 	for rung, ok := ladder.At(1); ok; rung, ok = ladder.After(rung.Number, aim.ClassCapacity) {
-		decisions := placeAll(spec, rung, fleet)
+		decisions, left := placeAll(spec, rung, fleet)
 		if decisions[0].Outcome != aim.Impossible {
+			if last := &decisions[len(decisions)-1]; last.Outcome == aim.Wait {
+				last.Cures = append(fitsNow(spec, rung, ladder, left), last.Cures...)
+			}
 			p.Rung, p.Placements = &rung, decisions
 			return p
 		}
@@ -154,21 +158,41 @@ func makePlan(spec aim.DeploymentSpec, ladder aim.Ladder, fleet aim.Fleet, note 
 	return p
 }
 
+// fitsNow names the first other rung that would not have to wait, and how to ask
+// for it: a replica waits for the best rung, its user may not want to.
+func fitsNow(spec aim.DeploymentSpec, waiting aim.Rung, ladder aim.Ladder, fleet aim.Fleet) []string {
+	s := spec.Defaulted()
+	for _, r := range ladder.Rungs {
+		if r.Number <= waiting.Number {
+			continue
+		}
+		d := scheduler.Place(plannedRequest(s, r, s.Replicas), fleet)
+		if d.Outcome == aim.Place {
+			return []string{fmt.Sprintf("take rung %d, which fits now on %s (%s)", r.Number, d.Placement.Ranks[0].Node, cmp.Or(r.Patch, "--recipe "+r.Recipe))}
+		}
+	}
+	return nil
+}
+
+// plannedRequest is the request of a replica that there is none of yet.
+func plannedRequest(spec aim.DeploymentSpec, rung aim.Rung, ordinal int) aim.Request {
+	return rung.Request(spec, aim.Identity{Deployment: spec.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
+}
+
 // placeAll places the replicas one after the other, each as if those before it
-// had been started.
-func placeAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) []aim.Decision {
-	var all []aim.Decision
+// had been started; left is the fleet after those that have a place.
+func placeAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) (all []aim.Decision, left aim.Fleet) {
 	s := spec.Defaulted()
 	for ordinal := range s.Replicas {
-		request := rung.Request(s, aim.Identity{Deployment: s.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
+		request := plannedRequest(s, rung, ordinal)
 		d := scheduler.Place(request, fleet)
 		all = append(all, d)
 		if d.Outcome != aim.Place {
-			return all // the others would find no more
+			return all, fleet // the others would find no more
 		}
 		fleet = withClaims(fleet, request, *d.Placement)
 	}
-	return all
+	return all, fleet
 }
 
 // withClaims is the fleet after the placement; the fleet itself is not changed.

@@ -71,6 +71,16 @@ func TestPlanWalksDownTheLadder(t *testing.T) {
 	require.NoError(t, planOptions{}.verdict(newApp(streams{out: io.Discard, err: io.Discard}), p))
 }
 
+// While the best rung has to wait, the plan names one that would not have to.
+func TestPlanNamesTheRungThatFitsNow(t *testing.T) {
+	fleet := fleetOf(8)
+	fleet.Nodes[0].Claims = []aim.Claim{{Identity: aim.Identity{Deployment: "other", UID: "u", Token: "t"}, GPUs: []string{"GPU-10"}}}
+	p := makePlan(aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, fleet, known)
+	require.Equal(t, "wide", p.Rung.Recipe)
+	require.Equal(t, aim.Wait, p.Placements[0].Outcome)
+	require.Equal(t, "take rung 2, which fits now on n1 (--recipe narrow)", p.Placements[0].Cures[0])
+}
+
 func TestPlanWithoutAnyRoom(t *testing.T) {
 	p := makePlan(aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide}}, fleetOf(4), known)
 	require.Nil(t, p.Rung)

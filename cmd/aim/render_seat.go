@@ -28,7 +28,7 @@ func (a *app) seatOf(ctx context.Context, spec aim.DeploymentSpec, ladder aim.La
 		}
 	}
 	for _, rung := range ladder.Rungs {
-		d := placeAll(spec, rung, fleet)
+		d, _ := placeAll(spec, rung, fleet)
 		if d[0].Placement == nil {
 			continue
 		}
