@@ -1,6 +1,7 @@
 package recipes_test
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -23,6 +24,9 @@ func TestEveryEmbeddedRecipeIsValidAndHasEvidence(t *testing.T) {
 		models[r.Model] = true
 		if r.ID != id || !strings.HasSuffix(r.Source(), "/"+id+".yaml") {
 			t.Errorf("recipe %s is read as %s from %s", id, r.ID, r.Source())
+		}
+		if part := fmt.Sprintf("-%dx%s-%s", r.Hardware.GPUCount, strings.ToLower(r.Hardware.GPUType), r.Precision); !strings.Contains(id, part) {
+			t.Errorf("recipe %s is for %d %s in %s, and its id has no %q", id, r.Hardware.GPUCount, r.Hardware.GPUType, r.Precision, part)
 		}
 		if len(r.Evidence) == 0 {
 			t.Errorf("%s has no evidence", id)
@@ -79,6 +83,10 @@ func TestEveryEmbeddedRecipeCanBeTaken(t *testing.T) {
 		top := l.Rungs[0]
 		if top.Recipe != id || top.GPUs != r.Hardware.GPUCount || top.Model != r.Weights() {
 			t.Errorf("%s: rung 1 is %s on %d GPUs with %s", id, top.Recipe, top.GPUs, top.Model)
+		}
+		m, err := c.Model(r.Model)
+		if v := top.Memory.Verdict; err != nil || m.Parameters > 0 && v != aim.VerdictFits && v != aim.VerdictNarrow {
+			t.Errorf("%s: the verdict on its own hardware is %q (%v)", id, v, err)
 		}
 	}
 }

@@ -8,10 +8,6 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// derivedType is the GPU that a model without a recipe is judged for while no
-// GPU has been reported and none was asked for.
-const derivedType = "MI300X"
-
 // derivedCounts are the GPU counts that are tried: what 8-GPU machines are
 // usually divided into.
 var derivedCounts = []int{1, 2, 4, 8}
@@ -131,7 +127,7 @@ func (s *selection) derivedTypes() []string {
 		return []string{s.spec.GPUType}
 	}
 	if s.hardware.assumed {
-		return []string{derivedType}
+		return []string{assumedType}
 	}
 	var types []string
 	for _, o := range s.hardware.offers {

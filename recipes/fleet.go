@@ -23,7 +23,7 @@ type offer struct {
 type hardware struct {
 	offers  []offer // by type, then memory
 	tables  *tables
-	assumed bool // no GPU has been reported: the recipes' own hardware is assumed
+	assumed bool // no GPU has been reported: some are assumed, see assumedFirst
 }
 
 // hardwareOf reads the fleet. Who holds a GPU now, and whether its node is
@@ -81,6 +81,10 @@ func (h hardware) freeNow(gpuType string, gpus int) bool {
 // assumedCount is how many GPUs a machine is taken to have when none has been
 // reported: MI300X and MI350 machines have eight.
 const assumedCount = 8
+
+// assumedType is the kind of GPU that a fleet is taken to have when none has
+// been reported and none was asked for.
+const assumedType = "MI300X"
 
 // of lists the kinds of one GPU type.
 func (h hardware) of(gpuType string) []offer {

@@ -30,6 +30,7 @@ func (s *selection) considerAll(all []Recipe) {
 	for i := range all {
 		s.consider(&all[i])
 	}
+	s.assumedFirst()
 	s.nearestCounts()
 }
 
@@ -148,6 +149,24 @@ func (s *selection) place(c candidate) (candidate, string) {
 		return short, ""
 	}
 	return fitted, why
+}
+
+// assumedFirst keeps, while no GPU has been reported, what is for the assumed
+// type. Recipes for another type are taken only where none for that one grants
+// the wishes: a ladder over several types would hold rungs that no node can run.
+func (s *selection) assumedFirst() {
+	usual := func(c *candidate) bool { return c.gpuType == assumedType }
+	if !s.hardware.assumed || !slices.ContainsFunc(slices.Concat(s.candidates, s.unfit), usual) {
+		return
+	}
+	s.candidates = slices.DeleteFunc(s.candidates, func(c *candidate) bool {
+		other := !usual(c)
+		if other {
+			s.reject(c.recipe.ID, "it is for %s; no GPU has been reported yet, and %s is assumed", c.gpuType, assumedType)
+		}
+		return other
+	})
+	s.unfit = slices.DeleteFunc(s.unfit, func(c *candidate) bool { return !usual(c) })
 }
 
 // nearestCounts keeps, where the user asked for a number of GPUs, the recipes
