@@ -23,7 +23,8 @@ type offer struct {
 type hardware struct {
 	offers  []offer // by type, then memory
 	tables  *tables
-	assumed bool // no GPU has been reported: some are assumed, see assumedFirst
+	assumed bool   // no GPU has been reported: some are assumed, see assumedFirst
+	text    string // see String
 }
 
 // hardwareOf reads the fleet. Who holds a GPU now, and whether its node is
@@ -43,6 +44,7 @@ func hardwareOf(fleet aim.Fleet, t *tables) hardware {
 		return cmp.Or(cmp.Compare(a.gpuType, b.gpuType), cmp.Compare(a.vram, b.vram))
 	})
 	h.assumed = len(h.offers) == 0
+	h.text = h.describe()
 	return h
 }
 
@@ -129,7 +131,9 @@ func (h hardware) most(gpuType string) int {
 }
 
 // String names what there is, for messages.
-func (h hardware) String() string {
+func (h hardware) String() string { return h.text }
+
+func (h hardware) describe() string {
 	if h.assumed {
 		return "no GPU has been reported yet"
 	}

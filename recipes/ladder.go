@@ -21,7 +21,8 @@ const leastOthers = 2
 // memory. After the best recipe stand its fallbacks, each for some failures
 // alone, then other recipes of the model. Every rung is complete and its
 // options are checked against its server version. Where the fleet has reported
-// no GPU, the recipes' own hardware is assumed.
+// no GPU, MI300X are assumed, and the recipes' own hardware where none of them
+// grants the wishes.
 //
 // The error is a Failure: of class input for a bad spec or bad options, of
 // class no_recipe where nothing fits the wishes or the hardware.

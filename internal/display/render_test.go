@@ -88,3 +88,11 @@ func TestMemoryOfUnknownSize(t *testing.T) {
 	require.Empty(t, Memory(aim.Estimate{}))
 	require.Equal(t, "unknown: the weights' size is not known", Memory(aim.Estimate{Why: "the weights' size is not known"}))
 }
+
+// One reason that turns many recipes away is told once.
+func TestRejectionsByReason(t *testing.T) {
+	got := rejections([]aim.Rejection{{Recipe: "a", Why: "it is large"}, {Recipe: "b", Why: "it is old"}, {Recipe: "c", Why: "it is large"}})
+	if want := "a, c: it is large\nb: it is old\n"; got != want {
+		t.Errorf("told as\n%swant\n%s", got, want)
+	}
+}

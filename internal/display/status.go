@@ -133,10 +133,19 @@ func tries(all []aim.Try) string {
 	return b.String()
 }
 
+// rejections tells each reason once, with the recipes that it turned away.
 func rejections(all []aim.Rejection) string {
-	var b strings.Builder
+	var reasons []string
+	recipes := map[string][]string{}
 	for _, r := range all {
-		fmt.Fprintf(&b, "%s: %s\n", r.Recipe, r.Why)
+		if recipes[r.Why] == nil {
+			reasons = append(reasons, r.Why)
+		}
+		recipes[r.Why] = append(recipes[r.Why], r.Recipe)
+	}
+	var b strings.Builder
+	for _, why := range reasons {
+		fmt.Fprintf(&b, "%s: %s\n", strings.Join(recipes[why], ", "), why)
 	}
 	return b.String()
 }
