@@ -67,7 +67,7 @@ func (c *Control) AwaitTurn(ctx context.Context, req PlaceRequest) (PlaceResult,
 	defer p.stop()
 	ctx, cancel := untilWorkerStops(ctx)
 	defer cancel()
-	d, err := c.Placer.Await(ctx, req.Request, func(why string) { p.report(aim.Progress{Step: "wait", Note: why}) })
+	d, err := c.Placer.Await(ctx, req, func(why string) { p.report(aim.Progress{Step: "wait", Note: why}) })
 	return PlaceResult{Decision: d}, err
 }
 

@@ -15,7 +15,7 @@ func TestAGPUFaultFencesTheGPU(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 3)
 	b.mustClaim(identity("neighbour"), b.gpu(1))
-	b.mustServe(identity("a"), "gpu_fault=100ms")
+	b.mustServe(identity("a"), "gpu_fault=2s")
 	f := failure(t, watch(b, identity("a")).wait(t), aim.ClassGPUFault)
 	if !strings.Contains(f.Why, "neighbour/0 on node n1 may end too") {
 		t.Errorf("it does not tell of the hive: %s", f.Why)

@@ -19,6 +19,7 @@ type SelectResult struct {
 // PlaceRequest asks where one attempt of a replica should go.
 type PlaceRequest struct {
 	aim.Request
+	Others []aim.Alternative `json:"others,omitempty"` // of one that waits: what else it could run
 }
 
 // PlaceResult is the scheduler's answer.

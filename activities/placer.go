@@ -96,8 +96,10 @@ func (p *Placer) isSettled() bool {
 }
 
 // Await answers when it is the request's turn, or when the fleet has become
-// one on which it can never fit. tell hears why it still waits.
-func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why string)) (aim.Decision, error) {
+// one on which it can never fit. tell hears why it still waits, and what else
+// the replica could run now.
+func (p *Placer) Await(ctx context.Context, asked PlaceRequest, tell func(why string)) (aim.Decision, error) {
+	req, others := asked.Request, &lookout{placer: p, others: asked.Others}
 	answer := p.join(req)
 	tick := time.NewTicker(retell)
 	defer tick.Stop()
@@ -106,7 +108,7 @@ func (p *Placer) Await(ctx context.Context, req aim.Request, tell func(why strin
 			if w.Decision.Outcome == aim.Impossible && p.isSettled() {
 				return p.leave(&req, answer, w.Decision), nil
 			}
-			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, w.Decision, p.proposalFor(req.Token)))
+			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, w.Decision, p.proposalFor(req.Token)) + others.now())
 		}
 		select {
 		case d := <-answer:

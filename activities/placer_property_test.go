@@ -57,7 +57,7 @@ func (w *world) release(req aim.Request, node string) {
 func (w *world) use(ctx context.Context, req aim.Request, hasty bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d, err := w.placer.Await(ctx, req, func(string) {
+	d, err := w.placer.Await(ctx, PlaceRequest{Request: req}, func(string) {
 		if hasty {
 			cancel()
 		}

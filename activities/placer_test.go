@@ -61,7 +61,7 @@ func await(p *Placer, req aim.Request) *waiter {
 	w := &waiter{cancel: cancel}
 	go func() {
 		defer cancel()
-		w.decision, w.err = p.Await(ctx, req, func(why string) { w.told = why })
+		w.decision, w.err = p.Await(ctx, PlaceRequest{Request: req}, func(why string) { w.told = why })
 		w.done = true
 	}()
 	synctest.Wait()
@@ -164,6 +164,35 @@ func TestCancelLeavesTheQueue(t *testing.T) {
 	})
 }
 
+// While the best rung waits, its reason names the rung that would not have to; it
+// is looked for again as the fleet changes, and nothing is held for it.
+func TestWaitingNamesTheRungThatFitsNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := settledPlacer(fleetNode("n1", 4, holds("n1", 0)), fleetNode("n2", 1, holds("n2", 0)))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var told string
+		go p.Await(ctx, PlaceRequest{Request: wants("a", 4, 1), Others: []aim.Alternative{
+			{Rung: 2, How: "--x", Request: wants("a", 4, 1)}, {Rung: 3, How: "--recipe small", Request: wants("a", 2, 1)},
+		}}, func(why string) { told = why })
+		synctest.Wait()
+		if want := "Or take rung 3, which fits now on n1 (--recipe small)"; !strings.HasSuffix(told, want) {
+			t.Errorf("it waits because %q, want at the end %q", told, want)
+		}
+		for _, n := range p.Fleet().Nodes {
+			if len(n.Claims) != 1 {
+				t.Errorf("something is held for a rung that was only named: %v", n.Claims)
+			}
+		}
+		p.Update([]aim.FleetNode{fleetNode("n1", 4, holds("n1", 0), holds("n1", 1), holds("n1", 2))}, nil)
+		time.Sleep(lookEvery)
+		synctest.Wait()
+		if strings.Contains(told, "rung 3") {
+			t.Errorf("the GPUs are taken, and still it says %q", told)
+		}
+	})
+}
+
 // A turn that comes in the very moment of a cancel goes to the next one at once.
 func TestCancelGivesTheTurnBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -189,7 +218,7 @@ func TestCancelAndTurnAtTheSameTime(t *testing.T) {
 	cancel()
 	for i := range 50 {
 		req := wants(fmt.Sprint("d", i), 1, i)
-		if d, err := p.Await(cancelled, req, func(string) {}); err == nil {
+		if d, err := p.Await(cancelled, PlaceRequest{Request: req}, func(string) {}); err == nil {
 			p.core.Refused(&req, d.Placement.Ranks[0].Node) // it had the turn: give it back
 			continue
 		}

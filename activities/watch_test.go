@@ -24,9 +24,9 @@ func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 		simulate string
 		class    aim.Class
 	}{
-		{"crash=100ms", aim.ClassExited},
-		{"exit0=100ms", aim.ClassExited},
-		{"gpu_fault=100ms", aim.ClassGPUFault},
+		{"crash=2s", aim.ClassExited},
+		{"exit0=2s", aim.ClassExited},
+		{"gpu_fault=2s", aim.ClassGPUFault},
 	} {
 		t.Run(c.simulate, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestWatchOfNoServer(t *testing.T) {
 func TestWatchGivesUpAServerThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.HealthEvery = 10 * time.Millisecond })
-	b.mustServe(identity("a"), "unhealthy=50ms")
+	b.mustServe(identity("a"), "unhealthy=2s")
 	failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy, "has not answered 3 health checks in a row")
 	if b.runs() != "a" {
 		t.Errorf("running: %q; it is the workflow that stops it", b.runs())

@@ -105,6 +105,10 @@ func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
 	return d
 }
 
+// Consider decides like Place, but assumes nothing: it is for those who only want
+// to know whether there is a place.
+func (s *Scheduler) Consider(req *aim.Request) aim.Decision { return s.decide(req).decision() }
+
 // Explain adds to the decision that Place returned last why it is so: every node
 // accounted for, the best candidates with their scores, what would make it fit.
 // Nothing else may be told or asked between the two.

@@ -124,6 +124,7 @@ func (r *replica) findPlace(ctx workflow.Context) *aim.Failure {
 	if err == nil && d.Outcome == aim.Wait && !r.relief() {
 		r.setPhase(ctx, aim.Placing, d.String())
 		req.Avoid = nil // by the time it is our turn, what was learnt is old
+		req.Others = r.in.Ladder.Alternatives(r.now.Rung, r.in.Spec, r.identity())
 		err = workflow.ExecuteActivity(on(ctx, activities.AwaitTurn, activities.PlaceQueue, "waits for "+r.wants()),
 			activities.AwaitTurn, req).Get(ctx, &d)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -162,21 +161,17 @@ func makePlan(spec aim.DeploymentSpec, ladder aim.Ladder, fleet aim.Fleet, note 
 // for it: a replica waits for the best rung, its user may not want to.
 func fitsNow(spec aim.DeploymentSpec, waiting aim.Rung, ladder aim.Ladder, fleet aim.Fleet) []string {
 	s := spec.Defaulted()
-	for _, r := range ladder.Rungs {
-		if r.Number <= waiting.Number {
-			continue
-		}
-		d := scheduler.Place(plannedRequest(s, r, s.Replicas), fleet)
-		if d.Outcome == aim.Place {
-			return []string{fmt.Sprintf("take rung %d, which fits now on %s (%s)", r.Number, d.Placement.Ranks[0].Node, cmp.Or(r.Patch, "--recipe "+r.Recipe))}
+	for _, a := range ladder.Alternatives(waiting.Number, s, plannedIdentity(s, s.Replicas)) {
+		if d := scheduler.Place(a.Request, fleet); d.Outcome == aim.Place {
+			return []string{a.On(d.Placement.Ranks[0].Node)}
 		}
 	}
 	return nil
 }
 
-// plannedRequest is the request of a replica that there is none of yet.
-func plannedRequest(spec aim.DeploymentSpec, rung aim.Rung, ordinal int) aim.Request {
-	return rung.Request(spec, aim.Identity{Deployment: spec.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
+// plannedIdentity is of a replica that there is none of yet.
+func plannedIdentity(spec aim.DeploymentSpec, ordinal int) aim.Identity {
+	return aim.Identity{Deployment: spec.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)}
 }
 
 // placeAll places the replicas one after the other, each as if those before it
@@ -184,7 +179,7 @@ func plannedRequest(spec aim.DeploymentSpec, rung aim.Rung, ordinal int) aim.Req
 func placeAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) (all []aim.Decision, left aim.Fleet) {
 	s := spec.Defaulted()
 	for ordinal := range s.Replicas {
-		request := plannedRequest(s, rung, ordinal)
+		request := rung.Request(s, plannedIdentity(s, ordinal))
 		d := scheduler.Place(request, fleet)
 		all = append(all, d)
 		if d.Outcome != aim.Place {

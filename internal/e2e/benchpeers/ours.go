@@ -56,11 +56,11 @@ func mi300x(i int) aim.FleetNode {
 	n.Runtimes, n.Images = []string{"docker"}, []string{image}
 	n.CPUs, n.HostBytes, n.HostFree, n.DiskFree = nodeCPUs, nodeBytes, nodeBytes, nodeDisk
 	for g := range perNode {
-		numa, vram, used := g/4, uint64(192<<30), uint64(297<<20)
+		numa, render, vram, used := g/4, 128+g, uint64(192<<30), uint64(297<<20)
 		gpu := aim.GPU{
 			ID: gpuID(i, g), UUID: gpuID(i, g), PCI: fmt.Sprintf("0000:%02x:00.0", 5+16*g), Type: "MI300X", Arch: "gfx942",
-			Partitions: 1, VRAMBytes: &vram, VRAMUsedBytes: &used, ComputeMode: "SPX", MemoryMode: "NPS1",
-			CPUNode: &numa, Hive: "3f1c", Health: aim.HealthOK,
+			RenderMinor: &render, Partitions: 1, ComputeMode: "SPX", MemoryMode: "NPS1",
+			VRAMBytes: &vram, VRAMUsedBytes: &used, CPUNode: &numa, Hive: "3f1c", Health: aim.HealthOK,
 		}
 		for step := 1; step < perNode; step++ {
 			gpu.Peers = append(gpu.Peers, aim.Peer{ID: gpuID(i, (g+step)%perNode), Weight: 15})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -19,6 +20,10 @@ const (
 
 // rounds is how often decisions are measured; the best round counts.
 const rounds = 3
+
+// tries is how many requests in a row may be refused before a fleet counts as
+// full.
+const tries = 1000
 
 // request asks for GPUs of one node. Its number makes its names.
 type request struct{ number, gpus int }
@@ -104,9 +109,16 @@ func (f *fleet) round(fill float64, n int) (result, error) {
 // some at random where it is more.
 func (f *fleet) fillTo(share float64) error {
 	want := int(share * float64(f.gpus))
-	for f.used < want {
-		if _, _, err := f.come(); err != nil {
+	for refused := 0; f.used < want; refused++ {
+		_, placed, err := f.come()
+		if err != nil {
 			return err
+		}
+		if placed {
+			refused = 0
+		}
+		if refused == tries {
+			return fmt.Errorf("filling %d of %d GPUs: stuck at %d, %d requests in a row fit nowhere", want, f.gpus, f.used, tries)
 		}
 	}
 	for f.used > want {
