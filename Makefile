@@ -10,6 +10,7 @@ make race     the tests under the race detector (needs a C compiler)
 make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
 make bench-trace  how well placement fills a fleet, beside published policies (NODES=FILE PODS=FILE SEEDS=N)
+make bench-peers  single decisions beside kube-scheduler, compiled and run here (ARGS="-nodes 1000")
 make fmt      format the code, write the generated pages of docs/
 make clean    delete bin/ and artifacts/
 endef
@@ -31,7 +32,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race lint bench bench-trace fmt clean
+.PHONY: help build bin/aim demo up test race lint bench bench-trace bench-peers fmt clean
 
 help:
 	@echo "$$HELP"
@@ -86,6 +87,11 @@ PODS  ?= $(wildcard $(TRACE)/openb_pod_list_default.csv)
 SEEDS ?= 10
 bench-trace:
 	@go run ./internal/e2e/benchtrace -nodes '$(NODES)' -pods '$(PODS)' -seeds $(SEEDS) $(ARGS)
+
+# A module of its own: nobody else compiles Kubernetes.
+bench-peers:
+	@echo 'building kube-scheduler: the first time this takes four minutes, silently.' >&2
+	@cd internal/e2e/benchpeers && go run . $(ARGS)
 
 fmt:
 	gofmt -w .

@@ -58,10 +58,9 @@ func newIndex() *index {
 	}
 }
 
-// apply takes a node's report.
-func (x *index) apply(n aim.FleetNode) *member {
-	m, known := x.byID[n.ID]
-	if !known {
+// apply takes a node's report. known is false for the first one.
+func (x *index) apply(n aim.FleetNode) (m *member, known bool) {
+	if m, known = x.byID[n.ID]; !known {
 		m = x.join(n)
 	}
 	if made := n.Make(); made != m.made {
@@ -74,7 +73,7 @@ func (x *index) apply(n aim.FleetNode) *member {
 	x.perches(m, m.node.Claims, n.Claims)
 	m.read(n)
 	x.move(m)
-	return m
+	return m, known
 }
 
 func (x *index) join(n aim.FleetNode) *member {

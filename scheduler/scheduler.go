@@ -51,8 +51,7 @@ func New(opts Options) *Scheduler {
 // Apply takes a node's newest report, liveness included, and ends the
 // assumptions that it confirms. The node must not be changed afterwards.
 func (s *Scheduler) Apply(node aim.FleetNode) {
-	_, known := s.x.byID[node.ID]
-	m := s.x.apply(node)
+	m, known := s.x.apply(node)
 	switch {
 	case !known:
 		s.remember(m)

@@ -18,9 +18,8 @@
 // The table of all fleets is on stderr. It exits 0 whoever is faster.
 //
 // What is compared is the choice alone. Of kube-scheduler that is ScheduleOne:
-// next pod, snapshot, filters, scores, assume, reserve, and after a refusal the
-// look for victims; all default plugins, the default sample of nodes, 16
-// goroutines over all cores. Its binding runs outside the clock, against a client
+// next pod, snapshot, filters, scores, assume, reserve; all default plugins, the
+// default sample of nodes, 16 goroutines over all cores. Its binding runs outside the clock, against a client
 // that agrees at once, and there is no API server. It counts GPUs as an extended
 // resource and leaves to the node which ones. Ours is Place of package scheduler
 // on one core: every node looked at and accounted for, exact GPUs, assumed. A

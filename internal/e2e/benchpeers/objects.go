@@ -32,14 +32,16 @@ func kubeNode(i int) *v1.Node {
 	}
 }
 
-// kubePod is the request of asked as a pod.
+// kubePod is the request of asked as a pod. It takes nobody's place, as ours
+// does not: the look for victims would cost kube-scheduler as much again.
 func kubePod(r request) *v1.Pod {
 	need := resources(r.gpus*cpusPerGPU, int64(r.gpus)*hostPerGPU, int64(r.gpus)*diskPerGPU, r.gpus)
-	name := fmt.Sprint("d", r.number)
+	name, preempts := fmt.Sprint("d", r.number), v1.PreemptNever
 	return &v1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: metav1.NamespaceDefault, UID: types.UID(name), Labels: map[string]string{"app": name}},
 		Spec: v1.PodSpec{
-			SchedulerName: v1.DefaultSchedulerName,
+			SchedulerName:    v1.DefaultSchedulerName,
+			PreemptionPolicy: &preempts,
 			Containers: []v1.Container{{
 				Name: "server", Image: image,
 				Resources: v1.ResourceRequirements{Requests: need, Limits: need},

@@ -26,12 +26,12 @@ func worst(of []result) result {
 	return w
 }
 
-// tell prints the figures of all engines, one result each, against those of the
+// tell prints the figures of all contenders, one result each, against those of the
 // first.
 func tell(w io.Writer, of []result) error {
 	out := json.NewEncoder(w)
 	for i, r := range of {
-		name, against := engines[i].name, of[0]
+		name, against := contenders[i].name, of[0]
 		if i == 0 {
 			against = result{} // nobody to measure ours against
 		}

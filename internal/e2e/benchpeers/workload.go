@@ -21,10 +21,6 @@ const (
 // rounds is how often decisions are measured; the best round counts.
 const rounds = 3
 
-// tries is how many requests in a row may be refused before a fleet counts as
-// full.
-const tries = 1000
-
 // request asks for GPUs of one node. Its number makes its names.
 type request struct{ number, gpus int }
 
@@ -60,16 +56,17 @@ func newFleet(e engine, nodes int) *fleet {
 }
 
 // decide measures n decisions in each round, with that share of the fleet taken.
-func (f *fleet) decide(fill float64, n int) (result, error) {
-	if err := f.fillTo(fill); err != nil {
+func (f *fleet) decide(share float64, n int) (result, error) {
+	want := int(share * float64(f.gpus))
+	if err := f.fill(want); err != nil {
 		return result{}, err
 	}
-	if _, err := f.round(fill, n); err != nil { // what is remembered from decision to decision settles
+	if _, err := f.round(want, n); err != nil { // what is remembered from decision to decision settles
 		return result{}, err
 	}
 	best := result{p50: time.Hour, p99: time.Hour}
 	for range rounds {
-		r, err := f.round(fill, n)
+		r, err := f.round(want, n)
 		if err != nil {
 			return result{}, err
 		}
@@ -80,12 +77,40 @@ func (f *fleet) decide(fill float64, n int) (result, error) {
 	return best, nil
 }
 
-// round lets n requests come, and as much end.
-func (f *fleet) round(fill float64, n int) (result, error) {
+// fill lets requests come until that many GPUs are taken. Nothing ends
+// meanwhile, so where a size fits nowhere, it and larger ones need not be asked
+// again.
+func (f *fleet) fill(want int) error {
+	limit := perNode + 1
+	for f.used < want {
+		r := f.next()
+		if r.gpus >= limit {
+			continue
+		}
+		_, placed, err := f.come(r)
+		switch {
+		case err != nil:
+			return err
+		case !placed && r.gpus == 1:
+			return fmt.Errorf("taking %d of %d GPUs: full at %d", want, f.gpus, f.used)
+		case !placed:
+			limit = r.gpus
+		}
+	}
+	return nil
+}
+
+// round lets n requests come, and as much end as keeps that many GPUs taken.
+func (f *fleet) round(want, n int) (result, error) {
 	runtime.GC()
 	all, busy, refused := make([]time.Duration, n), time.Duration(0), 0
 	for i := range all {
-		took, placed, err := f.come()
+		for f.used >= want {
+			if err := f.endOne(); err != nil {
+				return result{}, err
+			}
+		}
+		took, placed, err := f.come(f.next())
 		if err != nil {
 			return result{}, err
 		}
@@ -94,9 +119,6 @@ func (f *fleet) round(fill float64, n int) (result, error) {
 		}
 		all[i] = took
 		busy += took
-		if err := f.fillTo(fill); err != nil {
-			return result{}, err
-		}
 	}
 	slices.Sort(all)
 	return result{
@@ -105,33 +127,12 @@ func (f *fleet) round(fill float64, n int) (result, error) {
 	}, nil
 }
 
-// fillTo lets requests come until that share of the fleet is taken, and ends
-// some at random where it is more.
-func (f *fleet) fillTo(share float64) error {
-	want := int(share * float64(f.gpus))
-	for refused := 0; f.used < want; refused++ {
-		_, placed, err := f.come()
-		if err != nil {
-			return err
-		}
-		if placed {
-			refused = 0
-		}
-		if refused == tries {
-			return fmt.Errorf("filling %d of %d GPUs: stuck at %d, %d requests in a row fit nowhere", want, f.gpus, f.used, tries)
-		}
-	}
-	for f.used > want {
-		if err := f.endOne(); err != nil {
-			return err
-		}
-	}
-	return nil
+func (f *fleet) next() request {
+	f.number++
+	return request{f.number, sizes[f.coming.IntN(len(sizes))]}
 }
 
-func (f *fleet) come() (took time.Duration, placed bool, err error) {
-	f.number++
-	r := request{f.number, sizes[f.coming.IntN(len(sizes))]}
+func (f *fleet) come(r request) (took time.Duration, placed bool, err error) {
 	took, placed, err = f.place(r)
 	if placed {
 		f.live = append(f.live, r)
