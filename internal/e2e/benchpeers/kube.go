@@ -20,24 +20,26 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/profile"
 )
 
-// bindWithin is how long a binding may take that nobody holds up.
-const bindWithin = 10 * time.Second
+// outcomeWithin is how long a binding may take that nobody holds up.
+const outcomeWithin = 10 * time.Second
 
 // kube is kube-scheduler with its default profile. Nodes and pods come to its
 // cache and queue by the calls that its event handlers make.
 type kube struct {
-	ctx    context.Context
-	stop   context.CancelFunc
-	client *fake.Clientset
-	sched  *scheduler.Scheduler
-	pods   cache.Indexer // what its informer knows: a refused pod must be there
-	bound  chan struct{}
-	broken error // set by a failure that is not a refusal
+	ctx      context.Context
+	stop     context.CancelFunc
+	client   *fake.Clientset
+	sched    *scheduler.Scheduler
+	pods     cache.Indexer // what its informer knows: a refused pod must be there
+	outcomes chan error    // one a decision: nil when the pod is bound
 }
+
+// errRefused is the outcome for a pod that fits nowhere.
+var errRefused = errors.New("refused")
 
 func newKube(nodes int) (engine, error) {
 	ctx, stop := context.WithCancel(klog.NewContext(context.Background(), logr.Discard()))
-	k := &kube{ctx: ctx, stop: stop, client: fake.NewClientset(), bound: make(chan struct{}, 1)}
+	k := &kube{ctx: ctx, stop: stop, client: fake.NewClientset(), outcomes: make(chan error, 1)}
 	k.client.PrependReactor("*", "pods", k.agree)
 	if err := k.start(); err != nil {
 		stop()
@@ -59,10 +61,12 @@ func (k *kube) start() error {
 	k.sched, k.pods = sched, informers.Core().V1().Pods().Informer().GetIndexer()
 	refuse := sched.FailureHandler
 	sched.FailureHandler = func(ctx context.Context, f framework.Framework, pod *framework.QueuedPodInfo, why *fwk.Status, nominated *fwk.NominatingInfo, began time.Time) {
-		if !why.IsRejected() {
-			k.broken = why.AsError()
-		}
 		refuse(ctx, f, pod, why, nominated, began)
+		if why.IsRejected() {
+			k.outcomes <- errRefused
+			return
+		}
+		k.outcomes <- why.AsError()
 	}
 	informers.Start(k.ctx.Done())
 	informers.WaitForCacheSync(k.ctx.Done())
@@ -74,7 +78,7 @@ func (k *kube) start() error {
 func (k *kube) agree(a ktesting.Action) (handled bool, answer runtime.Object, err error) {
 	switch {
 	case a.Matches("create", "pods/binding"):
-		k.bound <- struct{}{}
+		k.outcomes <- nil
 	case a.Matches("patch", "pods/status"):
 	default:
 		return false, nil, nil
@@ -91,26 +95,35 @@ func (k *kube) place(r request) (took time.Duration, placed bool, err error) {
 	began := time.Now()
 	k.sched.ScheduleOne(k.ctx)
 	took = time.Since(began)
-	defer k.client.ClearActions() // it remembers every call
-	if k.broken != nil {
-		return took, false, k.broken
-	}
-	assumed, err := k.sched.Cache.GetPod(pod)
-	if err != nil { // not assumed: refused, and waiting for a change
-		k.sched.SchedulingQueue.Delete(pod)
+	err = k.outcome(pod)
+	k.client.ClearActions() // it remembers every call
+	if errors.Is(err, errRefused) {
+		k.sched.SchedulingQueue.Delete(pod) // where it waits for a change
 		return took, false, k.pods.Delete(pod)
 	}
-	return took, true, k.confirm(assumed)
+	if err != nil {
+		return took, false, err
+	}
+	return took, true, k.confirm(pod)
 }
 
-// confirm waits until the pod is bound and tells the cache, as a watch would.
-func (k *kube) confirm(pod *v1.Pod) error {
+// outcome waits for what became of the pod: bindings run by themselves.
+func (k *kube) outcome(pod *v1.Pod) error {
 	select {
-	case <-k.bound:
-		return errors.Join(k.pods.Update(pod), k.sched.Cache.AddPod(klog.FromContext(k.ctx), pod))
-	case <-time.After(bindWithin):
-		return fmt.Errorf("pod %s was not bound to node %s within %v", pod.Name, pod.Spec.NodeName, bindWithin)
+	case err := <-k.outcomes:
+		return err
+	case <-time.After(outcomeWithin):
+		return fmt.Errorf("pod %s was neither bound nor refused within %v", pod.Name, outcomeWithin)
 	}
+}
+
+// confirm tells the cache of a pod that is bound, as a watch would.
+func (k *kube) confirm(pod *v1.Pod) error {
+	assumed, err := k.sched.Cache.GetPod(pod)
+	if err != nil {
+		return err
+	}
+	return errors.Join(k.pods.Update(assumed), k.sched.Cache.AddPod(klog.FromContext(k.ctx), assumed))
 }
 
 func (k *kube) end(r request) error {
