@@ -160,6 +160,7 @@ type Failure struct {
 	Class Class  `json:"class"`
 	Why   string `json:"why"`
 	Hint  string `json:"hint,omitempty"`
+	Guess bool   `json:"guess,omitempty"` // the likeliest class; nothing proves it
 
 	// Numbers that the server named, where it did; 0 otherwise.
 	NeededBytes    uint64 `json:"needed_bytes,omitempty"`

@@ -59,6 +59,9 @@ func (c *Control) Place(_ context.Context, req PlaceRequest) (PlaceResult, error
 	return PlaceResult{Decision: c.Placer.Place(req.Request)}, nil
 }
 
+// StepWait is the step that the heartbeats of AwaitTurn name.
+const StepWait = "wait"
+
 // AwaitTurn answers when it is the request's turn. Its heartbeat tells why it
 // still waits. A process that stops gives the request back: the next one that
 // leads takes it up.
@@ -67,7 +70,7 @@ func (c *Control) AwaitTurn(ctx context.Context, req PlaceRequest) (PlaceResult,
 	defer p.stop()
 	ctx, cancel := untilWorkerStops(ctx)
 	defer cancel()
-	d, err := c.Placer.Await(ctx, req, func(why string) { p.report(aim.Progress{Step: "wait", Note: why}) })
+	d, err := c.Placer.Await(ctx, req, func(why string) { p.report(aim.Progress{Step: StepWait, Note: why}) })
 	return PlaceResult{Decision: d}, err
 }
 

@@ -22,7 +22,7 @@ func (n *Node) blameGPUs(server aim.Server, f *aim.Failure) *aim.Failure {
 	// running out of host memory.
 	guess := f.Class == aim.ClassStart || f.Class == aim.ClassHostOOM
 	if sick := sickGPUs(d, server.GPUs); sick != "" && guess {
-		f.Class, f.Why = aim.ClassGPUFault, fmt.Sprintf("%s; %s", sick, f.Why)
+		f.Class, f.Guess, f.Why = aim.ClassGPUFault, false, fmt.Sprintf("%s; %s", sick, f.Why)
 	}
 	if f.Class != aim.ClassGPUFault {
 		return f

@@ -109,10 +109,15 @@ func (n *Node) untilUnwell(ctx context.Context, t *tenant, server aim.Server, r 
 }
 
 // exitOf turns the end of a server that was ready into its failure. A log that
-// shows no cause leaves the bare fact.
+// shows no cause leaves the bare fact. A guess that is likely while a server loads
+// is none for one that had all its memory: somebody may just have killed it, which
+// is no reason to serve another precision.
 func exitOf(err error) *aim.Failure {
 	f := aim.FailureOf(err)
-	if f.Class == aim.ClassStart || f.Class == aim.ClassInternal {
+	switch {
+	case f.Guess:
+		return aim.Failf(aim.ClassExited, "the server was killed; nothing says that memory ran out").WithHint("%s", f.Hint)
+	case f.Class == aim.ClassStart || f.Class == aim.ClassInternal:
 		f.Class = aim.ClassExited
 	}
 	return f

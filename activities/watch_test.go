@@ -3,6 +3,7 @@ package activities
 import (
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +43,17 @@ func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 			failure(t, watch(b, identity("a")).wait(t), c.class)
 		})
 	}
+}
+
+// A server that was ready and is killed is no sign of too little memory: the
+// replica does not go down its ladder for it.
+func TestWatchOfAKilledServer(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	b.mustServe(identity("a"), "")
+	w := watch(b, identity("a"))
+	b.signal(identity("a"), syscall.SIGKILL)
+	failure(t, w.wait(t), aim.ClassExited, "was killed")
 }
 
 func TestWatchOfNoServer(t *testing.T) {

@@ -66,7 +66,7 @@ func (d *deployment) ready() int {
 func (d *deployment) onMove(ctx workflow.Context, r MoveRequest) (Applied, error) {
 	m := d.now.Replicas[r.Ordinal]
 	why := orElse(r.Why, "moved on request")
-	avoid := map[string]string{m.Status.Node: "replica " + fmt.Sprint(r.Ordinal) + " was " + why}
+	avoid := map[string]string{m.Status.Node: fmt.Sprintf("replica %d left it: %s", r.Ordinal, why)}
 	if r.Evict {
 		d.restart(ctx, m, why, avoid)
 		return d.applied(true), nil

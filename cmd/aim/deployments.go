@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -35,7 +37,37 @@ func status(ctx context.Context, c client.Client, name string) (aim.Status, erro
 	if err == nil && s.Name == "" {
 		err = errors.New("its answer has no name")
 	}
+	if err == nil {
+		whyWaiting(ctx, c, &s)
+	}
 	return s, explainQuery(ctx, c, name, err)
+}
+
+// askedWhy is how many waiting replicas of a deployment are asked: those of one
+// deployment wait for the same.
+const askedWhy = 4
+
+// whyWaiting replaces the reasons of replicas that wait for a place, which the
+// workflow has from when they began to wait, by those of now: the scheduler tells
+// them with the heartbeats of the step.
+func whyWaiting(ctx context.Context, c client.Client, s *aim.Status) {
+	asked := 0
+	for i := range s.Replicas {
+		r := &s.Replicas[i]
+		if r.Phase != aim.Placing || asked == askedWhy {
+			continue
+		}
+		asked++
+		for _, p := range running(ctx, c, s.Name, r.Ordinal) {
+			if p.Step != activities.StepWait || p.Note == "" {
+				continue
+			}
+			if r.Reason != "" {
+				s.Reason = strings.ReplaceAll(s.Reason, r.Reason, p.Note)
+			}
+			r.Reason = p.Note
+		}
+	}
 }
 
 // queryStatus asks once. closed is how the workflow ended when it did in a way

@@ -17,6 +17,7 @@ import (
 
 type logsOptions struct {
 	follow                 bool
+	first                  bool // no replica was named
 	replica, attempt, tail int
 }
 
@@ -29,11 +30,14 @@ func newLogs(a *app) *cobra.Command {
 keep their logs: aim status lists them.`,
 		Example: "  aim logs qwen3-32b --attempt 1",
 		Args:    named("NAME"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.first = !cmd.Flags().Changed("replica")
+			return o.run(cmd.Context(), a, args[0])
+		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.follow, "follow", "f", false, "go on until the server ends")
-	flags.IntVar(&o.replica, "replica", 0, "which replica, from 0")
+	flags.IntVar(&o.replica, "replica", 0, "which replica; the first one where it is not told")
 	flags.IntVar(&o.attempt, "attempt", 0, "which attempt, from 1 (default the one at hand)")
 	flags.IntVar(&o.tail, "tail", 0, "only the last `N` lines")
 	return cmd
@@ -52,6 +56,9 @@ func (o logsOptions) run(ctx context.Context, a *app, name string) error {
 	s, err := status(ctx, c, name)
 	if err != nil {
 		return err
+	}
+	if o.first {
+		o.replica = firstReplica(s)
 	}
 	which, err := findAttempt(s, o.replica, o.attempt)
 	if err != nil {
@@ -132,6 +139,14 @@ type peeked struct {
 type attempt struct {
 	identity aim.Identity
 	node     string // "" when the status does not tell
+}
+
+// firstReplica is the lowest number that a replica has: a move leaves gaps.
+func firstReplica(s aim.Status) int {
+	if len(s.Replicas) == 0 {
+		return 0
+	}
+	return slices.MinFunc(s.Replicas, func(a, b aim.ReplicaStatus) int { return a.Ordinal - b.Ordinal }).Ordinal
 }
 
 // findAttempt finds an attempt: the one at hand, or one of the past. number 0 is

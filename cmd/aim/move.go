@@ -12,6 +12,7 @@ import (
 
 type moveOptions struct {
 	request workflows.MoveRequest
+	first   bool // no replica was named
 	wait    waitFlags
 }
 
@@ -26,10 +27,13 @@ room for it, nothing changes. With --evict the replica stops first, and then
 waits for a place behind those who come before it.`,
 		Example: `  aim move qwen3-32b --replica 1 --why "n3 goes into repair"`,
 		Args:    named("NAME"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.first = !cmd.Flags().Changed("replica")
+			return o.run(cmd.Context(), a, args[0])
+		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&o.request.Ordinal, "replica", 0, "which replica")
+	f.IntVar(&o.request.Ordinal, "replica", 0, "which replica; the first one where it is not told")
 	f.StringVar(&o.request.Off, "off", "", "only if it is still on this `NODE`")
 	f.BoolVar(&o.request.Evict, "evict", false, "stop it first; the deployment's min_available stays")
 	f.StringVar(&o.request.Why, "why", "", "the reason, for the history")
@@ -38,6 +42,17 @@ waits for a place behind those who come before it.`,
 }
 
 func (o moveOptions) run(ctx context.Context, a *app, name string) error {
+	if o.first {
+		c, err := a.temporal(ctx)
+		if err != nil {
+			return err
+		}
+		s, err := status(ctx, c, name)
+		if err != nil {
+			return err
+		}
+		o.request.Ordinal = firstReplica(s)
+	}
 	return a.change(ctx, name, workflows.UpdateMove, o.request, o.wait, o.left)
 }
 

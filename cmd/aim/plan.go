@@ -97,9 +97,17 @@ func (o planOptions) verdict(a *app, p display.Plan) error {
 // arguments.
 func deployLike(args []string) string {
 	words := []string{"aim"}
-	verb := false
+	verb, skip := false, false
 	for i, arg := range args {
 		switch {
+		case skip:
+			skip = false
+			continue
+		case arg == "--recipes": // control has folders of its own
+			skip = true
+			continue
+		case strings.HasPrefix(arg, "--recipes="):
+			continue
 		case !verb && (arg == "plan" || arg == "deploy"):
 			verb, arg = true, "deploy"
 		case arg == "--":

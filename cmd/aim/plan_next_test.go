@@ -14,6 +14,7 @@ func TestDeployLikeRepeatsTheCommand(t *testing.T) {
 		"aim deploy plan/plan":                                        {"deploy", "--dry-run", "plan/plan"},
 		`aim --dir '/a b' deploy x/y --env 'A=it'\''s'`:               {"--dir", "/a b", "plan", "x/y", "--env", "A=it's"},
 		"aim deploy x/y -- --dry-run":                                 {"plan", "x/y", "--", "--dry-run"},
+		"aim deploy acme/large --gpus 1":                              {"plan", "acme/large", "--recipes", "./mine", "--gpus", "1"},
 	} {
 		require.Equal(t, want, deployLike(args))
 	}

@@ -165,6 +165,24 @@ func node(status aim.Status) string {
 	return status.Replicas[0].Node
 }
 
+// awaitSays asks the command line until it says so.
+func awaitSays(t *testing.T, ctx context.Context, s *stack.Stack, want string, args ...string) {
+	t.Helper()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		said := s.Aim(ctx, args...).Out
+		if strings.Contains(said, want) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("aim %s does not say %q but:\n%s", strings.Join(args, " "), want, said)
+		}
+	}
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

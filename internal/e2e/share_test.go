@@ -59,6 +59,7 @@ func TestTwoDeploymentsShareAGPU(t *testing.T) {
 	if why := waiting.Replicas[0].Reason; !strings.Contains(why, "40") {
 		t.Errorf("it waits because %q, which does not say for how much", why)
 	}
+	awaitSays(t, ctx, s, "1 of 1 in the queue", "status", "third") // the reason of now, not of when it began
 	must(t, stack.Stop(ctx, s.Temporal(), "first"))
 	awaitReady(t, ctx, s, "third")
 	awaitReady(t, ctx, s, "second")

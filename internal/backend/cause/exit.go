@@ -20,8 +20,10 @@ func ByExit(exit *aim.Exit) (failure *aim.Failure, ok bool) {
 	case exit.OOM:
 		return aim.Failf(aim.ClassHostOOM, "the kernel killed the server because its memory limit was reached"), true
 	case exit.Code == exitKilled:
-		return aim.Failf(aim.ClassHostOOM, "the server was killed (exit code %d), most likely because memory ran out", exit.Code).
-			WithHint("look at the host's kernel log"), true
+		f := aim.Failf(aim.ClassHostOOM, "the server was killed (exit code %d), most likely because memory ran out", exit.Code).
+			WithHint("look at the host's kernel log")
+		f.Guess = true
+		return f, true
 	case exit.Code == exitOption:
 		return aim.Failf(aim.ClassOption, "the server refused its options (exit code %d)", exit.Code), true
 	case exit.Code == exitTerm:
