@@ -85,8 +85,8 @@ require (
 
 replace github.com/aim-engine/aim => ../../..
 
-// k8s.io/kubernetes asks for v0.0.0 of its own parts; outside its tree they are
-// published under the same number.
+// k8s.io/kubernetes v1.X.Y asks for v0.0.0 of its own parts; outside its tree
+// they are published as v0.X.Y.
 replace (
 	k8s.io/api => k8s.io/api v0.36.3
 	k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.36.3

@@ -50,12 +50,9 @@ func run(sizes string, decisions int, stdout, stderr io.Writer) error {
 	for _, nodes := range fleets {
 		largest = largest[:0]
 		for _, c := range contenders {
-			of, err := c.measure(nodes, decisions*c.times)
+			of, err := c.measure(nodes, decisions*c.times, t)
 			if err != nil {
 				return fmt.Errorf("%s on %d nodes: %w", c.name, nodes, err)
-			}
-			for i, r := range of {
-				t.row(c.name, nodes, fills[i], r)
 			}
 			largest = append(largest, worst(of))
 		}
@@ -78,7 +75,7 @@ func parseSizes(text string) ([]int, error) {
 }
 
 // measure has the engine fill a fleet of its own and decide, at every fill.
-func (c contender) measure(nodes, decisions int) ([]result, error) {
+func (c contender) measure(nodes, decisions int, t table) ([]result, error) {
 	e, err := c.make(nodes)
 	if err != nil {
 		return nil, err
@@ -92,6 +89,7 @@ func (c contender) measure(nodes, decisions int) ([]result, error) {
 		if err != nil {
 			return nil, err
 		}
+		t.row(c.name, nodes, fill, r)
 		all = append(all, r)
 	}
 	return all, nil
