@@ -104,7 +104,7 @@ func (c *candidate) kvValueBytes() float64 {
 func (c candidate) estimated(h hardware) (fitted candidate, why string) {
 	offers := h.of(c.gpuType)
 	if len(offers) == 0 {
-		return c, fmt.Sprintf("it is for %s; %s", c.gpuType, h)
+		return c, h.lacks(c.gpuType)
 	}
 	if most := h.most(c.gpuType); most < c.gpus {
 		return c, fmt.Sprintf("it needs %d %s on one node; the largest node has %d", c.gpus, c.gpuType, most)

@@ -121,6 +121,15 @@ func (h hardware) like(gpuType string) []string {
 	return types
 }
 
+// serves tells whether there are GPUs that the recipe may run on, few or many.
+func (h hardware) serves(r *Recipe) bool {
+	has := func(gpuType string) bool { return len(h.of(gpuType)) > 0 }
+	return has(r.Hardware.GPUType) || slices.ContainsFunc(r.Match.GPUTypes, has) || len(h.like(r.Hardware.GPUType)) > 0
+}
+
+// lacks says that there is no GPU of a type.
+func (h hardware) lacks(gpuType string) string { return "it is for " + gpuType + "; " + h.text }
+
 // most is how many GPUs of a type one node has at most.
 func (h hardware) most(gpuType string) int {
 	n := 0

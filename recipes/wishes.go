@@ -45,6 +45,10 @@ func (s *selection) consider(r *Recipe) {
 		s.reject(r.ID, "%s", why)
 		return
 	}
+	if s.spec.GPUType == "" && !s.hardware.serves(r) {
+		s.reject(r.ID, "%s", s.hardware.lacks(r.Hardware.GPUType))
+		return
+	}
 	c, why, bad := newCandidate(r, &s.target, &s.spec, s.catalogue)
 	if why != "" {
 		if bad {
