@@ -25,7 +25,7 @@ func newRecipeValidate(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Check recipe and model files: fields, words, and every option of the server",
-		Long: `Validate checks each file by itself and tells every mistake by file, line and
+		Long: `Validate checks each file by itself and tells its first mistake by file, line and
 column. Options are checked against the table of the server version that the
 recipe is for. The exit code is 2 when a file is bad. The shortest recipe:
 
