@@ -20,6 +20,15 @@ import (
 	"github.com/aim-engine/aim/workflows"
 )
 
+// statusOf connects, and asks a deployment how it is.
+func (a *app) statusOf(ctx context.Context, name string) (aim.Status, error) {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return aim.Status{}, err
+	}
+	return status(ctx, c, name)
+}
+
 // status asks a deployment how it is. It answers for finished ones too.
 func status(ctx context.Context, c client.Client, name string) (aim.Status, error) {
 	var s aim.Status

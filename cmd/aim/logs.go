@@ -49,11 +49,7 @@ func (o logsOptions) run(ctx context.Context, a *app, name string) error {
 	if o.tail < 0 {
 		return usage("--tail is %d; it must be 1 or more", o.tail)
 	}
-	c, err := a.temporal(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := status(ctx, c, name)
+	s, err := a.statusOf(ctx, name)
 	if err != nil {
 		return err
 	}

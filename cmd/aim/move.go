@@ -43,11 +43,7 @@ waits for a place behind those who come before it.`,
 
 func (o moveOptions) run(ctx context.Context, a *app, name string) error {
 	if o.first {
-		c, err := a.temporal(ctx)
-		if err != nil {
-			return err
-		}
-		s, err := status(ctx, c, name)
+		s, err := a.statusOf(ctx, name)
 		if err != nil {
 			return err
 		}
