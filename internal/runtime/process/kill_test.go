@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -64,6 +66,33 @@ func (b bench) killShims(launch aim.Launch) {
 	for _, pid := range b.shims(launch) {
 		unix.Kill(pid, unix.SIGKILL)
 	}
+}
+
+// awaitShims waits until no shim of the folder is left. The kernel takes the
+// command line from a dying process before it closes its files, so a shim that
+// is no longer listed may hold the lock for a moment more.
+func (b bench) awaitShims(t *testing.T, launch aim.Launch) {
+	t.Helper()
+	runtimetest.Eventually(t, "the end of the shims", func() bool {
+		return len(b.shims(launch)) == 0 && !held(t, b.file(launch, "lock"))
+	})
+}
+
+func held(t *testing.T, lock string) bool {
+	t.Helper()
+	file, err := os.OpenFile(lock, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	query := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(file.Fd(), unix.F_OFD_GETLK, &query); err != nil {
+		t.Fatal(err)
+	}
+	return query.Type != unix.F_UNLCK
 }
 
 const lastStep = "the server has printed"
@@ -188,7 +217,7 @@ func (b bench) orphan(t *testing.T, args ...string) (aim.Launch, *process.Runtim
 	}
 	about := runtimetest.Ask(t, launch)
 	b.killShims(launch)
-	runtimetest.Eventually(t, "the end of the shim", func() bool { return len(b.shims(launch)) == 0 })
+	b.awaitShims(t, launch)
 	return launch, rt, about
 }
 
@@ -246,7 +275,7 @@ func TestServersEndTakesItsChildrenAlong(t *testing.T) {
 		t.Errorf("exit %+v, %v", exit, err)
 	}
 	runtimetest.Eventually(t, "the end of the child", func() bool { return !running(about.Child) })
-	runtimetest.Eventually(t, "the end of the shim", func() bool { return len(b.shims(launch)) == 0 })
+	b.awaitShims(t, launch)
 }
 
 // running tells whether a process exists and is not a zombie.

@@ -115,7 +115,7 @@ func TestStopBeforeTheServerHasStarted(t *testing.T) {
 	if !errors.As(err, &fail) {
 		t.Fatalf("started after it had been stopped: %v", err)
 	}
-	runtimetest.Eventually(t, "the end of the shims", func() bool { return len(b.shims(launch)) == 0 })
+	b.awaitShims(t, launch)
 	if server, ok, err := rt.Find(t.Context(), launch.Identity); err != nil || !ok || server.Running {
 		t.Errorf("found %v, %+v, %v", ok, server, err)
 	}
