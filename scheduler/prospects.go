@@ -13,6 +13,8 @@ type prospects struct {
 	round   uint64 // of prices; costs hold for one
 	changes int    // in the fleet since then
 	stale   bool   // there are kinds without a price
+
+	came, left float64 // nodes that got fuller lately, and emptier
 }
 
 // Prices follow the fleet: they are set anew after an eighth of it has changed,
@@ -23,6 +25,29 @@ const (
 )
 
 func newProspects() *prospects { return &prospects{o: outlook.New(), stale: true} }
+
+// lately is how many of the nodes' changes are counted before they begin to fade.
+const lately = 4096
+
+// changed counts a node that went from one class to another.
+func (p *prospects) changed(from, to *class) {
+	p.changes++
+	switch {
+	case from == nil:
+	case to.vacant < from.vacant:
+		p.came++
+	case to.vacant > from.vacant:
+		p.left++
+	}
+}
+
+// turnover is how many left for each that came.
+func (p *prospects) turnover() float64 {
+	if p.came+p.left > lately {
+		p.came, p.left = p.came/2, p.left/2
+	}
+	return p.left / max(p.came, 1)
+}
 
 // meet learns of a kind of machine.
 func (p *prospects) meet(c *chassis) {
@@ -71,7 +96,7 @@ func (p *prospects) refresh(x *index) {
 	}
 	p.changes, p.stale = 0, false
 	p.round++
-	p.o.Refresh(x.states)
+	p.o.Refresh(x.states, p.turnover())
 }
 
 // states yields what is free in the fleet, with the number of nodes.

@@ -12,7 +12,9 @@
 // shape or by stricter ones. The nearer the second comes to the first, the
 // dearer is a slot. So whole nodes, the few machines for the largest requests
 // and GPU types that some insist on are kept for those who need them, without a
-// weight set by hand for any of them.
+// weight set by hand for any of them. Small requests that fit anywhere have a
+// price only as far as requests leave again: while none does, the leftover knows
+// better.
 //
 // A scheduler asks for the cost of taking a node from one state to another and
 // places where it is least:
@@ -22,7 +24,7 @@
 //	before := outlook.State{Kind: kind, Whole: 8, CPUs: 192, HostBytes: 2 << 40}
 //	after := outlook.State{Kind: kind, Whole: 7, CPUs: 184, HostBytes: 2 << 40}
 //	o.Learn(outlook.Shape{GPUs: 1, CPUs: 8})              // every request that is seen
-//	o.Refresh(maps.All(map[outlook.State]int{before: 3})) // now and then: nodes by state
+//	o.Refresh(maps.All(map[outlook.State]int{before: 3}), 0) // now and then: nodes by state, and how many left again
 //	cost := o.Cost(before, after)                         // less is better
 //
 // Costs are coarse on purpose: equal ones go to one fixed order of the nodes,

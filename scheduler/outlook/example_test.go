@@ -16,7 +16,7 @@ func Example() {
 		o.Learn(outlook.Shape{GPUs: 1})
 		o.Learn(outlook.Shape{GPUs: 8})
 	}
-	o.Refresh(maps.All(map[outlook.State]int{free(8): 3, free(4): 1}))
+	o.Refresh(maps.All(map[outlook.State]int{free(8): 3, free(4): 1}), 0)
 
 	breaks, fills := o.Cost(free(8), free(7)), o.Cost(free(4), free(3))
 	fmt.Println("a whole node is dearer than a broken one:", breaks > fills)

@@ -30,15 +30,17 @@ func (o *Outlook) Learn(s Shape) { o.mix.learn(s) }
 func (o *Outlook) Stale() bool { return o.mix.isDue() }
 
 // Refresh sets new prices for a fleet in which so many nodes are in each state,
-// and learns the mix afresh where enough of it is new. All costs may change.
-func (o *Outlook) Refresh(states iter.Seq2[State, int]) {
+// and learns the mix afresh where enough of it is new. Turnover is how many
+// requests have left for each that was placed lately: 0 in a fleet that only
+// fills, 1 in one where as much leaves as comes. All costs may change.
+func (o *Outlook) Refresh(states iter.Seq2[State, int], turnover float64) {
 	if o.mix.isDue() || o.known != len(o.kinds) {
 		o.mix.looked()
 		ds := o.mix.demands(o.kinds)
 		o.known, o.ps, o.pours = len(o.kinds), newPriced(ds), newPours(ds)
 		clear(o.leftovers)
 	}
-	setPrices(o.ps, states)
+	setPrices(o.ps, states, min(turnover, 1))
 	clear(o.values)
 }
 

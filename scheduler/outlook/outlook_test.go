@@ -25,7 +25,7 @@ func one(n Node, nodes int, seen map[Shape]int) (*Outlook, State) {
 			o.Learn(s)
 		}
 	}
-	o.Refresh(maps.All(fleet{empty: nodes}))
+	o.Refresh(maps.All(fleet{empty: nodes}), 0)
 	return o, empty
 }
 
@@ -67,7 +67,7 @@ func TestNothingIsScarceWhileThereIsPlenty(t *testing.T) {
 			o.Learn(s)
 		}
 	}
-	o.Refresh(maps.All(fleet{empty: 1, empty.with(4): 2000}))
+	o.Refresh(maps.All(fleet{empty: 1, empty.with(4): 2000}), 0)
 	if many, last := plenty.Cost(empty, empty.with(1)), o.Cost(empty, empty.with(1)); many >= last {
 		t.Errorf("breaking one of 1,000 whole nodes costs %d, breaking the last %d", many, last)
 	}
@@ -83,7 +83,7 @@ func TestWantedModelsAreDear(t *testing.T) {
 		o.Learn(Shape{GPUs: 1})
 		o.Learn(Shape{GPUs: 1, Types: "MI325X"})
 	}
-	o.Refresh(maps.All(fleet{a: 10, b: 30}))
+	o.Refresh(maps.All(fleet{a: 10, b: 30}), 0)
 	if there, elsewhere := o.Cost(a, a.with(1)), o.Cost(b, b.with(1)); there <= elsewhere {
 		t.Errorf("a GPU of the type that half of all ask for costs %d, another %d", there, elsewhere)
 	}
@@ -110,7 +110,7 @@ func TestTheRarestLargeRequestIsExpected(t *testing.T) {
 	for range 40 {
 		o.Learn(Shape{GPUs: 1, CPUs: 16, HostBytes: 128 * gib})
 	}
-	o.Refresh(maps.All(fleet{rare: 1, common: 50}))
+	o.Refresh(maps.All(fleet{rare: 1, common: 50}), 0)
 	after := func(s State) State {
 		s = s.with(1)
 		s.CPUs, s.HostBytes = s.CPUs-16, s.HostBytes-128*gib
@@ -129,7 +129,7 @@ func TestTheMixFollowsTheTimes(t *testing.T) {
 		for range memory {
 			o.Learn(Shape{GPUs: 1})
 		}
-		o.Refresh(maps.All(fleet{empty: 1}))
+		o.Refresh(maps.All(fleet{empty: 1}), 0)
 	}
 	if after := o.Cost(empty, empty.with(1)); after >= before {
 		t.Errorf("breaking the only whole node costs %d long after the last request for one, %d before", after, before)
@@ -156,7 +156,7 @@ func TestSameHistorySameCosts(t *testing.T) {
 						return
 					}
 				}
-			})
+			}, 0.5)
 			for _, a := range states {
 				for _, b := range states {
 					all = append(all, o.Cost(a, b))
@@ -174,4 +174,44 @@ func TestSameHistorySameCosts(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestWhatHasAPriceWhileNobodyLeaves: where all is scarce, a shape that the
+// streams show well is priced as far as requests leave again; one that they do
+// not is priced always.
+func TestWhatHasAPriceWhileNobodyLeaves(t *testing.T) {
+	other := mi300x
+	other.Type = "MI210"
+	for _, c := range []struct {
+		name   string
+		kinds  []Node
+		shape  Shape
+		always bool
+	}{
+		{"one GPU anywhere", []Node{mi300x, other}, Shape{GPUs: 1}, false},
+		{"a share", []Node{mi300x}, Shape{ShareBytes: 48 * gib}, false},
+		{"the only type there is", []Node{mi300x}, Shape{GPUs: 1, Types: "MI300X"}, false},
+		{"beside nodes without GPUs", []Node{mi300x, {CPUs: 64}}, Shape{GPUs: 1}, false},
+		{"one type of two", []Node{mi300x, other}, Shape{GPUs: 1, Types: "MI300X"}, true},
+		{"several GPUs at once", []Node{mi300x}, Shape{GPUs: 4}, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := New()
+			states := fleet{}
+			for _, k := range c.kinds {
+				states[o.empty(k)] = 1
+			}
+			for range firstLook {
+				o.Learn(c.shape)
+			}
+			price := func(turnover float64) float64 {
+				o.Refresh(maps.All(states), turnover)
+				return o.ps[0].price
+			}
+			none, half, all, more := price(0), price(0.5), price(1), price(3)
+			if c.always != (none > 0) || none >= half || half >= all || all != more {
+				t.Errorf("the price is %v, then %v, %v, %v as more leaves again", none, half, all, more)
+			}
+		})
+	}
 }

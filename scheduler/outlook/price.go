@@ -53,8 +53,12 @@ func newPriced(ds []demand) []priced {
 
 const (
 	// dear is what a slot costs, in its own size, where all demand wants it and
-	// there is no other: enough to outweigh any leftover.
-	dear = 4
+	// there is no other, in a fleet that only fills: enough to outweigh any
+	// leftover. More makes no placement better and some worse. dearest is the same
+	// where as much leaves as comes: there a leftover is soon gone by itself, and a
+	// slot would have served one after the other.
+	dear    = 4
+	dearest = 16
 	// Scarcity counts with its fourth power: next to nothing while twice as
 	// much is there as will be asked for, all when it runs short.
 	sharpness = 4
@@ -66,7 +70,12 @@ const (
 //	use      = requests expected of this very shape / slots of it
 //	scarcity = GPU expected by all who need such slots / GPU in such slots
 //	price    = size x dear x use x scarcity^sharpness    (both at most 1)
-func setPrices(ps []priced, states iter.Seq2[State, int]) {
+//
+// What streams show has a price only as far as requests leave again. While none
+// does, the leftover tells all about it, and a price would count it twice. Where
+// they come and go no node is ever poured full, and what fits now tells more than
+// what may stay unused in the end.
+func setPrices(ps []priced, states iter.Seq2[State, int], turnover float64) {
 	for i := range ps {
 		ps[i].slots = 0
 	}
@@ -85,12 +94,16 @@ func setPrices(ps []priced, states iter.Seq2[State, int]) {
 		return
 	}
 	requests := float64(free) / mean
+	most := dear + turnover*(dearest-dear)
 	for i := range ps {
 		p := &ps[i]
 		size, slots := p.size(), float64(p.slots)
 		use := atMostOne(requests*p.weight, slots)
 		scarcity := atMostOne(requests*p.stricter, slots*size)
-		p.price = size * dear * use * math.Pow(scarcity, sharpness)
+		p.price = size * most * use * math.Pow(scarcity, sharpness)
+		if p.streamed {
+			p.price *= turnover
+		}
 	}
 }
 

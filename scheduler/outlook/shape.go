@@ -49,12 +49,21 @@ type demand struct {
 	weight float64  // share of all requests
 	unseen bool     // nobody asked for it yet: it is priced, but does not press on others
 	part   []uint16 // by Kind: thousandths of each GPU it takes
+
+	// streamed says that streams poured into one node show what the node is worth
+	// to this shape. They do not for one that wants several GPUs at once, as
+	// smaller ones nearly always come first, nor for one that cannot use every
+	// kind of node, as they do not see that others can.
+	streamed bool
 }
 
 func newDemand(s Shape, weight float64, kinds []Node) demand {
-	d := demand{Shape: s, weight: weight, part: make([]uint16, len(kinds))}
+	d := demand{Shape: s, weight: weight, part: make([]uint16, len(kinds)), streamed: s.GPUs <= 1}
 	for i, k := range kinds {
 		d.part[i] = s.takes(k)
+		if k.GPUs > 0 && d.part[i] == 0 {
+			d.streamed = false
+		}
 	}
 	return d
 }
