@@ -98,6 +98,7 @@ func (r *replica) newAttempt(ctx workflow.Context) {
 	rung := r.rung()
 	r.now.Token = token
 	s := &r.now.Status
+	r.now.ReadyAt = 0
 	s.Attempt++
 	s.Rung, s.Recipe, s.Image, s.Loses = rung.Number, rung.Recipe, rung.Image, rung.Loses
 	s.Node, s.GPUs, s.Endpoint, s.Placed, s.Steps, s.Memory = "", nil, "", "", nil, nil
@@ -223,8 +224,12 @@ func (r *replica) prove(ctx workflow.Context) *aim.Failure {
 	}
 	r.now.Status.Endpoint, r.now.Status.Serves = res.Endpoint.URL, res.Endpoint.Model
 	r.now.Status.Memory = r.rung().Memory.Against(res.Measured)
+	now := workflow.Now(ctx).UnixMilli()
+	if r.now.ReadyAt == 0 {
+		r.now.ReadyAt = now
+	}
 	r.now.EverReady = true
-	r.now.AskedAt = workflow.Now(ctx).UnixMilli() // a later attempt queues behind those who wait now
+	r.now.AskedAt = now // a later attempt queues behind those who wait now
 	r.setPhase(ctx, aim.Ready, "")
 	return nil
 }

@@ -82,13 +82,21 @@ func pause(repeats int) time.Duration {
 	return d
 }
 
+// wellAfter is how long a server has to be ready until its start counts as a
+// success, and what failed before it is forgiven: a server that dies once a month
+// is not one that cannot run.
+const wellAfter = 10 * time.Minute
+
 // repeatsOf counts how often this rung has failed with this class, the failure
-// at hand included, since the last attempt that was on another rung.
+// at hand included, since the last attempt that was on another rung or was well.
 func repeatsOf(tries []aim.Try, rung int, class aim.Class) int {
 	n := 0
 	for i := len(tries) - 1; i >= 0 && tries[i].Rung == rung; i-- {
 		if tries[i].Class == class {
 			n++
+		}
+		if tries[i].ReadyMillis >= wellAfter.Milliseconds() {
+			break
 		}
 	}
 	return max(n, 1)

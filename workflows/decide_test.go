@@ -24,6 +24,14 @@ func tries(rung int, classes ...aim.Class) []aim.Try {
 	return all
 }
 
+// well makes them tries of servers that had been ready for long.
+func well(all []aim.Try) []aim.Try {
+	for i := range all {
+		all[i].ReadyMillis = wellAfter.Milliseconds()
+	}
+	return all
+}
+
 func TestDecide(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -44,6 +52,12 @@ func TestDecide(t *testing.T) {
 		{"a replica that was ready is never given up", 3, tries(3, aim.ClassExited, aim.ClassExited, aim.ClassExited, aim.ClassExited), aim.ClassExited, true,
 			move{Do: doTry, Rung: 3, Delay: 8 * time.Second}},
 		{"not even for credentials", 1, tries(1, aim.ClassAuth), aim.ClassAuth, true, move{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"a server that dies once a day is started again, not changed", 1, well(tries(1, aim.ClassStart, aim.ClassStart, aim.ClassStart)), aim.ClassStart, true,
+			move{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"what failed before it was well is forgiven", 1, append(well(tries(1, aim.ClassStart, aim.ClassStart)), tries(1, aim.ClassOOM)...), aim.ClassOOM, true,
+			move{Do: doTry, Rung: 2}},
+		{"what failed since counts", 1, append(well(tries(1, aim.ClassStart)), tries(1, aim.ClassStart)...), aim.ClassStart, true,
+			move{Do: doTry, Rung: 3}},
 		{"an orphan ends", 1, tries(1, aim.ClassOrphaned), aim.ClassOrphaned, true, move{Do: doEnd}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

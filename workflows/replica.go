@@ -44,7 +44,8 @@ type replicaState struct {
 	// end; the node's ownership rule ends it.
 	Unconfirmed string            `json:"unconfirmed,omitempty"`
 	EverReady   bool              `json:"ever_ready"`
-	Avoid       map[string]string `json:"avoid,omitempty"` // for the next placement only
+	ReadyAt     int64             `json:"ready_at,omitempty"` // when the attempt at hand was first ready; 0 = not yet
+	Avoid       map[string]string `json:"avoid,omitempty"`    // for the next placement only
 	AskedAt     int64             `json:"asked_at"`
 	Seq         int               `json:"seq"` // of the last report
 }

@@ -1,9 +1,11 @@
 package workflows
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/client"
@@ -181,6 +183,29 @@ func TestAReadyReplicaComesBackAfterItsServerDies(t *testing.T) {
 		t.Fatalf("attempt %d, %d tries, %v", s.Attempt, len(s.Tries), err)
 	}
 	w.clean()
+}
+
+// TestADeathNowAndThenLeadsToNoOtherRung: a server that was well for long
+// between its deaths is started again as it was, however often it dies.
+func TestADeathNowAndThenLeadsToNoOtherRung(t *testing.T) {
+	const deaths = 8
+	for spell, rung := range map[time.Duration]int{wellAfter + time.Minute: 1, wellAfter - time.Minute: 3} {
+		w := replicaWorld(t)
+		w.on[activities.Watch] = failing(deaths, aim.ClassExited)
+		w.at(activities.Watch, deaths+1, command{UID: "u1", Verb: verbStop})
+		w.env.OnActivity(activities.Watch, mock.Anything, mock.Anything).After(spell).Return(
+			func(ctx context.Context, req activities.WatchRequest) error { return w.watching(ctx, req) })
+		s, err := w.runReplica(replicaInput())
+		if err != nil || s.Rung != rung || len(s.Tries) != deaths {
+			t.Fatalf("ready for %v each time: rung %d after %d tries, %v", spell, s.Rung, len(s.Tries), err)
+		}
+		for _, try := range s.Tries {
+			if try.ReadyMillis < spell.Milliseconds() || try.ReadyMillis > (spell+time.Minute).Milliseconds() {
+				t.Errorf("ready for %d ms, want %v", try.ReadyMillis, spell)
+			}
+		}
+		w.clean()
+	}
 }
 
 func TestARestartMovesToTheNewLadder(t *testing.T) {

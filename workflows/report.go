@@ -78,11 +78,15 @@ func (r *replica) send(ctx workflow.Context) workflow.Future {
 
 // noteTry writes a failed attempt down.
 func (r *replica) noteTry(ctx workflow.Context, f *aim.Failure) {
-	s := &r.now.Status
+	s, now := &r.now.Status, workflow.Now(ctx)
+	var ready int64
+	if r.now.ReadyAt > 0 {
+		ready = now.UnixMilli() - r.now.ReadyAt
+	}
 	s.Tries = append(s.Tries, aim.Try{
 		Attempt: s.Attempt, Rung: s.Rung, Recipe: s.Recipe, Node: r.node(),
 		Class: f.Class, Why: f.Error(), Lines: f.LogLines,
-		At: workflow.Now(ctx).UTC().Format(time.RFC3339),
+		At: now.UTC().Format(time.RFC3339), ReadyMillis: ready,
 	})
 	if n := len(s.Tries) - maxTries; n > 0 {
 		s.Tries = s.Tries[n:]
