@@ -33,7 +33,12 @@ func (d *deployment) serve(ctx workflow.Context) error {
 	return nil
 }
 
+// applied answers a command. One that changes something ends what was noted of
+// the last one.
 func (d *deployment) applied(changed bool) Applied {
+	if changed {
+		d.now.Note = ""
+	}
 	return Applied{Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Changed: changed}
 }
 

@@ -32,7 +32,7 @@ type deploymentState struct {
 	Ladder     aim.Ladder         `json:"ladder"`
 	Replicas   []*member          `json:"replicas"` // by ordinal
 	Move       *moving            `json:"move,omitempty"`
-	Note       string             `json:"note,omitempty"`
+	Note       string             `json:"note,omitempty"` // what became of the last command
 	Failed     *aim.Failure       `json:"failed,omitempty"`
 	EverReady  bool               `json:"ever_ready"`
 	Phase      aim.Phase          `json:"phase"` // as last shown
@@ -189,7 +189,7 @@ func lastFailure(s aim.ReplicaStatus) *aim.Failure {
 // change takes up the spec that Apply has left.
 func (d *deployment) change(ctx workflow.Context) {
 	before := d.now
-	d.now.Spec, d.apply, d.now.Note = *d.apply, nil, ""
+	d.now.Spec, d.apply = *d.apply, nil
 	if !needsServers(before.Spec, d.now.Spec) {
 		return
 	}

@@ -5,19 +5,23 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/testsuite"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 )
 
 // when asks for the status until it is as expected, and then ends the deployment.
 // The environment's own limit ends a test whose status never is.
-func (w *world) when(expected func(aim.Status) bool) {
+func (w *world) when(expected func(aim.Status) bool) { w.once(expected, w.end) }
+
+func (w *world) once(expected func(aim.Status) bool, then func()) {
 	w.env.RegisterDelayedCallback(func() {
 		if expected(w.status()) {
-			w.end()
+			then()
 			return
 		}
-		w.when(expected)
+		w.once(expected, then)
 	}, 5*time.Millisecond)
 }
 
@@ -55,6 +59,25 @@ func TestMoveWithoutRoomLeavesTheReplicaWhereItIs(t *testing.T) {
 	}
 	if w.did(activities.Start) != 1 {
 		t.Errorf("%d starts", w.did(activities.Start))
+	}
+	w.clean()
+}
+
+// TestTheNextCommandEndsTheNote: what became of a move is told until something
+// else is asked for, and not for good.
+func TestTheNextCommandEndsTheNote(t *testing.T) {
+	w := deploymentWorld(t)
+	w.single = true
+	w.update(activities.Watch, 1, UpdateMove, MoveRequest{Ordinal: 0}, func(Applied, error) {
+		w.once(func(s aim.Status) bool { return strings.Contains(s.Reason, "was not moved") }, func() {
+			w.env.UpdateWorkflow(UpdateRestart, "", &testsuite.TestUpdateCallback{
+				OnAccept: func() {}, OnReject: func(err error) { t.Error(err) }, OnComplete: func(any, error) {},
+			}, RestartRequest{})
+			w.when(func(s aim.Status) bool { return s.Phase == aim.Ready && s.Replicas[0].Attempt == 2 && s.Reason == "" })
+		})
+	})
+	if _, err := w.runDeployment(wish()); err != nil {
+		t.Fatal(err)
 	}
 	w.clean()
 }
