@@ -106,7 +106,7 @@ func (n *Node) connect(ctx context.Context) error {
 	if n.runtimes, err = n.openRuntimes(ctx); err != nil {
 		return err
 	}
-	if n.temporal, err = Dial(ctx, n.cfg.Connection, "aim-node/"+n.cfg.ID, newSDKMetrics(n.monitor.registry), n.log); err != nil {
+	if n.temporal, err = Dial(ctx, n.cfg.Connection, n.identity(), newSDKMetrics(n.monitor.registry), n.log); err != nil {
 		return err
 	}
 	namespace, err := namespaceID(ctx, n.temporal, n.cfg.Namespace)
@@ -233,11 +233,12 @@ func (n *Node) tend(ctx context.Context) {
 // work polls the node's queue. Few slots: what runs here waits or moves bytes.
 func (n *Node) work(ctx context.Context) error {
 	w := worker.New(n.temporal, activities.NodeQueue(n.cfg.ID), worker.Options{
-		DisableWorkflowWorker: true, Identity: "aim-node/" + n.cfg.ID, WorkerStopTimeout: stopWithin,
+		DisableWorkflowWorker: true, Identity: n.identity(), WorkerStopTimeout: stopWithin,
 		MaxConcurrentActivityExecutionSize: 200, MaxConcurrentActivityTaskPollers: 4,
 		Interceptors: []interceptor.WorkerInterceptor{n.monitor.interceptor()},
 	})
 	n.node.Register(w)
+	n.takeOver(ctx)
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("poll Temporal queue %q: %w", activities.NodeQueue(n.cfg.ID), err)
 	}

@@ -15,8 +15,9 @@ const (
 	// Restarting or upgrading an agent takes seconds; rebooting one of these
 	// machines takes minutes. Nothing is moved before.
 	away = 5 * time.Minute
-	// beat is the heartbeat timeout of long steps: a killed agent's step is
-	// taken up again this long after its last beat.
+	// beat is the heartbeat timeout of long steps: they are taken up again this
+	// long after the last beat of a process that was killed, if it has not come back
+	// and taken them up itself before.
 	beat = 10 * time.Second
 	// forever bounds activities that only end for a reason of their own.
 	forever = 10 * 365 * 24 * time.Hour
@@ -59,8 +60,8 @@ var policies = map[string]workflow.ActivityOptions{
 	activities.Start: {ScheduleToStartTimeout: away, StartToCloseTimeout: 5 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: few},
 	// The activity itself ends when progress stops; loading may take an hour.
 	activities.AwaitReady: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: steady},
-	// One activity for as long as all is well. After an agent was killed nobody tells the workflow of a
-	// server that died meanwhile until this runs out; less would cost a large fleet too many beats.
+	// One activity for as long as all is well. An agent that starts again takes the step up at once; this is for
+	// one that does not come back, and less would cost a large fleet too many beats.
 	activities.Watch: {ScheduleToStartTimeout: away, StartToCloseTimeout: forever, HeartbeatTimeout: 20 * time.Second, RetryPolicy: steady},
 	// Draining takes up to the grace, seeing memory free up to a minute. A node that does not take
 	// the order within a minute is left to its own ownership rule.

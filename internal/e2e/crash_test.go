@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/e2e/stack"
 )
@@ -67,6 +69,32 @@ func TestKillWhileStopping(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Obligation: a server that dies while its agent is away is missed as soon as the
+// agent is back, and not when the heartbeat of the step runs out (20 s).
+func TestADeathWhileTheAgentIsAwayIsSeenAtOnce(t *testing.T) {
+	ctx, s := scenario(t, 2*time.Minute)
+	name := "unseen"
+	apply(t, ctx, s, named(name, ""))
+	status := awaitReady(t, ctx, s, name)
+	agent, err := s.Find(stack.NodeProcess(node(status)))
+	must(t, err)
+	server := serversOf(t, s, name)[0]
+	killed := time.Now()
+	must(t, syscall.Kill(agent.PID, syscall.SIGKILL))
+	must(t, syscall.Kill(server.PID, syscall.SIGKILL))
+	must(t, stack.Eventually(ctx, func() (bool, error) {
+		status, err = s.Status(ctx, name)
+		return err == nil && status.Phase == aim.Ready && status.Replicas[0].Attempt == 2, nil
+	}))
+	if took := time.Since(killed); took > 15*time.Second {
+		t.Errorf("ready again after %v", took)
+	}
+	if tries := status.Replicas[0].Tries; len(tries) != 1 || tries[0].Class != aim.ClassExited {
+		t.Errorf("tries %+v, want that the server ended", tries)
+	}
+	checkServes(t, s, status)
 }
 
 // Obligation: a model serves on while everything around it is killed, one after
