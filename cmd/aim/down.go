@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/aim-engine/aim/internal/display"
 )
 
 // downWithin is how long everything may take to stop: the parts stop one after
@@ -61,6 +63,10 @@ func (o downOptions) run(ctx context.Context, a *app) error {
 // clear ends what a killed aim up has left behind.
 func (o downOptions) clear(ctx context.Context, a *app) error {
 	dir := a.settings.Dir
+	left := len(orphans(dir)) + len(shimsBelow(simulatedDir(dir)))
+	if left > 0 {
+		a.hint("ending what a killed aim up has left behind: %s", display.Count(left, "process", "processes"))
+	}
 	if err := endOrphans(ctx, dir, orphanPatience); err != nil {
 		return err
 	}
@@ -68,6 +74,10 @@ func (o downOptions) clear(ctx context.Context, a *app) error {
 	defer cancel()
 	if err := endLeftovers(ctx, simulatedDir(dir)); err != nil {
 		return err
+	}
+	if left > 0 {
+		a.hint("stopped; deployments stay wanted, and `aim up` goes on with them")
+		return nil
 	}
 	a.hint("nothing runs in %s", dir)
 	return nil

@@ -57,6 +57,9 @@ func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) e
 		return adviseLadder(err)
 	}
 	p := makePlan(spec, ladder, fleet, note)
+	if note.Known {
+		a.noteRunning(ctx, spec.Defaulted())
+	}
 	if p.Rung != nil {
 		if p.Args, err = serverArgs(*p.Rung); err != nil {
 			return err
@@ -71,6 +74,24 @@ func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) e
 		return err
 	}
 	return o.verdict(a, p)
+}
+
+// noteRunning says when a deployment of that name runs already: its GPUs are
+// counted as taken here, and deploy would change it and not add another.
+func (a *app) noteRunning(ctx context.Context, spec aim.DeploymentSpec) {
+	c, err := a.temporal(ctx)
+	if err != nil {
+		return // plan needs no Temporal
+	}
+	s, err := status(ctx, c, spec.Name)
+	switch {
+	case err != nil || s.Phase.Final():
+	case s.Spec.Model != spec.Model:
+		a.hint("%s %s runs already, with %s: deploy would be refused; give this one another --name", a.err.Warn("note:"), s.Name, s.Spec.Model)
+	default:
+		a.hint("%s %s runs already (%s): deploy would change it, not start another; its GPUs count as taken here",
+			a.err.Warn("note:"), s.Name, s.Phase)
+	}
 }
 
 // verdict turns a plan that cannot be carried out now into the exit code.

@@ -194,6 +194,20 @@ func TestDownWithoutStack(t *testing.T) {
 	require.Contains(t, stderr, "nothing runs in")
 }
 
+// TestDownAfterAKill: what a killed aim up has left running is ended, and told.
+func TestDownAfterAKill(t *testing.T) {
+	alone(t)
+	dir := t.TempDir()
+	left := shim(t, filepath.Join(simulatedDir(dir), "n1", "servers", "left"))
+	ended := make(chan error, 1)
+	go func() { ended <- left.Wait() }()
+	code, _, stderr := aimRun(t, "down", "--dir", dir)
+	require.Equal(t, exitDone, code, stderr)
+	require.Contains(t, stderr, "a killed aim up has left behind: 1 process")
+	require.NotContains(t, stderr, "nothing runs")
+	<-ended
+}
+
 // shim starts a process that looks like the shim of this folder.
 func shim(t *testing.T, folder string) *exec.Cmd {
 	t.Helper()

@@ -33,6 +33,14 @@ func TestAModelWithoutARecipeIsDeployed(t *testing.T) {
 	if m := status.Replicas[0].Memory; m == nil || m.Found["kv_tokens"] == 0 || m.Expected["kv_tokens"] == 0 {
 		t.Errorf("the log's memory is not laid beside the estimate: %+v", m)
 	}
+	for model, says := range map[string]string{
+		"simulated/tiny": "undescribed runs already (Ready): deploy would change it",
+		"Qwen/Qwen3-32B": "undescribed runs already, with simulated/tiny: deploy would be refused",
+	} {
+		if r := s.Aim(ctx, "plan", model, "--name", "undescribed"); r.Code != 0 || !strings.Contains(r.Err, says) {
+			t.Errorf("plan %s ends with %d and does not say %q: %s", model, r.Code, says, r.Err)
+		}
+	}
 }
 
 // Obligation: a name that nobody has is refused with the names that were

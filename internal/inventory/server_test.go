@@ -128,6 +128,9 @@ func startNode(t testing.TB, url, id string, epoch uint64, opts PublisherOptions
 			t.Fatalf("%s does not listen", id)
 		}
 	}
+	if err := conn.nc.Flush(); err != nil { // until now only the client knows of its subscriptions
+		t.Fatal(err)
+	}
 	return n
 }
 
