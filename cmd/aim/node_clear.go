@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -29,12 +30,15 @@ again. What else is wrong with a GPU, or a stranger on it, still keeps it out.`,
 // run clears what is in quarantine or has errors now. A GPU that is still in use
 // stays out of placement: the node sees that for itself.
 func (o nodeClearOptions) run(ctx context.Context, a *app, id string, gpus []string) error {
+	n, err := a.node(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := refuseStrange(n, gpus); err != nil {
+		return err
+	}
 	if len(gpus) == 0 {
-		fleet, err := a.fleet(ctx)
-		if err != nil {
-			return err
-		}
-		gpus = clearable(fleet, id)
+		gpus = clearable(n)
 	}
 	if len(gpus) == 0 {
 		a.hint("%s has no GPU in quarantine, and none with errors", id)
@@ -47,8 +51,25 @@ func (o nodeClearOptions) run(ctx context.Context, a *app, id string, gpus []str
 	return nil
 }
 
-func clearable(fleet aim.Fleet, id string) []string {
-	n, _ := fleet.Find(id)
+// refuseStrange refuses ids that no GPU of the node has.
+func refuseStrange(n aim.FleetNode, ids []string) error {
+	var known []string
+	for _, g := range n.GPUs {
+		known = append(known, g.ID)
+	}
+	for _, id := range ids {
+		if slices.Contains(known, id) {
+			continue
+		}
+		if near := aim.Nearest(id, known); near != "" {
+			return next(failed("node %s has no GPU %q; did you mean %q?", n.ID, id, near), "aim node show %s", n.ID)
+		}
+		return next(failed("node %s has no GPU %q", n.ID, id), "aim node show %s", n.ID)
+	}
+	return nil
+}
+
+func clearable(n aim.FleetNode) []string {
 	var ids []string
 	for _, g := range n.GPUs {
 		if g.Health == aim.HealthQuarantined || g.Health == aim.HealthUnhealthy && len(g.Errors) > 0 {

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/config"
@@ -52,7 +55,7 @@ over it until you stop it. Every step is durable.`,
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddGroup(
 		&cobra.Group{ID: groupModels, Title: "Models:"},
 		&cobra.Group{ID: groupFleet, Title: "Fleet and catalogue:"},
@@ -64,6 +67,20 @@ over it until you stop it. Every step is durable.`,
 	globalFlags(root)
 	addCommands(root, a)
 	return root
+}
+
+// flagError says what a flag wants, without the words of the number parser.
+func flagError(err error) error {
+	var invalid *pflag.InvalidValueError
+	var number *strconv.NumError
+	if !errors.As(err, &invalid) || !errors.As(err, &number) {
+		return usage("%w", err)
+	}
+	wanted := "whole number"
+	if strings.HasPrefix(invalid.GetFlag().Value.Type(), "float") {
+		wanted = "number"
+	}
+	return usage("--%s is %q; it must be a %s", invalid.GetFlag().Name, invalid.GetValue(), wanted)
 }
 
 // globalFlags are settings. Their defaults are told in words, since the value may

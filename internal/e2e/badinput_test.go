@@ -48,6 +48,9 @@ func TestBadWishes(t *testing.T) {
 		{name: "stop of an unknown deployment", args: []string{"stop", "nosuch"}, code: 1, says: []string{`"nosuch"`, "aim ps"}},
 		{name: "too many replicas", args: []string{"scale", "taken", "9999"}, code: 2, says: []string{"9999", "1000"}},
 		{name: "unknown node", args: []string{"node", "cordon", "n3", "--why", "test"}, code: 1, says: []string{`"n3"`, "aim node"}},
+		{name: "clearing an unknown node", args: []string{"node", "clear", "n3"}, code: 1, says: []string{`"n3"`, "aim node"}},
+		{name: "clearing an unknown GPU", args: []string{"node", "clear", "n1", "GPU-xyz"}, code: 1, says: []string{`no GPU "GPU-xyz"`, "aim node show n1"}},
+		{name: "a number that is none", args: []string{"logs", "taken", "--replica", "x"}, code: 2, says: []string{`"x"`, "--replica", "whole number", "aim logs --help"}},
 		{name: "a second stack", args: []string{"up"}, code: 1, says: []string{"running already", s.Dir, "aim "}},
 	})
 	if now, err := s.Status(ctx, "taken"); err != nil || now.Revision != running.Revision || now.Phase != aim.Ready {
