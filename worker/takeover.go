@@ -6,6 +6,7 @@ import (
 	"time"
 
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
@@ -50,14 +51,20 @@ func (n *Node) takeOverSteps(ctx context.Context, id aim.Identity) error {
 		if p.State != enums.PENDING_ACTIVITY_STATE_STARTED || p.LastWorkerIdentity != n.identity() {
 			continue
 		}
-		reason := fmt.Errorf("the agent of node %s was started anew", n.cfg.ID)
 		run := d.WorkflowExecutionInfo.Execution.RunId
-		if err := n.temporal.CompleteActivityByID(ctx, n.cfg.Namespace, workflow, run, p.ActivityId, nil, reason); err != nil {
+		if err := n.temporal.CompleteActivityByID(ctx, n.cfg.Namespace, workflow, run, p.ActivityId, nil, n.startedAnew()); err != nil {
 			return fmt.Errorf("hand back %s of %s: %w", p.ActivityType.GetName(), workflow, err)
 		}
 		n.log.Info("took over", "step", p.ActivityType.GetName(), "replica", id.ReplicaName())
 	}
 	return nil
+}
+
+// startedAnew is how a step ends that an agent has left behind. It is tried again;
+// where it has been left too often, that tells of the node, as its silence would.
+func (n *Node) startedAnew() error {
+	f := aim.Failf(aim.ClassNodeLost, "the agent of node %s was started anew", n.cfg.ID)
+	return temporal.NewApplicationErrorWithOptions(f.Text(), string(f.Class), temporal.ApplicationErrorOptions{Details: []any{*f}})
 }
 
 // identity is the agent's name in Temporal.
