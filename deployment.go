@@ -18,7 +18,7 @@ import (
 type DeploymentSpec struct {
 	Model          string            `json:"model"`                     // Hugging Face id, or an absolute path on the nodes
 	Name           string            `json:"name,omitempty"`            // DNS label; by default a slug of the model
-	Replicas       int               `json:"replicas,omitempty"`        // running servers wanted; 0 means 1
+	Replicas       int               `json:"replicas,omitempty"`        // running servers wanted; 0 means 1, or as many as there are
 	GPUs           int               `json:"gpus,omitempty"`            // GPUs of one replica
 	Nodes          int               `json:"nodes,omitempty"`           // nodes of one replica; 0 means 1
 	GPUMemory      Bytes             `json:"gpu_memory,omitempty"`      // share of one GPU's memory; 0 means whole GPUs

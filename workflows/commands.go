@@ -86,7 +86,13 @@ func (d *deployment) checkApply(_ workflow.Context, spec aim.DeploymentSpec) err
 	return nil
 }
 
+// onApply keeps the number of replicas where none is given: who deploys again to
+// change something else, or by habit, does not mean to stop those that were
+// scaled up since.
 func (d *deployment) onApply(_ workflow.Context, spec aim.DeploymentSpec) (Applied, error) {
+	if spec.Replicas == 0 {
+		spec.Replicas = d.wanted().Replicas
+	}
 	return d.want(spec), nil
 }
 

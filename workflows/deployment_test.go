@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +44,28 @@ func (w *world) status() aim.Status {
 
 // update sends an update when the named activity has been called n times, and
 // hands its outcome to then.
+// TestApplyWithoutANumberKeepsTheReplicas that were scaled up since.
+func TestApplyWithoutANumberKeepsTheReplicas(t *testing.T) {
+	w := deploymentWorld(t)
+	w.update(activities.Watch, 1, UpdateScale, ScaleRequest{Replicas: 3}, func(Applied, error) {
+		again := wish()
+		again.Replicas = 0
+		w.env.UpdateWorkflow(UpdateApply, "", &testsuite.TestUpdateCallback{
+			OnAccept: func() {}, OnReject: func(err error) { t.Error(err) },
+			OnComplete: func(v any, err error) {
+				if a, _ := v.(Applied); err != nil || a.Changed {
+					t.Errorf("applied %+v, %v; want that nothing changes", a, err)
+				}
+				w.when(func(s aim.Status) bool { return s.Phase == aim.Ready && len(s.Replicas) == 3 })
+			},
+		}, again)
+	})
+	if _, err := w.runDeployment(wish()); err != nil {
+		t.Fatal(err)
+	}
+	w.clean()
+}
+
 func (w *world) update(activity string, n int, name string, arg any, then func(Applied, error)) {
 	before := w.on[activity]
 	w.on[activity] = func(call int) error {
@@ -144,6 +167,20 @@ func TestScaleAddsAndTakesAway(t *testing.T) {
 		t.Fatalf("%d starts, revision %d, %v", w.did(activities.Start), s.Revision, err)
 	}
 	w.clean()
+}
+
+func TestThoseThatHoldNothingAreStoppedFirst(t *testing.T) {
+	var members []*member
+	for i, node := range []string{"n1", "", "n2", "n1", ""} {
+		members = append(members, &member{Status: aim.ReplicaStatus{Ordinal: i, Node: node}})
+	}
+	var order []int
+	for _, m := range emptyFirst(members) {
+		order = append(order, m.Status.Ordinal)
+	}
+	if want := []int{1, 4, 0, 2, 3}; !slices.Equal(order, want) || members[0].Status.Ordinal != 0 {
+		t.Errorf("stopped in the order %v, want %v", order, want)
+	}
 }
 
 func TestScaleToNothingIsRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -15,18 +16,14 @@ func (d *deployment) reconcile(ctx workflow.Context) {
 		return
 	}
 	if d.stop != "" || d.now.Failed != nil {
-		for _, m := range d.now.Replicas {
-			d.stopMember(ctx, m)
-		}
+		d.stopMembers(ctx, func(*member) bool { return true })
 		return
 	}
 	d.count(d.now.Spec.Defaulted().Replicas)
 	d.moveOn()
+	d.stopMembers(ctx, func(m *member) bool { return m.Retired })
 	for ordinal, m := range d.now.Replicas {
-		switch {
-		case m.Retired:
-			d.stopMember(ctx, m)
-		case m.Closed && d.revives(ctx, m):
+		if !m.Retired && m.Closed && d.revives(ctx, m) {
 			d.startMember(ctx, ordinal)
 		}
 	}
@@ -124,6 +121,23 @@ func (d *deployment) restart(ctx workflow.Context, m *member, why string, avoid 
 	m.Status.Phase, m.Status.Reason = aim.Stopping, orElse(why, "restarting")
 	d.tell(ctx, m, command{Verb: verbRestart, Update: &replicaUpdate{
 		Revision: d.now.Generation, Spec: d.now.Spec, Ladder: d.now.Ladder, Why: why, Avoid: avoid}})
+}
+
+// stopMembers stops those that are to be.
+func (d *deployment) stopMembers(ctx workflow.Context, which func(*member) bool) {
+	for _, m := range emptyFirst(d.now.Replicas) {
+		if which(m) {
+			d.stopMember(ctx, m)
+		}
+	}
+}
+
+// emptyFirst puts those that hold no GPU before the others: stopped last, they
+// would be given the GPUs that the others free, and start a server for nothing.
+func emptyFirst(members []*member) []*member {
+	return slices.SortedStableFunc(slices.Values(members), func(a, b *member) int {
+		return min(len(a.Status.Node), 1) - min(len(b.Status.Node), 1)
+	})
 }
 
 func (d *deployment) stopMember(ctx workflow.Context, m *member) {

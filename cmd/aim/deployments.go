@@ -60,7 +60,7 @@ const askedWhy = 4
 // workflow has from when they began to wait, by those of now: the scheduler tells
 // them with the heartbeats of the step.
 func whyWaiting(ctx context.Context, c client.Client, s *aim.Status) {
-	asked := 0
+	asked, told := 0, false
 	for i := range s.Replicas {
 		r := &s.Replicas[i]
 		if r.Phase != aim.Placing || asked == askedWhy {
@@ -71,8 +71,8 @@ func whyWaiting(ctx context.Context, c client.Client, s *aim.Status) {
 			if p.Step != activities.StepWait || p.Note == "" {
 				continue
 			}
-			if r.Reason != "" {
-				s.Reason = strings.ReplaceAll(s.Reason, r.Reason, p.Note)
+			if !told && r.Reason != "" && strings.Contains(s.Reason, r.Reason) {
+				s.Reason, told = strings.Replace(s.Reason, r.Reason, p.Note, 1), true // it tells of one of them
 			}
 			r.Reason = p.Note
 		}

@@ -29,7 +29,7 @@ func (f *specFlags) add(cmd *cobra.Command) {
 	flags, s := cmd.Flags(), &f.spec
 	flags.StringVarP(&f.file, "file", "f", "", "read the spec from a YAML or JSON file; flags win")
 	flags.StringVar(&s.Name, "name", "", "name of the deployment (default from the model)")
-	flags.IntVar(&s.Replicas, "replicas", 0, "servers to keep running (default 1)")
+	flags.IntVar(&s.Replicas, "replicas", 0, "servers to keep running (default 1, or as many as there are)")
 	flags.IntVar(&s.GPUs, "gpus", 0, "GPUs of one replica (default by the recipe)")
 	flags.IntVar(&s.Nodes, "nodes", 0, "nodes of one replica (default 1)")
 	flags.Func("gpu-memory", "share of one GPU's memory for each replica, such as `40GiB` (default whole GPUs)", func(text string) (err error) {

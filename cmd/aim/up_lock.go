@@ -42,7 +42,7 @@ func lockStack(dir string) (stackLock, error) {
 	if s, err := config.ReadStack(dir); err == nil && s.PID != 0 {
 		who = fmt.Sprintf(" (pid %d)", s.PID)
 	}
-	return stackLock{}, next(failed("aim up is running already in %s%s", dir, who), "aim doctor")
+	return stackLock{}, next(failed("aim up is running already in %s%s", dir, who), "aim down (to start it in another way), aim node list (to see what it runs)")
 }
 
 func (l stackLock) release() { l.file.Close() }

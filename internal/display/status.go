@@ -85,18 +85,22 @@ func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	s.Add("  placed", r.Placed)
 	s.Add("  endpoint", r.Endpoint)
 	s.Add("  serves", r.Serves)
-	s.Add("  memory", measured(r.Memory))
+	s.Add("  memory", measured(r))
 	s.Add("  steps", steps(r.Steps, now))
 	s.Add("  tried", tries(r.Tries))
 	s.Print(o)
 }
 
 // measured lays what the server's log says beside the estimate, a line a term.
-func measured(m *aim.Measured) string {
+func measured(r aim.ReplicaStatus) string {
+	m := r.Memory
 	if m == nil {
 		return ""
 	}
 	var b strings.Builder
+	if r.Simulated {
+		b.WriteString("SIMULATED: the log is a stand-in's, and proves no estimate\n")
+	}
 	for _, term := range termOrder {
 		if expected, ok := m.Expected[term]; ok {
 			fmt.Fprintf(&b, "%s %s, estimated %s\n", term, termValue(term, m.Found[term]), termValue(term, expected))
