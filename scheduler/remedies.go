@@ -144,7 +144,23 @@ func cureFree(v *round, m *member, o *offer) string {
 	if v.s.share > 0 {
 		return fmt.Sprintf("free %s on one GPU of %s", bytesText(v.s.share), m.node.ID)
 	}
-	return fmt.Sprintf("free %d more %s on %s%s", short, plural(short, "GPU", "GPUs"), m.node.ID, m.heldBy())
+	// What nobody holds cannot be freed by stopping anybody.
+	mend := max(0, min(short-m.heldIn(o), mendable.count()))
+	text := fmt.Sprintf("free %d more %s on %s%s", short-mend, plural(short-mend, "GPU", "GPUs"), m.node.ID, m.heldBy())
+	if mend > 0 {
+		text += ", and " + m.mend(mendable, mend)
+	}
+	return text
+}
+
+// heldIn counts the GPUs of the offer that somebody holds.
+func (m *member) heldIn(o *offer) int {
+	var gpus mask
+	for i := range len(m.held) + len(m.pledged) {
+		g, _ := holder{m, i}.holds()
+		gpus = gpus.or(g)
+	}
+	return gpus.and(o.mask).count()
 }
 
 // maxHolders is how many replicas a remedy names at most.
