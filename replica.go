@@ -169,4 +169,7 @@ type Status struct {
 	Spec     DeploymentSpec  `json:"spec"`
 	Replicas []ReplicaStatus `json:"replicas"`
 	Rejected []Rejection     `json:"rejected,omitempty"`
+	// NotTaken is why the change of this revision was not taken up; nil = it was.
+	// The deployment runs on as it was.
+	NotTaken *Failure `json:"not_taken,omitempty"`
 }

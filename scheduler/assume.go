@@ -64,6 +64,7 @@ func (s *Scheduler) assume(req *aim.Request, chosen []candidate, placement *aim.
 		a.pledges = append(a.pledges, p)
 		s.x.pledge(p, a, &chosen[i], &placement.Ranks[i])
 	}
+	s.x.outlook.count(len(chosen))
 	s.epoch++
 }
 
@@ -89,8 +90,8 @@ func (x *index) unpledge(m *member, p *pledge) {
 }
 
 // confirm ends what is assumed about a node that shows the claims by now: its
-// own word counts. It tells whether there was any.
-func (s *Scheduler) confirm(m *member) (any bool) {
+// own word counts. It returns how many there were.
+func (s *Scheduler) confirm(m *member) (confirmed int) {
 	for i := len(m.pledged) - 1; i >= 0; i-- {
 		p := m.pledged[i]
 		if !slices.ContainsFunc(m.node.Claims, func(c aim.Claim) bool { return c.Token == p.of.token }) {
@@ -101,9 +102,9 @@ func (s *Scheduler) confirm(m *member) (any bool) {
 		if len(p.of.pledges) == 0 {
 			s.assumptions.remove(p.of)
 		}
-		any = true
+		confirmed++
 	}
-	return any
+	return confirmed
 }
 
 // Refused says that a node did not admit the claim of this request. A gang gives
@@ -159,8 +160,10 @@ func (s *Scheduler) replace(req *aim.Request) (again bool) {
 	return false
 }
 
-// drop ends an assumption, and with it what it held.
+// drop ends an assumption, and with it what it held: as if it had never been
+// placed.
 func (s *Scheduler) drop(a *assumption) {
+	s.x.outlook.came -= float64(len(a.pledges))
 	for _, p := range a.pledges {
 		m := p.perch.m
 		if m == nil {

@@ -83,7 +83,8 @@ func TestAnIndexThatHasSeenChangesIsTheOneBuiltAfresh(t *testing.T) {
 				delete(now, id)
 			} else {
 				now[id] = drawAnyNode(t, id)
-				old.apply(now[id])
+				m, _, _ := old.apply(now[id])
+				old.move(m)
 			}
 			req := drawRequest(t)
 			old.decide(&req, nil)

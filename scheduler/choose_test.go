@@ -18,7 +18,7 @@ func TestChoiceIsTheBestSet(t *testing.T) {
 		}
 		n.GPUs = slices.DeleteFunc(n.GPUs, func(g aim.GPU) bool { return g.Partitions != 1 })
 		x := newIndex()
-		m, _ := x.apply(n)
+		m, _, _ := x.apply(n)
 		x.settle()
 		if len(m.chassis.pools) == 0 || m.class.free.count() == 0 {
 			t.Skip("no free GPU")

@@ -16,7 +16,6 @@ type class struct {
 	liveness aim.Liveness // "" = alive
 	passes   []int32      // conditions that the labels meet
 	holes    []hole       // GPUs that are shared and have room, by number
-	vacant   int          // thousandths of a GPU that nobody has
 	members  set
 }
 
@@ -133,9 +132,5 @@ func (x *index) class(m *member) class {
 func (x *index) newClass(m *member) *class {
 	c := x.class(m)
 	c.id, c.passes, c.holes = len(x.classes), slices.Clone(c.passes), slices.Clone(c.holes)
-	c.vacant = 1000 * c.free.count()
-	for _, h := range c.holes {
-		c.vacant += int(h.free * 1000 / c.pools[0].unit)
-	}
 	return &c
 }

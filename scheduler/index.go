@@ -58,8 +58,9 @@ func newIndex() *index {
 	}
 }
 
-// apply takes a node's report. known is false for the first one.
-func (x *index) apply(n aim.FleetNode) (m *member, known bool) {
+// apply takes a node's report; move puts the node where it belongs by it. known
+// is false for the first one, more is how many claims there are more than before.
+func (x *index) apply(n aim.FleetNode) (m *member, known bool, more int) {
 	if m, known = x.byID[n.ID]; !known {
 		m = x.join(n)
 	}
@@ -71,9 +72,9 @@ func (x *index) apply(n aim.FleetNode) (m *member, known bool) {
 	x.caches(x.models, m, m.node.Models, n.Models)
 	x.caches(x.images, m, m.node.Images, n.Images)
 	x.perches(m, m.node.Claims, n.Claims)
+	more = len(n.Claims) - len(m.node.Claims)
 	m.read(n)
-	x.move(m)
-	return m, known
+	return m, known, more
 }
 
 func (x *index) join(n aim.FleetNode) *member {

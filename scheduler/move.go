@@ -31,7 +31,7 @@ func (x *index) move(m *member) {
 	if c == m.class {
 		return
 	}
-	x.outlook.changed(m.class, c)
+	x.outlook.changes++
 	x.note(move{from: x.quit(m), to: int32(c.id)})
 	m.class = c
 	c.members.add(m.slot)

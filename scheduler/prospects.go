@@ -14,7 +14,7 @@ type prospects struct {
 	changes int    // in the fleet since then
 	stale   bool   // there are kinds without a price
 
-	came, left float64 // nodes that got fuller lately, and emptier
+	came, left float64 // ranks of replicas, lately
 }
 
 // Prices follow the fleet: they are set anew after an eighth of it has changed,
@@ -26,18 +26,15 @@ const (
 
 func newProspects() *prospects { return &prospects{o: outlook.New(), stale: true} }
 
-// lately is how many of the nodes' changes are counted before they begin to fade.
+// lately is how many ranks are counted before they begin to fade.
 const lately = 4096
 
-// changed counts a node that went from one class to another.
-func (p *prospects) changed(from, to *class) {
-	p.changes++
-	switch {
-	case from == nil:
-	case to.vacant < from.vacant:
-		p.came++
-	case to.vacant > from.vacant:
-		p.left++
+// count counts ranks that have come; less than none have left.
+func (p *prospects) count(ranks int) {
+	if ranks > 0 {
+		p.came += float64(ranks)
+	} else {
+		p.left -= float64(ranks)
 	}
 }
 

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,6 +45,16 @@ func TestTurnoverIsWhatLeavesAgain(t *testing.T) {
 	s.Apply(gone)
 	want(2. / 4)
 
+	// A GPU that comes and goes by itself is nobody's.
+	flapping := gone
+	flapping.GPUs = slices.Clone(gone.GPUs)
+	for _, health := range []aim.Health{aim.HealthUnhealthy, aim.HealthOK, aim.HealthUnhealthy, aim.HealthOK} {
+		flapping.GPUs[7].Health = health
+		s.Apply(flapping)
+		flapping.GPUs = slices.Clone(flapping.GPUs)
+	}
+	want(2. / 4)
+
 	for range 2 * lately {
 		r := request(9)
 		s.Place(r, time.Time{})
@@ -52,5 +63,24 @@ func TestTurnoverIsWhatLeavesAgain(t *testing.T) {
 	}
 	if got := s.x.outlook.turnover(); got < 0.99 {
 		t.Errorf("turnover %v after all that has come has left for long", got)
+	}
+}
+
+// TestAShareThatIsClaimedHasNotLeft: the claim takes the place of what was
+// proposed, on a GPU that others share too.
+func TestAShareThatIsClaimedHasNotLeft(t *testing.T) {
+	s := New(Options{})
+	node := benchNode(0)
+	node.Shares, node.Claims = true, nil
+	s.Apply(node)
+	for i := range 8 {
+		r := aim.Request{Deployment: fmt.Sprint("d", i), UID: "u", Token: fmt.Sprint("t", i), ShareBytes: 20 << 30}
+		if d := s.Place(r, time.Time{}); d.Outcome != aim.Place {
+			t.Fatal(d)
+		}
+		s.Apply(s.Snapshot().Nodes[0])
+	}
+	if p := s.x.outlook; p.came != 8 || p.left != 0 {
+		t.Errorf("%v have come and %v have left, want 8 and none", p.came, p.left)
 	}
 }

@@ -51,14 +51,14 @@ func New(opts Options) *Scheduler {
 // Apply takes a node's newest report, liveness included, and ends the
 // assumptions that it confirms. The node must not be changed afterwards.
 func (s *Scheduler) Apply(node aim.FleetNode) {
-	m, known := s.x.apply(node)
-	switch {
-	case !known:
+	m, known, more := s.x.apply(node)
+	if !known {
 		s.remember(m)
-		s.confirm(m)
-	case s.confirm(m):
-		s.x.move(m)
 	}
+	if confirmed := s.confirm(m); known {
+		s.x.outlook.count(more - confirmed) // those have come when they were placed
+	}
+	s.x.move(m)
 	s.touch(m)
 }
 

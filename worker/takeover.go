@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -47,17 +48,19 @@ func (n *Node) takeOverSteps(ctx context.Context, id aim.Identity) error {
 	if err != nil {
 		return fmt.Errorf("ask Temporal about %s: %w", workflow, err)
 	}
+	var errs []error
 	for _, p := range d.PendingActivities {
 		if p.State != enums.PENDING_ACTIVITY_STATE_STARTED || p.LastWorkerIdentity != n.identity() {
 			continue
 		}
 		run := d.WorkflowExecutionInfo.Execution.RunId
 		if err := n.temporal.CompleteActivityByID(ctx, n.cfg.Namespace, workflow, run, p.ActivityId, nil, n.startedAnew()); err != nil {
-			return fmt.Errorf("hand back %s of %s: %w", p.ActivityType.GetName(), workflow, err)
+			errs = append(errs, fmt.Errorf("hand back %s of %s: %w", p.ActivityType.GetName(), workflow, err))
+			continue
 		}
 		n.log.Info("took over", "step", p.ActivityType.GetName(), "replica", id.ReplicaName())
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // startedAnew is how a step ends that an agent has left behind. It is tried again;

@@ -37,7 +37,7 @@ func (d *deployment) serve(ctx workflow.Context) error {
 // the last one.
 func (d *deployment) applied(changed bool) Applied {
 	if changed {
-		d.now.Note = ""
+		d.now.Note, d.now.NotTaken = "", nil
 	}
 	return Applied{Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Changed: changed}
 }

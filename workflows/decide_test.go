@@ -32,6 +32,23 @@ func well(all []aim.Try) []aim.Try {
 	return all
 }
 
+// TestARestartIsANewBeginning: what failed before it counts no more.
+func TestARestartIsANewBeginning(t *testing.T) {
+	r := &replica{}
+	r.now.Status.Attempt = 3
+	for i := range 4 {
+		r.now.Status.Tries = append(r.now.Status.Tries, aim.Try{Attempt: i + 1})
+	}
+	if got := len(r.freshTries()); got != 4 {
+		t.Errorf("%d of 4 tries count", got)
+	}
+	r.restart = &replicaUpdate{Ladder: threeRungs()}
+	r.takeUpdate()
+	if got := r.freshTries(); len(got) != 1 || got[0].Attempt != 4 {
+		t.Errorf("after a restart at attempt 3 these count: %+v", got)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	for _, c := range []struct {
 		name  string

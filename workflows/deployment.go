@@ -32,7 +32,8 @@ type deploymentState struct {
 	Ladder     aim.Ladder         `json:"ladder"`
 	Replicas   []*member          `json:"replicas"` // by ordinal
 	Move       *moving            `json:"move,omitempty"`
-	Note       string             `json:"note,omitempty"` // what became of the last command
+	Note       string             `json:"note,omitempty"`      // what became of the last command
+	NotTaken   *aim.Failure       `json:"not_taken,omitempty"` // why the last command was not carried out
 	Failed     *aim.Failure       `json:"failed,omitempty"`
 	EverReady  bool               `json:"ever_ready"`
 	Phase      aim.Phase          `json:"phase"` // as last shown
@@ -199,7 +200,7 @@ func (d *deployment) change(ctx workflow.Context) {
 	if d.now.Failed != nil {
 		d.now.Spec, d.now.Ladder = before.Spec, before.Ladder
 		d.now.Note = "the last change was not taken up: " + d.now.Failed.Text()
-		d.now.Failed = nil
+		d.now.NotTaken, d.now.Failed = d.now.Failed, nil
 		return
 	}
 	d.now.Generation++

@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -44,6 +45,7 @@ type replicaState struct {
 	// end; the node's ownership rule ends it.
 	Unconfirmed string            `json:"unconfirmed,omitempty"`
 	EverReady   bool              `json:"ever_ready"`
+	Fresh       int               `json:"fresh,omitempty"`    // tries of attempts up to this one do not count any more
 	ReadyAt     int64             `json:"ready_at,omitempty"` // when the attempt at hand was first ready; 0 = not yet
 	Avoid       map[string]string `json:"avoid,omitempty"`    // for the next placement only
 	AskedAt     int64             `json:"asked_at"`
@@ -115,7 +117,7 @@ func (r *replica) run(ctx workflow.Context) (aim.ReplicaStatus, error) {
 // afterFailure writes the try down, decides, and carries the decision out.
 func (r *replica) afterFailure(ctx workflow.Context, f *aim.Failure) (status aim.ReplicaStatus, over bool, err error) {
 	r.noteTry(ctx, f)
-	m := decide(r.in.Ladder, r.now.Rung, r.now.Status.Tries, f, r.now.EverReady)
+	m := decide(r.in.Ladder, r.now.Rung, r.freshTries(), f, r.now.EverReady)
 	if r.relief() {
 		m = move{Do: doFail, Why: "the replica stays where it is"}
 	}
@@ -190,7 +192,16 @@ func (r *replica) takeUpdate() {
 	r.in.Revision, r.in.Spec, r.in.Ladder = r.restart.Revision, r.restart.Spec, r.restart.Ladder
 	r.now.Rung, r.now.Placement, r.now.Avoid = 1, nil, r.restart.Avoid
 	r.now.Status.Revision, r.now.Status.Rungs = r.in.Revision, len(r.in.Ladder.Rungs)
+	r.now.Fresh = r.now.Status.Attempt
 	r.restart, r.restarts = nil, false
+}
+
+// freshTries are the tries since a person last said what to run: a restart, and a
+// changed wish most of all, is a new beginning.
+func (r *replica) freshTries() []aim.Try {
+	tries := r.now.Status.Tries
+	first := slices.IndexFunc(tries, func(t aim.Try) bool { return t.Attempt > r.now.Fresh })
+	return tries[max(first, 0):]
 }
 
 // listen takes the Deployment's commands. A stop or restart ends the attempt at

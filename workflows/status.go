@@ -19,7 +19,7 @@ func (d *deployment) status() aim.Status {
 	s := aim.Status{
 		Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Model: d.now.Spec.Model,
 		Phase: phase, Reason: reason, Wanted: d.now.Spec.Defaulted().Replicas, Spec: d.now.Spec,
-		Replicas: []aim.ReplicaStatus{}, Rejected: d.now.Ladder.Rejected,
+		Replicas: []aim.ReplicaStatus{}, Rejected: d.now.Ladder.Rejected, NotTaken: d.now.NotTaken,
 	}
 	for _, m := range d.now.Replicas {
 		if !m.Retired || !m.Closed { // what is gone and not wanted has nothing to tell

@@ -121,6 +121,8 @@ func (a *app) ready(ctx context.Context, c client.Client, revision int) goal {
 		switch {
 		case s.Revision < revision:
 			return false, nil // an older worker's answer
+		case s.NotTaken != nil:
+			return false, notTaken(s)
 		case s.Phase == aim.Ready:
 			return len(s.Replicas) <= s.Wanted, nil // those that are not wanted any more have gone
 		case s.Phase == aim.Failed:
@@ -132,6 +134,12 @@ func (a *app) ready(ctx context.Context, c client.Client, revision int) goal {
 		}
 		return false, nil
 	}
+}
+
+// notTaken is the end of a change that was accepted and could not be taken up.
+func notTaken(s aim.Status) error {
+	err := fmt.Errorf("deployment %s runs on as it was; the change was not taken up: %w", s.Name, s.NotTaken)
+	return next(err, "%s", cureFor(s.NotTaken.Class, s))
 }
 
 // stuck tells whether some replicas have failed for good while all others are

@@ -43,6 +43,23 @@ func TestAModelWithoutARecipeIsDeployed(t *testing.T) {
 	}
 }
 
+// Obligation: a change that cannot be taken up is told to who asked for it, and
+// changes nothing.
+func TestAChangeThatCannotBeIsToldAndChangesNothing(t *testing.T) {
+	ctx, s := scenario(t, time.Minute)
+	apply(t, ctx, s, named("firm", ""))
+	before := awaitReady(t, ctx, s, "firm")
+	r := s.Aim(ctx, "deploy", small, "--name", "firm", "--gpu-type", "MI999")
+	if r.Code != 3 || !strings.Contains(r.Err, "runs on as it was") || !strings.Contains(r.Err, "MI999") {
+		t.Errorf("a deployment on GPUs that are not there ends with %d: %s", r.Code, r.Err)
+	}
+	after := awaitReady(t, ctx, s, "firm")
+	if after.Spec.GPUType != before.Spec.GPUType || after.Replicas[0].Attempt != 1 || after.NotTaken == nil {
+		t.Errorf("it is %+v now", after)
+	}
+	checkServes(t, s, after)
+}
+
 // Obligation: a name that nobody has is refused with the names that were
 // probably meant, and a folder that no node allows with the reason.
 func TestAModelThatNobodyCanDescribeIsRefused(t *testing.T) {
