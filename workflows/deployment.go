@@ -198,6 +198,10 @@ func (d *deployment) change(ctx workflow.Context) {
 	d.choose(ctx)
 	d.choosing = false
 	if d.now.Failed != nil {
+		if d.apply != nil && !needsServers(*d.apply, d.now.Spec) { // a scale that came meanwhile is of what goes on
+			scaled := withNumbers(before.Spec, *d.apply)
+			d.apply = &scaled
+		}
 		d.now.Spec, d.now.Ladder = before.Spec, before.Ladder
 		d.now.Note = "the last change was not taken up: " + d.now.Failed.Text()
 		d.now.NotTaken, d.now.Failed = d.now.Failed, nil
@@ -206,13 +210,15 @@ func (d *deployment) change(ctx workflow.Context) {
 	d.now.Generation++
 }
 
-// needsServers tells whether going from a to b needs new servers; the numbers
-// of replicas and the manner of change do not.
-func needsServers(a, b aim.DeploymentSpec) bool {
-	for _, s := range []*aim.DeploymentSpec{&a, &b} {
-		s.Replicas, s.MinAvailable, s.MaxUnavailable, s.Priority, s.Timeout = 0, 0, 0, 0, 0
-	}
-	return !a.Equal(b)
+// needsServers tells whether going from a to b needs new servers.
+func needsServers(a, b aim.DeploymentSpec) bool { return !withNumbers(a, b).Equal(b) }
+
+// withNumbers is the spec with what another says about the number of replicas and
+// the manner of change, which need no new servers.
+func withNumbers(s, of aim.DeploymentSpec) aim.DeploymentSpec {
+	s.Replicas, s.MinAvailable, s.MaxUnavailable = of.Replicas, of.MinAvailable, of.MaxUnavailable
+	s.Priority, s.Timeout = of.Priority, of.Timeout
+	return s
 }
 
 // renews tells whether to continue as new: the history is long, nothing is

@@ -169,6 +169,30 @@ func TestScaleAddsAndTakesAway(t *testing.T) {
 	w.clean()
 }
 
+// TestAScaleIsNotLostWithAChangeThatIsRefused: it was asked for while the change
+// was being looked at.
+func TestAScaleIsNotLostWithAChangeThatIsRefused(t *testing.T) {
+	w := deploymentWorld(t)
+	w.on[activities.SelectRecipes] = func(call int) error {
+		if call == 2 {
+			return failing(call, aim.ClassNoRecipe)(call)
+		}
+		return nil
+	}
+	w.update(activities.SelectRecipes, 2, UpdateScale, ScaleRequest{Replicas: 3}, ignore)
+	bad := wish()
+	bad.GPUType = "MI999"
+	w.update(activities.Watch, 1, UpdateApply, bad, func(Applied, error) {
+		w.when(func(s aim.Status) bool {
+			return s.Phase == aim.Ready && len(s.Replicas) == 3 && s.Spec.GPUType == "" && s.Spec.Replicas == 3
+		})
+	})
+	if _, err := w.runDeployment(wish()); err != nil {
+		t.Fatal(err)
+	}
+	w.clean()
+}
+
 func TestThoseThatHoldNothingAreStoppedFirst(t *testing.T) {
 	var members []*member
 	for i, node := range []string{"n1", "", "n2", "n1", ""} {
