@@ -139,11 +139,14 @@ func (s *Scheduler) assumedFor(req *aim.Request) *assumption {
 	return nil
 }
 
-// forget ends what is assumed for this very request.
-func (s *Scheduler) forget(req *aim.Request) {
+// forget ends what is assumed for this very request, and returns of how many
+// ranks it was.
+func (s *Scheduler) forget(req *aim.Request) (ranks int) {
 	if a := s.assumedFor(req); a != nil {
+		ranks = len(a.pledges)
 		s.drop(a)
 	}
+	return ranks
 }
 
 // replace ends what is assumed for the replica: for the same request, which is

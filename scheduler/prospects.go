@@ -24,10 +24,10 @@ const (
 	changesByNodes = 8
 )
 
-func newProspects() *prospects { return &prospects{o: outlook.New(), stale: true} }
-
 // lately is how many ranks are counted before they begin to fade.
 const lately = 4096
+
+func newProspects() *prospects { return &prospects{o: outlook.New(), stale: true} }
 
 // count counts ranks that have come; less than none have left.
 func (p *prospects) count(ranks int) {
@@ -39,11 +39,13 @@ func (p *prospects) count(ranks int) {
 }
 
 // turnover is how many left for each that came.
-func (p *prospects) turnover() float64 {
+func (p *prospects) turnover() float64 { return p.left / max(p.came, 1) }
+
+// fade lets what came and left long ago count less.
+func (p *prospects) fade() {
 	if p.came+p.left > lately {
 		p.came, p.left = p.came/2, p.left/2
 	}
-	return p.left / max(p.came, 1)
 }
 
 // meet learns of a kind of machine.
@@ -93,6 +95,7 @@ func (p *prospects) refresh(x *index) {
 	}
 	p.changes, p.stale = 0, false
 	p.round++
+	p.fade()
 	p.o.Refresh(x.states, p.turnover())
 }
 

@@ -107,12 +107,9 @@ func (s *Scheduler) Wait(req aim.Request) {
 
 // Cancel takes a request out of the queue and forgets what was assumed for it.
 func (s *Scheduler) Cancel(req *aim.Request) {
-	if a := s.assumedFor(req); a != nil {
-		ranks := len(a.pledges)
-		s.drop(a)
-		s.x.outlook.count(ranks) // it had come after all, ...
-		s.x.outlook.count(-ranks)
-	}
+	ranks := s.forget(req)
+	s.x.outlook.count(ranks) // they had come after all, ...
+	s.x.outlook.count(-ranks)
 	s.leave(req.Token)
 }
 
