@@ -32,8 +32,8 @@ type deploymentState struct {
 	Ladder     aim.Ladder         `json:"ladder"`
 	Replicas   []*member          `json:"replicas"` // by ordinal
 	Move       *moving            `json:"move,omitempty"`
-	Note       string             `json:"note,omitempty"`      // what became of the last command
-	NotTaken   *aim.Failure       `json:"not_taken,omitempty"` // why the last command was not carried out
+	Note       string             `json:"note,omitempty"`      // what became of the last move
+	NotTaken   *aim.Failure       `json:"not_taken,omitempty"` // why the last change was not taken up
 	Failed     *aim.Failure       `json:"failed,omitempty"`
 	EverReady  bool               `json:"ever_ready"`
 	Phase      aim.Phase          `json:"phase"` // as last shown
@@ -203,7 +203,6 @@ func (d *deployment) change(ctx workflow.Context) {
 			d.apply = &scaled
 		}
 		d.now.Spec, d.now.Ladder = before.Spec, before.Ladder
-		d.now.Note = "the last change was not taken up: " + d.now.Failed.Text()
 		d.now.NotTaken, d.now.Failed = d.now.Failed, nil
 		return
 	}

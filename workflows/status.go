@@ -57,16 +57,24 @@ func summarize(s deploymentState, stop string) (aim.Phase, string) {
 	case len(s.Replicas) == 0:
 		return aim.Pending, "choosing a recipe"
 	case behind < 0 && ready >= wanted:
-		return aim.Ready, join(moves(s.Move), s.Note)
+		return aim.Ready, join(moves(s.Move), s.note())
 	}
 	reason := reasonOf(s.Replicas, behind, ready, wanted)
 	if s.EverReady || ready > 0 {
-		return aim.Degraded, join(reason, s.Note)
+		return aim.Degraded, join(reason, s.note())
 	}
 	if s.Replicas[behind].Status.Phase == aim.Failed {
-		return aim.Degraded, join(reason, s.Note)
+		return aim.Degraded, join(reason, s.note())
 	}
-	return s.Replicas[behind].Status.Phase, join(reason, s.Note)
+	return s.Replicas[behind].Status.Phase, join(reason, s.note())
+}
+
+// note tells of the last command what the replicas do not show.
+func (s deploymentState) note() string {
+	if s.NotTaken != nil {
+		return "the last change was not taken up: " + s.NotTaken.Text()
+	}
+	return s.Note
 }
 
 // moves tells of the move at hand.
