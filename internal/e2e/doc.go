@@ -6,5 +6,6 @@
 //	canned/      the workflows over activities that answer at once
 //	demo/        `make demo`: the tour as a program, every line an assertion
 //	bench/       `make bench`: the figures, one JSON line each
+//	figure/      the line that a bench prints for each figure
 //	benchpeers/  `make bench-peers`: kube-scheduler beside ours, a module of its own
 package e2e

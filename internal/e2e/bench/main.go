@@ -12,22 +12,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"time"
-)
 
-// figure is one line of output.
-type figure struct {
-	Name    string  `json:"name"`
-	Value   float64 `json:"value"`
-	Unit    string  `json:"unit"`
-	Against float64 `json:"against"`
-}
+	"github.com/aim-engine/aim/internal/e2e/figure"
+)
 
 // group measures figures that share a set-up.
 type group struct {
@@ -96,7 +89,7 @@ func main() {
 
 // tell prints a figure.
 func tell(name string, value float64, unit string, against float64) {
-	_ = json.NewEncoder(os.Stdout).Encode(figure{Name: name, Value: value, Unit: unit, Against: against})
+	_ = figure.Figure{Name: name, Value: value, Unit: unit, Against: against}.Tell(os.Stdout)
 }
 
 func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

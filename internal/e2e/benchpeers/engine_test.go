@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/aim-engine/aim/internal/e2e/figure"
 )
 
 // Every engine keeps what it has placed, refuses what does not fit, and gives
@@ -62,9 +64,9 @@ func TestRun(t *testing.T) {
 	if err := run("20", 100, &out, io.Discard); err != nil {
 		t.Fatal(err)
 	}
-	values := map[string]figure{}
+	values := map[string]figure.Figure{}
 	for d := json.NewDecoder(strings.NewReader(out.String())); d.More(); {
-		var g figure
+		var g figure.Figure
 		if err := d.Decode(&g); err != nil {
 			t.Fatal(err)
 		}

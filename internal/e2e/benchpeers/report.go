@@ -1,19 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
-)
 
-// figure is one line of output.
-type figure struct {
-	Name    string  `json:"name"`
-	Value   float64 `json:"value"`
-	Unit    string  `json:"unit"`
-	Against float64 `json:"against"`
-}
+	"github.com/aim-engine/aim/internal/e2e/figure"
+)
 
 // worst is, figure by figure, the worst of the results.
 func worst(of []result) result {
@@ -29,18 +22,17 @@ func worst(of []result) result {
 // tell prints the figures of all contenders, one result each, against those of the
 // first.
 func tell(w io.Writer, of []result) error {
-	out := json.NewEncoder(w)
 	for i, r := range of {
 		name, against := contenders[i].name, of[0]
 		if i == 0 {
 			against = result{} // nobody to measure ours against
 		}
-		for _, f := range []figure{
-			{name + "_place_p50_us", us(r.p50), "us", us(against.p50)},
-			{name + "_place_p99_us", us(r.p99), "us", us(against.p99)},
-			{name + "_place_rate_k", r.perSecond / 1000, "thousand/s", against.perSecond / 1000},
+		for _, f := range []figure.Figure{
+			{Name: name + "_place_p50_us", Value: us(r.p50), Unit: "us", Against: us(against.p50)},
+			{Name: name + "_place_p99_us", Value: us(r.p99), Unit: "us", Against: us(against.p99)},
+			{Name: name + "_place_rate_k", Value: r.perSecond / 1000, Unit: "thousand/s", Against: against.perSecond / 1000},
 		} {
-			if err := out.Encode(f); err != nil {
+			if err := f.Tell(w); err != nil {
 				return err
 			}
 		}
