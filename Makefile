@@ -11,6 +11,7 @@ make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
 make bench-trace  how well placement fills a fleet, beside published policies (NODES=FILE PODS=FILE SEEDS=N)
 make bench-peers  single decisions beside kube-scheduler, compiled and run here (ARGS="-nodes 1000")
+make bench-all    all of them, one after the other
 make fmt      format the code, write the generated pages of docs/
 make clean    delete bin/ and artifacts/
 endef
@@ -32,7 +33,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race lint bench bench-trace bench-peers fmt clean
+.PHONY: help build bin/aim demo up test race lint bench bench-trace bench-peers bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -62,23 +63,29 @@ up: build
 test: build
 	$(TEST) ./...
 	cd devserver && $(TEST) ./...
+	cd bench && $(TEST) ./...
 
-# The root module only: the Temporal server would have to be compiled once more.
+# Not devserver: the Temporal server would have to be compiled once more.
 race: build
 	@command -v $$(go env CC) >/dev/null || { echo "make race needs the C compiler $$(go env CC)" >&2; exit 1; }
 	CGO_ENABLED=1 $(TEST) -race ./...
+	cd bench && CGO_ENABLED=1 $(TEST) -race ./...
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run make fmt:" $$files >&2; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
+	cd bench && go vet ./... && go run $(STATICCHECK) ./...
 	go run $(WORKFLOWCHECK) -config .workflowcheck.yaml ./workflows/...
 	@echo go run $(COMPOSE_SPEC) docker-compose.yml
 	@go run $(COMPOSE_SPEC) docker-compose.yml >/dev/null
 
-# Data goes to stdout alone, so that a program can read it.
+# Modules of their own (bench/, and bench/peers/ below it, so that nobody else
+# compiles Kubernetes). Data goes to stdout alone, so that a program can read it.
+# Built below bin/ and run from here: paths in ARGS are the caller's.
 bench: build
-	@go run ./internal/e2e/bench $(ARGS)
+	@go -C bench build -o ../bin/bench/ ./engine
+	@bin/bench/engine $(ARGS)
 
 # The trace is not part of the project; without one a synthetic sample is replayed.
 TRACE := ../shared/data/alibaba-gpu-2023
@@ -86,12 +93,19 @@ NODES ?= $(wildcard $(TRACE)/openb_node_list_gpu_node.csv)
 PODS  ?= $(wildcard $(TRACE)/openb_pod_list_default.csv)
 SEEDS ?= 10
 bench-trace:
-	@go run ./internal/e2e/benchtrace -nodes '$(NODES)' -pods '$(PODS)' -seeds $(SEEDS) $(ARGS)
+	@go -C bench build -o ../bin/bench/ ./trace
+	@bin/bench/trace -nodes '$(NODES)' -pods '$(PODS)' -seeds $(SEEDS) $(ARGS)
 
-# A module of its own: nobody else compiles Kubernetes.
 bench-peers:
 	@echo 'building kube-scheduler: the first time this takes four minutes, silently.' >&2
-	@cd internal/e2e/benchpeers && go run . $(ARGS)
+	@go -C bench/peers build -o ../../bin/bench/ .
+	@bin/bench/peers $(ARGS)
+
+# Each with its own defaults; the targets above take ARGS.
+bench-all:
+	@$(MAKE) bench ARGS=
+	@$(MAKE) bench-trace ARGS=
+	@$(MAKE) bench-peers ARGS=
 
 fmt:
 	gofmt -w .

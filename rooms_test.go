@@ -46,6 +46,9 @@ var rooms = map[string][]string{
 	"worker": {".", "./recipes/...", "./scheduler", "./workflows", "./activities", "./internal/...",
 		"go.temporal.io/...", "github.com/prometheus/client_golang/...", "golang.org/x/..."},
 	"cmd": {"..."},
+
+	// A module of its own, which nothing of aim may import.
+	"bench": {"..."},
 }
 
 // exceptions are imports that the table does not allow, each with its reason.
@@ -93,7 +96,7 @@ func (p goPackage) path() string {
 }
 
 func TestRooms(t *testing.T) {
-	packages := listPackages(t)
+	packages := slices.Concat(listPackages(t, "."), listPackages(t, "bench"))
 	for _, p := range packages {
 		for _, o := range offences(p) {
 			t.Error(o)
@@ -127,6 +130,8 @@ func TestRoomsNoticesOffences(t *testing.T) {
 		{from: "internal/simulator/openai", imports: module + "/internal/backend/vllm"},
 		{from: "worker", imports: module + "/cmd/aim", want: "may not import"},
 		{from: "cmd/aim", imports: "github.com/docker/docker/client", want: "alone"},
+		{from: "bench/engine", imports: module + "/internal/e2e/stack"},
+		{from: "bench/engine", imports: "github.com/nats-io/nats.go", want: "alone"},
 		{from: "internal/e2e/stack", imports: "github.com/nats-io/nats.go", want: "alone"},
 		{from: "tools", imports: "strings", want: "no room"},
 	} {
@@ -135,6 +140,17 @@ func TestRoomsNoticesOffences(t *testing.T) {
 		if (c.want == "") != (got == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s importing %s: got %q, want %q", c.from, c.imports, got, c.want)
 		}
+	}
+}
+
+// bench is a module of its own: what it takes to measure is no load of the program.
+func TestNothingOfAimNeedsTheBenches(t *testing.T) {
+	root, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(root), module+"/bench") {
+		t.Error("go.mod requires the benches")
 	}
 }
 
@@ -242,9 +258,10 @@ func matches(pattern, path string) bool {
 	return path == pattern
 }
 
-func listPackages(t *testing.T) []goPackage {
+// listPackages are the packages of the module in that folder.
+func listPackages(t *testing.T, folder string) []goPackage {
 	t.Helper()
-	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...").Output()
+	out, err := exec.Command("go", "-C", folder, "list", "-json=ImportPath,Imports,Deps", "./...").Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
 		t.Fatalf("go list: %v\n%s", err, exit.Stderr)

@@ -19,7 +19,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aim-engine/aim/internal/e2e/figure"
+	"github.com/aim-engine/aim/bench/figure"
 )
 
 // group measures figures that share a set-up.

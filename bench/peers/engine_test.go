@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aim-engine/aim/internal/e2e/figure"
+	"github.com/aim-engine/aim/bench/figure"
 )
 
 // Every engine keeps what it has placed, refuses what does not fit, and gives

@@ -22,7 +22,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/aim-engine/aim/scheduler/replay"
+	"github.com/aim-engine/aim/bench/replay"
 )
 
 // point is one line of output. Of a load, "at" is the offered load and

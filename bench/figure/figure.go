@@ -1,5 +1,5 @@
-// Package figure writes what a bench has measured, in the form that `make bench`
-// and `make bench-peers` share:
+// Package figure writes what a bench has measured, in the form that the
+// benches share:
 //
 //	{"name":"deploy_overhead_ratio","value":1.21,"unit":"ratio","against":1.5}
 package figure

@@ -17,7 +17,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"github.com/aim-engine/aim/internal/e2e/canned"
+	"github.com/aim-engine/aim/bench/canned"
 	"github.com/aim-engine/aim/workflows"
 )
 

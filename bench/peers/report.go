@@ -5,7 +5,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/aim-engine/aim/internal/e2e/figure"
+	"github.com/aim-engine/aim/bench/figure"
 )
 
 // worst is, figure by figure, the worst of the results.

@@ -1,9 +1,10 @@
-module github.com/aim-engine/aim/internal/e2e/benchpeers
+module github.com/aim-engine/aim/bench/peers
 
 go 1.26.8
 
 require (
 	github.com/aim-engine/aim v0.0.0
+	github.com/aim-engine/aim/bench v0.0.0
 	github.com/go-logr/logr v1.4.4
 	k8s.io/api v0.36.3
 	k8s.io/apimachinery v0.36.3
@@ -83,7 +84,10 @@ require (
 	sigs.k8s.io/yaml v1.6.0 // indirect
 )
 
-replace github.com/aim-engine/aim => ../../..
+replace (
+	github.com/aim-engine/aim => ../..
+	github.com/aim-engine/aim/bench => ..
+)
 
 // k8s.io/kubernetes v1.X.Y asks for v0.0.0 of its own parts; outside its tree
 // they are published as v0.X.Y.

@@ -1,4 +1,4 @@
-// Benchpeers measures single placement decisions of kube-scheduler, the real
+// The bench of peers measures single placement decisions of kube-scheduler, the real
 // one, in this process, and beside it ours, on the same fleet and the same
 // requests:
 //
