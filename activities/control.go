@@ -32,15 +32,17 @@ type Control struct {
 func (c *Control) Register(r interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }) {
-	for name, fn := range map[string]any{SelectRecipes: c.SelectRecipes, Place: c.Place, Lead: c.Lead} {
+	for name, fn := range map[string]any{SelectRecipes: c.SelectRecipes, Lead: c.Lead} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
 }
 
-// RegisterPlacing adds AwaitTurn to a worker on PlaceQueue.
+// RegisterPlacing adds Place and AwaitTurn to a worker on PlaceQueue: only the
+// leader knows who waits and what has been promised.
 func (c *Control) RegisterPlacing(r interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }) {
+	r.RegisterActivityWithOptions(c.Place, activity.RegisterOptions{Name: Place})
 	r.RegisterActivityWithOptions(c.AwaitTurn, activity.RegisterOptions{Name: AwaitTurn})
 }
 

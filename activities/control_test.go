@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -117,4 +118,30 @@ func TestLeadLastsUntilItsWorkerStops(t *testing.T) {
 	c.Leading = func(context.Context) error { return errors.New("cannot poll") }
 	_, err := execute[any](controlEnv(c), Lead, nil)
 	retried(t, err, "cannot poll")
+}
+
+// TestOnlyTheLeaderPlaces: of two controls, the one that does not lead answers no
+// question of placement, so that nobody overtakes those who wait with the other.
+func TestOnlyTheLeaderPlaces(t *testing.T) {
+	registered := func(register func(*recorder)) []string {
+		var r recorder
+		register(&r)
+		return r
+	}
+	c := control(t, fleetNode("n1", 1))
+	everybody := registered(func(r *recorder) { c.Register(r) })
+	leader := registered(func(r *recorder) { c.RegisterPlacing(r) })
+	if slices.Contains(everybody, Place) || slices.Contains(everybody, AwaitTurn) {
+		t.Errorf("every control answers %v", everybody)
+	}
+	if !slices.Contains(leader, Place) || !slices.Contains(leader, AwaitTurn) {
+		t.Errorf("the leader answers only %v", leader)
+	}
+}
+
+// recorder notes the names of activities.
+type recorder []string
+
+func (r *recorder) RegisterActivityWithOptions(_ any, o activity.RegisterOptions) {
+	*r = append(*r, o.Name)
 }

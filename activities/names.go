@@ -23,7 +23,8 @@ const (
 const (
 	// ControlQueue carries workflows and the short activities of control.
 	ControlQueue = "aim"
-	// PlaceQueue carries AwaitTurn; the leading control process alone polls it.
+	// PlaceQueue carries Place and AwaitTurn; the leading control process alone
+	// polls it, so that there is one waiting order and one set of promises.
 	PlaceQueue = "aim/place"
 )
 

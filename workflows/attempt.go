@@ -142,7 +142,7 @@ func (r *replica) findPlace(ctx workflow.Context) *aim.Failure {
 }
 
 func (r *replica) ask(ctx workflow.Context, req activities.PlaceRequest) (d activities.PlaceResult, err error) {
-	err = workflow.ExecuteActivity(on(ctx, activities.Place, "", r.wants()), activities.Place, req).Get(ctx, &d)
+	err = workflow.ExecuteActivity(on(ctx, activities.Place, activities.PlaceQueue, r.wants()), activities.Place, req).Get(ctx, &d)
 	return d, err
 }
 

@@ -38,6 +38,9 @@ func status(ctx context.Context, c client.Client, name string) (aim.Status, erro
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	closed, err := queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
+	for err == nil && continued(closed) {
+		closed, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
+	}
 	if err == nil && closed != nil {
 		if _, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NONE, &s); err == nil {
 			s = cutShort(s, *closed)
@@ -93,6 +96,12 @@ func queryStatus(ctx context.Context, c client.Client, name string, reject enums
 		return &status, nil
 	}
 	return nil, answer.QueryResult.Get(s)
+}
+
+// continued tells whether the run that was asked has just continued as new: the
+// deployment goes on in the next run, which is to be asked instead.
+func continued(closed *enums.WorkflowExecutionStatus) bool {
+	return closed != nil && *closed == enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
 }
 
 // cutShort is the last status of a workflow that was ended from outside, by a
