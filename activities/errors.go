@@ -8,9 +8,9 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// carry makes the error that Temporal carries to the workflow. A failure with a
+// Carry makes the error that Temporal carries to the workflow. A failure with a
 // class is final for this activity; anything else is retried by its policy.
-func carry(err error) error {
+func Carry(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -16,7 +16,7 @@ func TestCarryMakesClassedFailuresFinal(t *testing.T) {
 	for _, class := range aim.Classes() {
 		f := aim.Failure{Class: class, Why: "why", Hint: "do this", NeededBytes: 7, LogLines: []string{"a line"}}
 		var app *temporal.ApplicationError
-		if err := carry(fmt.Errorf("while starting: %w", &f)); !errors.As(err, &app) {
+		if err := Carry(fmt.Errorf("while starting: %w", &f)); !errors.As(err, &app) {
 			t.Fatalf("%s: %v", class, err)
 		}
 		if !app.NonRetryable() || app.Type() != string(class) || app.Message() != f.Text() {
@@ -35,11 +35,11 @@ func TestCarryMakesClassedFailuresFinal(t *testing.T) {
 }
 
 func TestCarryLeavesAccidentsToRetries(t *testing.T) {
-	if err := carry(nil); err != nil {
+	if err := Carry(nil); err != nil {
 		t.Error(err)
 	}
 	accident := errors.New("connection reset")
-	if err := carry(accident); err != accident {
+	if err := Carry(accident); err != accident {
 		t.Errorf("%v became %v", accident, err)
 	}
 }

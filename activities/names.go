@@ -19,6 +19,9 @@ const (
 	SetNode     = "SetNode"
 )
 
+// StepWait is the step that the heartbeats of AwaitTurn name.
+const StepWait = "wait"
+
 // Task queues.
 const (
 	// ControlQueue carries workflows and the short activities of control.

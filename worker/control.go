@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/recipes"
 	"github.com/aim-engine/aim/workflows"
@@ -43,8 +44,8 @@ type Control struct {
 	temporal client.Client
 	nats     *inventory.Conn
 	view     *inventory.View
-	placer   *activities.Placer
-	control  *activities.Control
+	placer   *control.Placer
+	control  *control.Control
 	replicas *replicaCounter
 }
 
@@ -75,8 +76,8 @@ func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Cont
 		return nil, err
 	}
 	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
-	c.placer = activities.NewPlacer(c.view.Settled())
-	c.control = &activities.Control{Catalogue: catalogue, Models: NewModels(c.nats), Placer: c.placer, Leading: c.lead}
+	c.placer = control.NewPlacer(c.view.Settled())
+	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, inventory.QuestionModel)), Placer: c.placer, Leading: c.lead}
 	c.monitor.watchFleet(c.view.Fleet)
 	c.replicas = c.monitor.countReplicas(c.temporal, log)
 	return c, nil
@@ -188,9 +189,9 @@ func (c *Control) ensureScheduler(ctx context.Context) error {
 }
 
 // relief makes room for those who wait, as far as the settings let it.
-func (c *Control) relief() *activities.Relief {
-	return &activities.Relief{
-		Level: c.cfg.Relief, Placer: c.placer, Deployments: deployments{c.temporal}, Log: c.log,
+func (c *Control) relief() *control.Relief {
+	return &control.Relief{
+		Level: c.cfg.Relief, Placer: c.placer, Deployments: control.Workflows{Temporal: c.temporal}, Log: c.log,
 	}
 }
 

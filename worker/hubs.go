@@ -3,7 +3,7 @@ package worker
 import (
 	"sync"
 
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/hub"
 )
 
@@ -23,7 +23,7 @@ func newHubs(cfg NodeConfig) *hubs {
 }
 
 // get opens the hub with this token; "" is none. It does not use the network.
-func (h *hubs) get(token string) (activities.Hub, error) {
+func (h *hubs) get(token string) (node.Hub, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if known, ok := h.open[token]; ok {

@@ -5,13 +5,13 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 )
 
 // Fetches of one model share a download only where they share a hub.
 func TestOneHubForEachToken(t *testing.T) {
 	h := newHubs(NodeConfig{Cache: t.TempDir(), HubOffline: true})
-	got := make([]activities.Hub, 8)
+	got := make([]node.Hub, 8)
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {

@@ -10,13 +10,13 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 )
 
 // machine reads what the node has besides GPUs. What cannot be read stays 0:
 // unknown, and no reason not to start.
-func machine(weights string) activities.Machine {
-	m := activities.Machine{CPUs: runtime.NumCPU(), BootID: bootID()}
+func machine(weights string) node.Machine {
+	m := node.Machine{CPUs: runtime.NumCPU(), BootID: bootID()}
 	m.HostBytes, m.HostFree = memory("/proc/meminfo")
 	var fs unix.Statfs_t
 	if unix.Statfs(weights, &fs) == nil {
@@ -28,8 +28,8 @@ func machine(weights string) activities.Machine {
 // simulatedMachine is what a simulated node says it has besides GPUs: as much
 // as the machines whose GPUs it stands in for: two sockets of 96 cores, 2 TiB
 // of memory, 14 TiB of disk. Stand-in weights are small whatever the model.
-func simulatedMachine() activities.Machine {
-	return activities.Machine{CPUs: 192, HostBytes: 2 << 40, HostFree: 2 << 40, DiskFree: 14 << 40, BootID: bootID()}
+func simulatedMachine() node.Machine {
+	return node.Machine{CPUs: 192, HostBytes: 2 << 40, HostFree: 2 << 40, DiskFree: 14 << 40, BootID: bootID()}
 }
 
 func bootID() string {

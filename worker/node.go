@@ -19,6 +19,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/amdgpu"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/ledger"
@@ -45,10 +46,10 @@ type Node struct {
 	nats      *inventory.Conn
 	ledger    *ledger.Ledger
 	gpus      *amdgpu.Reader
-	runtimes  []activities.Runtime
-	node      *activities.Node
+	runtimes  []node.Runtime
+	node      *node.Node
 	publisher *inventory.Publisher
-	options   activities.NodeOptions
+	options   node.NodeOptions
 	docker    *docker.Runtime // nil unless Docker is the runtime
 }
 
@@ -127,13 +128,13 @@ func (n *Node) connect(ctx context.Context) error {
 	return nil
 }
 
-func (n *Node) activityOptions(namespace string, epoch uint64) activities.NodeOptions {
+func (n *Node) activityOptions(namespace string, epoch uint64) node.NodeOptions {
 	host, _ := os.Hostname()
 	labels := map[string]string{"node": n.cfg.ID}
 	for name, value := range n.cfg.Labels {
 		labels[name] = value
 	}
-	return activities.NodeOptions{
+	return node.NodeOptions{
 		ID: n.cfg.ID, Host: host, Address: n.cfg.Address, Version: Version, Namespace: namespace, Epoch: epoch,
 		Labels: labels, PortFirst: n.cfg.PortFirst, PortLast: n.cfg.PortLast, Shares: n.cfg.Shares, Level: n.cfg.Level,
 		Registries: n.cfg.Registries, WeightRoots: n.cfg.WeightRoots, Secrets: n.cfg.Secrets, HubToken: n.cfg.HubToken,
@@ -150,7 +151,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	n.node = activities.NewNode(ctx, n.ports(), n.options)
+	n.node = node.NewNode(ctx, n.ports(), n.options)
 	if err := n.node.Reconcile(ctx); err != nil {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
@@ -171,8 +172,8 @@ func (n *Node) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (n *Node) ports() activities.NodePorts {
-	return activities.NodePorts{
+func (n *Node) ports() node.NodePorts {
+	return node.NodePorts{
 		GPUs: n.gpus, Runtimes: n.runtimes, Backends: Backends(), Ledger: n.ledger,
 		Hub:       newHubs(n.cfg).get,
 		Owners:    owners{temporal: n.temporal},
@@ -266,14 +267,8 @@ func (n *Node) answer(ctx context.Context, question string, payload []byte, writ
 	return fmt.Errorf("node %s does not know the question %q", n.cfg.ID, question)
 }
 
-// LogQuestion is the payload of the question for a server's log.
-type LogQuestion struct {
-	aim.Identity
-	aim.LogOptions
-}
-
 func (n *Node) answerLogs(ctx context.Context, payload []byte, write func([]byte) error) error {
-	var q LogQuestion
+	var q activities.LogQuestion
 	if err := json.Unmarshal(payload, &q); err != nil {
 		return fmt.Errorf("read the question for a log: %w", err)
 	}
@@ -304,9 +299,26 @@ func (n *Node) self() aim.Fleet {
 	return aim.Fleet{Nodes: []aim.FleetNode{{Node: n.node.Inventory(), Liveness: aim.Alive}}}
 }
 
-func (n *Node) machine() activities.Machine {
+func (n *Node) machine() node.Machine {
 	if n.cfg.SimulateRoot != "" {
 		return simulatedMachine()
 	}
 	return machine(n.cfg.Cache)
+}
+
+// answerModel answers what a model says of itself.
+func (n *Node) answerModel(ctx context.Context, payload []byte, write func([]byte) error) error {
+	var q activities.DescribeRequest
+	if err := json.Unmarshal(payload, &q); err != nil {
+		return fmt.Errorf("read the question about a model: %w", err)
+	}
+	d, err := n.node.Describe(ctx, q)
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	return write(data)
 }

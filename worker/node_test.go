@@ -14,6 +14,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/simulator"
 )
@@ -128,16 +129,16 @@ func TestNodeAnswersQuestions(t *testing.T) {
 	if err := os.WriteFile(log, []byte("first\nusing hf_abcdefghijklmnopqrstuvwxyzABCDEFGH\nlast\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, LogQuestion{Identity: id}); got != "first\nusing [secret]\nlast\n" {
+	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, activities.LogQuestion{Identity: id}); got != "first\nusing [secret]\nlast\n" {
 		t.Errorf("the log is %q", got)
 	}
-	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, LogQuestion{Identity: id, LogOptions: aim.LogOptions{Tail: 1}}); got != "last\n" {
+	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, activities.LogQuestion{Identity: id, LogOptions: aim.LogOptions{Tail: 1}}); got != "last\n" {
 		t.Errorf("its last line is %q", got)
 	}
 }
 
 func TestNodeRefusesBadQuestions(t *testing.T) {
-	n := &Node{cfg: NodeConfig{ID: "n1"}, node: activities.NewNode(t.Context(), activities.NodePorts{}, activities.NodeOptions{ID: "n1"})}
+	n := &Node{cfg: NodeConfig{ID: "n1"}, node: node.NewNode(t.Context(), node.NodePorts{}, node.NodeOptions{ID: "n1"})}
 	write := func([]byte) error { return nil }
 	for _, c := range []struct{ question, payload, want string }{
 		{"weather", "", `node n1 does not know the question "weather"`},

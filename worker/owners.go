@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/sdk/converter"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -26,37 +26,37 @@ type owners struct {
 // askWithin bounds one question; nothing waits for it.
 const askWithin = 5 * time.Second
 
-// Owner implements activities.Owners. A claim is owned while its Deployment is
+// Owner implements node.Owners. A claim is owned while its Deployment is
 // the one it was made for, and its Replica runs and names this attempt.
-func (o owners) Owner(ctx context.Context, id aim.Identity) (activities.Ownership, error) {
+func (o owners) Owner(ctx context.Context, id aim.Identity) (node.Ownership, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	deployment, err := o.running(ctx, workflows.DeploymentID(id.Deployment))
 	if err != nil {
-		return activities.Ownership{}, err
+		return node.Ownership{}, err
 	}
 	if deployment == nil || deployment.GetFirstRunId() != id.UID {
-		return activities.Ownership{Why: "deployment " + id.Deployment + " has ended"}, nil
+		return node.Ownership{Why: "deployment " + id.Deployment + " has ended"}, nil
 	}
 	replica, err := o.running(ctx, workflows.ReplicaID(id.Deployment, id.Ordinal))
 	if err != nil {
-		return activities.Ownership{}, err
+		return node.Ownership{}, err
 	}
 	if replica == nil {
-		return activities.Ownership{Why: "the workflow of replica " + id.ReplicaName() + " has ended"}, nil
+		return node.Ownership{Why: "the workflow of replica " + id.ReplicaName() + " has ended"}, nil
 	}
 	var owner aim.Owner
 	payload, ok := replica.GetMemo().GetFields()[workflows.MemoOwner]
 	if !ok {
-		return activities.Ownership{Why: "replica " + id.ReplicaName() + " has no attempt yet"}, nil
+		return node.Ownership{Why: "replica " + id.ReplicaName() + " has no attempt yet"}, nil
 	}
 	if err := converter.GetDefaultDataConverter().FromPayload(payload, &owner); err != nil {
-		return activities.Ownership{}, fmt.Errorf("read the owner of %s: %w", id.ReplicaName(), err)
+		return node.Ownership{}, fmt.Errorf("read the owner of %s: %w", id.ReplicaName(), err)
 	}
 	if owner.UID != id.UID || owner.Token != id.Token {
-		return activities.Ownership{Why: fmt.Sprintf("attempt %d owns replica %s now", owner.Attempt, id.ReplicaName())}, nil
+		return node.Ownership{Why: fmt.Sprintf("attempt %d owns replica %s now", owner.Attempt, id.ReplicaName())}, nil
 	}
-	return activities.Ownership{Owned: true}, nil
+	return node.Ownership{Owned: true}, nil
 }
 
 // running describes the latest run of a workflow id; nil when none is open.

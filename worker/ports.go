@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/sglang"
 	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/internal/backend/vllm"
@@ -15,9 +15,9 @@ import (
 )
 
 // Backends are the LLM servers that this build knows, by name.
-func Backends() map[string]activities.Backend {
-	all := map[string]activities.Backend{}
-	for _, b := range []activities.Backend{vllm.New(), sglang.New(), tgi.New()} {
+func Backends() map[string]node.Backend {
+	all := map[string]node.Backend{}
+	for _, b := range []node.Backend{vllm.New(), sglang.New(), tgi.New()} {
 		all[b.Name()] = b
 	}
 	return all
@@ -25,11 +25,11 @@ func Backends() map[string]activities.Backend {
 
 // openRuntimes opens the runtime that the settings name, or Docker where it
 // answers. An agent without a runtime still tells what GPUs it has.
-func (n *Node) openRuntimes(ctx context.Context) ([]activities.Runtime, error) {
+func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 	switch n.cfg.Runtime {
 	case "process":
 		r, err := n.openProcess()
-		return []activities.Runtime{r}, err
+		return []node.Runtime{r}, err
 	case "docker", "":
 		d, err := n.openDocker()
 		if err != nil {
@@ -38,12 +38,12 @@ func (n *Node) openRuntimes(ctx context.Context) ([]activities.Runtime, error) {
 		if err := d.Check(ctx); err != nil {
 			n.log.Warn("Docker does not answer; nothing can be started until it does", "error", err)
 		}
-		return []activities.Runtime{d}, nil
+		return []node.Runtime{d}, nil
 	}
 	return nil, aim.Failf(aim.ClassInput, "runtime %q is not known; use docker or process", n.cfg.Runtime)
 }
 
-func (n *Node) openProcess() (activities.Runtime, error) {
+func (n *Node) openProcess() (node.Runtime, error) {
 	return process.New(process.Config{
 		Dir: filepath.Join(n.cfg.Dir, "servers"), Self: n.cfg.Self, Commands: n.cfg.Commands,
 	})
@@ -59,7 +59,7 @@ func (n *Node) openDocker() (*docker.Runtime, error) {
 
 // strangers lists containers that are not ours and hold render nodes, where
 // Docker is the runtime.
-func (n *Node) strangers(ctx context.Context) ([]activities.Stranger, error) {
+func (n *Node) strangers(ctx context.Context) ([]node.Stranger, error) {
 	if n.docker == nil {
 		return nil, nil
 	}
@@ -67,12 +67,12 @@ func (n *Node) strangers(ctx context.Context) ([]activities.Stranger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look for containers that hold GPUs: %w", err)
 	}
-	var all []activities.Stranger
+	var all []node.Stranger
 	for _, h := range holders {
 		if h.Ours || len(h.Renders) == 0 {
 			continue // a container that may use every GPU, as monitors do, uses none until KFD says so
 		}
-		all = append(all, activities.Stranger{Who: fmt.Sprintf("container %s (%s)", h.Name, h.Image), Renders: h.Renders})
+		all = append(all, node.Stranger{Who: fmt.Sprintf("container %s (%s)", h.Name, h.Image), Renders: h.Renders})
 	}
 	return all, nil
 }

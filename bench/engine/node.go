@@ -15,6 +15,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/amdgpu"
 	"github.com/aim-engine/aim/internal/e2e/stack"
 	"github.com/aim-engine/aim/internal/hub"
@@ -126,20 +127,20 @@ func benchClaim(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer l.Close()
-	node := activities.NewNode(ctx, activities.NodePorts{
+	n := node.NewNode(ctx, node.NodePorts{
 		GPUs: amdgpu.New(root), Ledger: l,
-		Hub:     func(string) (activities.Hub, error) { return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache")}) },
-		Machine: func() activities.Machine { return activities.Machine{} },
-	}, activities.NodeOptions{ID: "bench", Address: "127.0.0.1", PortFirst: 19000, PortLast: 19099, Log: slog.New(slog.DiscardHandler)})
+		Hub:     func(string) (node.Hub, error) { return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache")}) },
+		Machine: func() node.Machine { return node.Machine{} },
+	}, node.NodeOptions{ID: "bench", Address: "127.0.0.1", PortFirst: 19000, PortLast: 19099, Log: slog.New(slog.DiscardHandler)})
 	var all []time.Duration
 	for i := range rounds {
 		id := aim.Identity{Deployment: "bench", UID: "u", Attempt: i + 1, Token: fmt.Sprint(i)}
 		began := time.Now()
-		if _, err := node.Claim(ctx, activities.ClaimRequest{Identity: id, GPUs: []string{"GPU-" + tree.GPUs()[i%8].UUID[4:]}}); err != nil {
+		if _, err := n.Claim(ctx, activities.ClaimRequest{Identity: id, GPUs: []string{"GPU-" + tree.GPUs()[i%8].UUID[4:]}}); err != nil {
 			return err
 		}
 		all = append(all, time.Since(began))
-		if _, err := node.Release(ctx, activities.ReleaseRequest{Identity: id}); err != nil {
+		if _, err := n.Release(ctx, activities.ReleaseRequest{Identity: id}); err != nil {
 			return err
 		}
 	}

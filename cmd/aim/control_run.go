@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/worker"
 )
@@ -45,7 +45,7 @@ func (o controlRunOptions) run(ctx context.Context, a *app) error {
 	s := a.settings.Control
 	control, err := worker.NewControl(ctx, worker.ControlConfig{
 		Connection: connection, ID: s.ID, Metrics: s.Metrics, Recipes: s.Recipes,
-		Relief: activities.ReliefLevel(s.Relief),
+		Relief: control.ReliefLevel(s.Relief),
 	}, a.logger())
 	if err != nil {
 		return next(failed("start control: %w", err), "aim doctor")

@@ -11,11 +11,11 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/hub"
+	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/recipes"
-	"github.com/aim-engine/aim/worker"
 )
 
 // hubWithin is how long the hub may take to describe a model.
@@ -23,7 +23,7 @@ const hubWithin = 20 * time.Second
 
 // fleetModels asks the nodes about models that no recipe runs; nil where there
 // is no fleet to ask.
-func (a *app) fleetModels(ctx context.Context, fleet aim.Fleet) activities.Models {
+func (a *app) fleetModels(ctx context.Context, fleet aim.Fleet) control.Describe {
 	if len(fleet.Nodes) == 0 {
 		return nil
 	}
@@ -31,15 +31,13 @@ func (a *app) fleetModels(ctx context.Context, fleet aim.Fleet) activities.Model
 	if err != nil {
 		return nil // whoever needs NATS for more than this says so
 	}
-	return worker.NewModels(conn)
+	return control.AskNodes(inventory.Asker(conn, inventory.QuestionModel))
 }
 
 // ownModels describes models from this machine: its folders, its cache, the hub.
-type ownModels struct{ app *app }
-
-// Describe needs no fleet.
-func (m ownModels) Describe(ctx context.Context, spec aim.DeploymentSpec, _ aim.Fleet) (recipes.Description, error) {
-	return m.app.describeHere(ctx, spec)
+// It needs no fleet.
+func (a *app) ownModels(ctx context.Context, spec aim.DeploymentSpec, _ aim.Fleet) (recipes.Description, error) {
+	return a.describeHere(ctx, spec)
 }
 
 // describeHere reads a model's config.json with the settings that a node on this
@@ -69,7 +67,7 @@ func joinUnknown(unknown, err error) error {
 	if unknown == nil || !errors.As(err, &f) {
 		return err
 	}
-	return activities.Undescribed(aim.FailureOf(unknown), f)
+	return control.Undescribed(aim.FailureOf(unknown), f)
 }
 
 // configModel is the name that a config.json is judged under.

@@ -11,8 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/inventory"
-	"github.com/aim-engine/aim/worker"
 )
 
 type logsOptions struct {
@@ -81,7 +81,7 @@ func (o logsOptions) open(ctx context.Context, a *app, which attempt) (io.ReadCl
 	if err != nil {
 		return nil, err
 	}
-	question, err := json.Marshal(worker.LogQuestion{
+	question, err := json.Marshal(activities.LogQuestion{
 		Identity: which.identity, LogOptions: aim.LogOptions{Follow: o.follow, Tail: o.tail},
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/render"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/scheduler"
@@ -48,11 +48,11 @@ func (o planOptions) run(ctx context.Context, a *app, spec aim.DeploymentSpec) e
 		return err
 	}
 	fleet, note := a.planFleet(ctx)
-	models := a.fleetModels(ctx, fleet)
+	describe := a.fleetModels(ctx, fleet)
 	if !note.Known {
-		models = ownModels{a}
+		describe = a.ownModels
 	}
-	ladder, err := activities.Ladder(ctx, c, models, spec, fleet)
+	ladder, err := control.Ladder(ctx, c, describe, spec, fleet)
 	if err != nil {
 		return adviseLadder(err)
 	}

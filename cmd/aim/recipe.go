@@ -6,7 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/recipes"
 )
 
@@ -34,7 +34,7 @@ func (a *app) checkAgainstCatalogue(ctx context.Context, spec aim.DeploymentSpec
 		return adviseLadder(err)
 	}
 	fleet, _ := a.planFleet(ctx)
-	_, err = activities.Ladder(ctx, c, a.fleetModels(ctx, fleet), spec, fleet)
+	_, err = control.Ladder(ctx, c, a.fleetModels(ctx, fleet), spec, fleet)
 	return adviseLadder(err)
 }
 

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/control"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/cmd/aim/internal/render"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 	"github.com/aim-engine/aim/worker"
@@ -101,19 +102,19 @@ func (a *app) launchOf(ctx context.Context, spec aim.DeploymentSpec, at *aim.Rep
 		return aim.Launch{}, nil, err
 	}
 	fleet, note := a.planFleet(ctx)
-	models := a.fleetModels(ctx, fleet)
+	describe := a.fleetModels(ctx, fleet)
 	if !note.Known {
-		models = ownModels{a}
+		describe = a.ownModels
 	}
-	ladder, err := activities.Ladder(ctx, c, models, spec, fleet)
+	ladder, err := control.Ladder(ctx, c, describe, spec, fleet)
 	if err != nil {
 		return aim.Launch{}, nil, adviseLadder(err)
 	}
 	s := a.seatOf(ctx, spec, ladder, fleet, at)
 	n := a.settings.Node
-	site := activities.Site{Address: s.address, Level: aim.Level(n.Level), Cache: n.Cache}
+	site := node.Site{Address: s.address, Level: aim.Level(n.Level), Cache: n.Cache}
 	claim := aim.Claim{Identity: aim.Identity{Deployment: spec.Defaulted().Name}, Port: s.port}
-	l, err := activities.NewLaunch(worker.Backends()[s.rung.Backend], s.rung, claim, s.gpus, site, docker.Listen)
+	l, err := node.NewLaunch(worker.Backends()[s.rung.Backend], s.rung, claim, s.gpus, site, docker.Listen)
 	if err != nil {
 		return l, nil, next(err, "aim plan %s", spec.Model)
 	}

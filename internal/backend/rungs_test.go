@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/sglang"
 	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/internal/backend/vllm"
@@ -12,7 +12,7 @@ import (
 	"github.com/aim-engine/aim/recipes/options"
 )
 
-var backends = map[string]activities.Backend{"vllm": vllm.New(), "sglang": sglang.New(), "tgi": tgi.New()}
+var backends = map[string]node.Backend{"vllm": vllm.New(), "sglang": sglang.New(), "tgi": tgi.New()}
 
 func TestEveryBackendIsHere(t *testing.T) {
 	for _, name := range aim.Backends() {

@@ -121,3 +121,10 @@ func ending(failure string) error {
 	}
 	return &f
 }
+
+// Asker asks one kind of question over a connection: Ask, with these two given.
+func Asker(conn *Conn, question string) func(ctx context.Context, node string, payload []byte) (io.ReadCloser, error) {
+	return func(ctx context.Context, node string, payload []byte) (io.ReadCloser, error) {
+		return Ask(ctx, conn, node, question, payload)
+	}
+}

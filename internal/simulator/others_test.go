@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/sglang"
 	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/internal/simulator/script"
@@ -16,7 +16,7 @@ import (
 // others are the backends besides vLLM, each with what its stand-in must be
 // told, and the faults that it has in words of its own.
 var others = map[string]struct {
-	backend activities.Backend
+	backend node.Backend
 	up      string
 	where   *regexp.Regexp
 	faults  []script.Name
@@ -31,7 +31,7 @@ var others = map[string]struct {
 	}},
 }
 
-func argsOf(t *testing.T, b activities.Backend, options ...aim.Option) []string {
+func argsOf(t *testing.T, b node.Backend, options ...aim.Option) []string {
 	t.Helper()
 	args, _, err := b.Args(aim.Rung{Number: 1, Model: "org/model", ServedName: "org/model", GPUs: 1, Nodes: 1, Options: options}, "127.0.0.1", 0)
 	if err != nil {

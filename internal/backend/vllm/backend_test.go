@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/vllm"
 )
 
-var _ activities.Backend = vllm.New()
+var _ node.Backend = vllm.New()
 
 func rung(change func(*aim.Rung)) aim.Rung {
 	r := aim.Rung{

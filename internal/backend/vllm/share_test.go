@@ -6,11 +6,11 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/vllm"
 )
 
-var _ activities.Sharer = vllm.New()
+var _ node.Sharer = vllm.New()
 
 const (
 	mi300x = 206_141_652_992 // bytes of an MI300X

@@ -1,0 +1,82 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// Workflows reaches Deployment workflows through Temporal.
+type Workflows struct {
+	Temporal client.Client
+}
+
+const (
+	// statusWithin bounds one question to a deployment, moveTakenWithin the
+	// answer to one order.
+	statusWithin    = 5 * time.Second
+	moveTakenWithin = 30 * time.Second
+	// askAtOnce keeps the questions from filling control's own workers.
+	askAtOnce = 16
+)
+
+// Statuses implements Deployments.
+func (w Workflows) Statuses(ctx context.Context, names []string) map[string]aim.Status {
+	found := map[string]aim.Status{}
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(askAtOnce)
+	for _, name := range names {
+		group.Go(func() error {
+			s, err := w.status(ctx, name)
+			if err != nil {
+				return nil // left out
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			found[name] = s
+			return nil
+		})
+	}
+	_ = group.Wait() // nobody returns an error
+	return found
+}
+
+func (w Workflows) status(ctx context.Context, name string) (s aim.Status, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	answer, err := w.Temporal.QueryWorkflow(ctx, workflows.DeploymentID(name), "", workflows.QueryStatus)
+	if err != nil {
+		return s, err
+	}
+	return s, answer.Get(&s)
+}
+
+// Move implements Deployments. What the deployment refuses with is a
+// Failure.
+func (w Workflows) Move(ctx context.Context, name string, m workflows.MoveRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, moveTakenWithin)
+	defer cancel()
+	handle, err := w.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		WorkflowID: workflows.DeploymentID(name), UpdateName: workflows.UpdateMove,
+		Args:         []any{m},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(ctx, nil)
+	}
+	if f := workflows.CarriedFailure(err); f != nil {
+		return f
+	}
+	if err != nil {
+		return fmt.Errorf("ask deployment %s to move replica %d off %s: %w", name, m.Ordinal, m.Off, err)
+	}
+	return nil
+}

@@ -1,0 +1,40 @@
+package control
+
+import (
+	"time"
+
+	"github.com/aim-engine/aim"
+)
+
+// lookEvery is how often a lookout looks again. Thousands may wait, and each has
+// a handful of rungs: at this pace they take a hundredth of a processor.
+const lookEvery = 10 * time.Second
+
+// lookout finds out what else a replica that waits could run.
+type lookout struct {
+	placer *Placer
+	others []aim.Alternative
+
+	looked time.Time
+	seen   string
+}
+
+// now names the first rung that would not have to wait, after a full stop; "" when
+// all would.
+func (l *lookout) now() string {
+	if now := time.Now(); len(l.others) > 0 && now.Sub(l.looked) >= lookEvery {
+		l.looked, l.seen = now, l.placer.firstThatFits(l.others)
+	}
+	return l.seen
+}
+
+func (p *Placer) firstThatFits(others []aim.Alternative) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range others {
+		if d := p.core.Consider(&others[i].Request); d.Outcome == aim.Place {
+			return ". Or " + others[i].On(d.Placement.Ranks[0].Node)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,136 @@
+package node
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+)
+
+// NodePorts are the outside things a node works with.
+type NodePorts struct {
+	GPUs     GPUReader
+	Runtimes []Runtime // the first that answers starts new servers; all are searched for old ones
+	Backends map[string]Backend
+	Hub      func(token string) (Hub, error) // token may be ""
+	Ledger   Ledger
+	Owners   Owners
+	// Strangers lists containers that are not ours and hold render nodes.
+	Strangers func(ctx context.Context) ([]Stranger, error)
+	// Machine reads CPUs, memory and disk.
+	Machine func() Machine
+	// Client talks to the servers' HTTP.
+	Client *http.Client
+}
+
+// Owners asks Temporal whose a claim is.
+type Owners interface {
+	// Owner answers for the replica of this identity. An error means that
+	// nobody could be asked, and changes nothing.
+	Owner(ctx context.Context, id aim.Identity) (Ownership, error)
+}
+
+// Ownership is Temporal's word about a claim.
+type Ownership struct {
+	Owned bool
+	Why   string // why not
+}
+
+// Stranger is a container that is not ours.
+type Stranger struct {
+	Who     string
+	Renders []string // names of the render nodes it was given: "renderD128"
+}
+
+// Machine is what a node has besides GPUs, in bytes.
+type Machine struct {
+	CPUs                int
+	HostBytes, HostFree uint64
+	DiskFree            uint64
+	BootID              string
+}
+
+// NodeOptions are the node's settings.
+type NodeOptions struct {
+	ID, Host, Address, Version, Namespace string
+	Epoch                                 uint64
+	Labels                                map[string]string
+	PortFirst, PortLast                   int
+	Shares                                bool // replicas may share the memory of one GPU
+	Level                                 aim.Level
+	Registries                            []string
+	WeightRoots                           []string
+	Secrets                               []string // allowed secret references; a trailing * matches the rest
+	HubToken                              string   // reference of the token for gated models
+	SimulateRoot                          string
+	Grace                                 time.Duration // for a server to end by itself
+	Silence                               time.Duration // before asking whose a claim is
+	Stall                                 time.Duration // without progress before readiness is given up
+	HealthEvery                           time.Duration // between two health checks of a ready server; 0 = 2 s
+	FreeWithin                            time.Duration // for the memory of a stopped server to be seen free; 0 = 30 s
+	Log                                   *slog.Logger
+}
+
+// Node carries out the activities of one machine and is the one writer of its
+// inventory.
+type Node struct {
+	ports   NodePorts
+	opts    NodeOptions
+	secrets secrets
+	started time.Time
+	ledger  *waryLedger     // ports.Ledger
+	life    context.Context // of the agent: guards live and end with it
+	changed chan struct{}   // the inventory differs from what was published
+
+	sharing sync.Mutex           // one start on a shared GPU at a time
+	state   sync.Mutex           // one change of the state file at a time
+	unused  map[string]time.Time // quarantined GPUs, and since when nobody is seen on them; of Scan alone
+
+	mu        sync.Mutex
+	detection aim.Detection
+	tenants   map[tenantKey]*tenant
+}
+
+// NewNode makes a node whose guards live until ctx ends.
+func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
+	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
+	opts.FreeWithin = cmp.Or(opts.FreeWithin, freeWithin)
+	n := &Node{
+		ports: ports, opts: opts, started: time.Now(), life: ctx,
+		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{}, unused: map[string]time.Time{},
+	}
+	n.ledger = &waryLedger{Ledger: ports.Ledger, changed: n.announce}
+	n.ports.Ledger = n.ledger
+	n.learnSecrets()
+	return n
+}
+
+// Register adds the node's activities to a worker.
+func (n *Node) Register(r interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}) {
+	for name, fn := range map[string]any{
+		activities.Claim: n.Claim, activities.PullImage: n.PullImage, activities.FetchModel: n.FetchModel,
+		activities.RemoveModel: n.RemoveModel, activities.Start: n.Start, activities.AwaitReady: n.AwaitReady,
+		activities.Watch: n.Watch, activities.Stop: n.Stop, activities.Release: n.Release, activities.SetNode: n.SetNode,
+	} {
+		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
+	}
+}
+
+// Changed fires when the inventory should be published again.
+func (n *Node) Changed() <-chan struct{} { return n.changed }
+
+func (n *Node) announce() {
+	select {
+	case n.changed <- struct{}{}:
+	default: // one is pending already
+	}
+}

@@ -1,0 +1,224 @@
+package node
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/heartbeat"
+)
+
+// ask is the pace of asking a starting server, by the time since its start. A
+// server that starts at once is ready at once; a model that loads for minutes
+// is asked once a second.
+func ask(since time.Duration) time.Duration {
+	switch {
+	case since < 500*time.Millisecond:
+		return 5 * time.Millisecond
+	case since < 10*time.Second:
+		return 50 * time.Millisecond
+	}
+	return time.Second
+}
+
+// logTail is how much of a log is read to find a root cause: the first errors
+// of a multi-process start lie within it.
+const logTail = 4000 // lines
+
+// AwaitReady waits until the server really answers: healthy, serving the asked
+// name, and one real request done. It gives up when the server ends, or makes
+// no progress for the stall time; how long loading takes in all does not matter.
+func (n *Node) AwaitReady(ctx context.Context, req activities.ReadyRequest) (activities.ReadyResult, error) {
+	beat := heartbeat.Start(ctx)
+	defer beat.Stop()
+	ctx, t, leave := n.enter(ctx, req.Identity)
+	defer leave()
+	server, r, err := n.find(ctx, req.Identity)
+	if err != nil {
+		return activities.ReadyResult{}, err
+	}
+	if r == nil {
+		return activities.ReadyResult{}, activities.Carry(aim.Failf(aim.ClassExited, "server %s is not on node %s any more", req.Server(), n.opts.ID))
+	}
+	if err := n.prove(ctx, server, r, req.Rung.Task, beat); err != nil {
+		return activities.ReadyResult{}, activities.Carry(t.ended(err, n.opts.ID))
+	}
+	e := n.endpointOf(server)
+	n.guardAgain(t, server, r)
+	if t.setEndpoint(e) {
+		n.announce()
+	}
+	return activities.ReadyResult{Endpoint: e, Measured: n.measured(ctx, server, r)}, nil
+}
+
+func (n *Node) endpointOf(s aim.Server) aim.Endpoint {
+	return aim.Endpoint{Identity: s.Identity, URL: n.url(s.Port), Model: s.Model, Backend: s.Backend, Healthy: true}
+}
+
+// prove returns when the server answers, or why it never will.
+func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task string, beat *heartbeat.Beat) error {
+	backend, err := n.backendOf(server)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- n.untilEnded(ctx, server, r) }()
+	seen := newProgress()
+	go n.follow(ctx, server, r, seen, beat)
+
+	started, url := time.Now(), n.url(server.Port)
+	for {
+		if backend.Health(ctx, n.ports.Client, url) == nil {
+			err := backend.Prove(ctx, n.ports.Client, url, server.Model, task)
+			if err == nil || aim.FailureOf(err).Class == aim.ClassWrongName {
+				return err
+			}
+			seen.note("healthy, but " + err.Error())
+		}
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(ask(time.Since(started))):
+		}
+		if idle := seen.idle(); idle > n.opts.Stall {
+			return aim.Failf(aim.ClassTimeout, "no progress for %s; last: %s", idle.Round(time.Second), seen.last())
+		}
+	}
+}
+
+// backendOf fails for a server that another version of the agent has started,
+// with a backend that this one does not know.
+func (n *Node) backendOf(server aim.Server) (Backend, error) {
+	backend, ok := n.ports.Backends[server.Backend]
+	if !ok {
+		return nil, aim.Failf(aim.ClassInternal, "backend %q of server %s is not known on node %s", server.Backend, server.Name, n.opts.ID)
+	}
+	return backend, nil
+}
+
+// untilEnded returns the root cause when the server ends.
+func (n *Node) untilEnded(ctx context.Context, server aim.Server, r Runtime) error {
+	exit, err := r.Wait(ctx, server.Identity)
+	if err != nil {
+		return err
+	}
+	return n.rootCause(server, r, exit)
+}
+
+// rootCause finds why a server has ended: in its log, and in its GPUs.
+func (n *Node) rootCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failure {
+	return n.blameGPUs(server, n.readCause(server, r, exit))
+}
+
+// readCause reads the log of an ended server. The context of the server's start
+// has ended with it, so it uses the agent's.
+func (n *Node) readCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failure {
+	log := string(n.Redact([]byte(n.log(n.life, server, r))))
+	if backend := n.ports.Backends[server.Backend]; backend != nil {
+		if f, ok := backend.Classify(log, &exit); ok {
+			return f
+		}
+	}
+	why := fmt.Sprintf("the server ended with code %d", exit.Code)
+	if exit.Message != "" {
+		why += ": " + exit.Message
+	}
+	f := aim.Failf(aim.ClassStart, "%s", why).WithHint("aim logs %s --attempt %d", server.Deployment, server.Attempt)
+	f.LogLines = lastLines(log, 5)
+	return f
+}
+
+func (n *Node) log(ctx context.Context, server aim.Server, r Runtime) string {
+	reader, err := r.Logs(ctx, server.Identity, aim.LogOptions{Tail: logTail})
+	if err != nil {
+		return ""
+	}
+	defer reader.Close()
+	data, _ := io.ReadAll(io.LimitReader(reader, 8<<20)) // what was read before an error is still worth reading
+	return string(data)
+}
+
+func lastLines(log string, count int) []string {
+	lines := strings.Split(strings.TrimSpace(log), "\n")
+	return lines[max(0, len(lines)-count):]
+}
+
+// measured asks the backend for the figures that the log names, where it can
+// read them.
+func (n *Node) measured(ctx context.Context, server aim.Server, r Runtime) map[string]float64 {
+	reader, ok := n.ports.Backends[server.Backend].(interface {
+		Measured(log string) map[string]float64
+	})
+	if !ok {
+		return nil
+	}
+	return reader.Measured(n.log(ctx, server, r))
+}
+
+// follow reads the log as it grows: each line is a sign of life, a milestone
+// is worth telling.
+func (n *Node) follow(ctx context.Context, server aim.Server, r Runtime, seen *progress, beat *heartbeat.Beat) {
+	reader, err := r.Logs(ctx, server.Identity, aim.LogOptions{Follow: true})
+	if err != nil {
+		return
+	}
+	defer reader.Close()
+	lines := bufio.NewReaderSize(reader, 64<<10)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			seen.sign()
+		}
+		if m := n.ports.Backends[server.Backend].Milestone(strings.TrimSpace(line)); m != "" {
+			seen.note(m)
+			beat.Report(aim.Progress{Step: "prove", Note: m})
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+// progress remembers when a starting server last showed a sign of life.
+type progress struct {
+	mu   sync.Mutex
+	at   time.Time
+	text string
+}
+
+func newProgress() *progress { return &progress{at: time.Now(), text: "started"} }
+
+func (p *progress) sign() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = time.Now()
+}
+
+func (p *progress) note(text string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text = text
+}
+
+func (p *progress) idle() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Since(p.at)
+}
+
+func (p *progress) last() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text
+}

@@ -1,0 +1,76 @@
+package node
+
+import (
+	"os"
+	"strings"
+
+	"github.com/aim-engine/aim"
+)
+
+// secret resolves a reference that a deployment has given, if the node's
+// settings allow it.
+func (n *Node) secret(ref string) (string, error) {
+	if err := aim.CheckSecretRef(ref); err != nil {
+		return "", aim.Failf(aim.ClassInput, "%v", err)
+	}
+	if !n.allowsSecret(ref) {
+		return "", aim.Failf(aim.ClassInput, "node %s does not allow secret %s", n.opts.ID, ref).
+			WithHint("add it to the node's setting node.secrets")
+	}
+	return n.resolveSecret(ref)
+}
+
+// resolveSecret reads the value of a reference on this node; that of "" is "".
+// Values are never part of an error.
+func (n *Node) resolveSecret(ref string) (string, error) {
+	value, err := n.readSecret(ref)
+	n.secrets.remember(value)
+	return value, err
+}
+
+func (n *Node) readSecret(ref string) (string, error) {
+	if ref == "" {
+		return "", nil
+	}
+	if name, ok := strings.CutPrefix(ref, "env:"); ok {
+		value, ok := os.LookupEnv(name)
+		if !ok {
+			return "", aim.Failf(aim.ClassInput, "secret %s is not set on node %s", ref, n.opts.ID)
+		}
+		return value, nil
+	}
+	path := strings.TrimPrefix(ref, "file:")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", aim.Failf(aim.ClassInput, "secret %s cannot be read on node %s", ref, n.opts.ID)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+func (n *Node) allowsSecret(ref string) bool {
+	if strings.Contains(ref, "/../") {
+		return false
+	}
+	for _, allowed := range n.opts.Secrets {
+		prefix, any := strings.CutSuffix(allowed, "*")
+		if ref == allowed || any && strings.HasPrefix(ref, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func (n *Node) secretEnv(refs map[string]string) (map[string]string, error) {
+	env := map[string]string{}
+	for name, ref := range refs {
+		if err := checkEnvName(name); err != nil {
+			return nil, err
+		}
+		value, err := n.secret(ref)
+		if err != nil {
+			return nil, err
+		}
+		env[name] = value
+	}
+	return env, nil
+}

@@ -1,0 +1,126 @@
+package node
+
+import (
+	"context"
+	"net"
+	"path/filepath"
+	"strconv"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/heartbeat"
+)
+
+// Start starts the server of a claimed attempt, or finds it running. It gives
+// it exactly the GPUs of the claim, as they are numbered now.
+func (n *Node) Start(ctx context.Context, req activities.StartRequest) (activities.StartResult, error) {
+	beat := heartbeat.Start(ctx)
+	defer beat.Stop()
+	ctx, t, leave := n.enter(ctx, req.Identity)
+	defer leave()
+	t.order.Lock()
+	defer t.order.Unlock()
+	claim, ok := n.claimOf(req.Identity)
+	if !ok || claim.Stopping {
+		return activities.StartResult{}, activities.Carry(aim.Failf(aim.ClassRefused, "%s has no claim on node %s", req.Server(), n.opts.ID))
+	}
+	res, err := n.startClaimed(ctx, claim, req)
+	return res, activities.Carry(t.ended(err, n.opts.ID))
+}
+
+func (n *Node) startClaimed(ctx context.Context, claim aim.Claim, req activities.StartRequest) (activities.StartResult, error) {
+	r, err := n.runtimeFor(ctx, req.Identity)
+	if err != nil {
+		return activities.StartResult{}, err
+	}
+	launch, err := n.launch(ctx, r, claim, req)
+	if err != nil {
+		return activities.StartResult{}, err
+	}
+	server, err := n.startInTurn(ctx, r, launch)
+	if err != nil {
+		return activities.StartResult{}, n.whyNotStarted(ctx, r, req.Identity, err)
+	}
+	return activities.StartResult{URL: n.url(claim.Port), Runtime: r.Name(), Server: server.Name, Simulated: launch.Simulated}, nil
+}
+
+// whyNotStarted finds the root cause in the log of a server that ended before
+// its start was seen; anything else is what the runtime said.
+func (n *Node) whyNotStarted(ctx context.Context, r Runtime, id aim.Identity, err error) error {
+	server, ok, findErr := r.Find(ctx, id)
+	if findErr != nil || !ok || server.Exit == nil || aim.FailureOf(err).Class != aim.ClassStart {
+		return err
+	}
+	return n.rootCause(server, r, *server.Exit)
+}
+
+// runtimeFor is the runtime that has the attempt's server already, else the
+// one that starts new ones.
+func (n *Node) runtimeFor(ctx context.Context, id aim.Identity) (Runtime, error) {
+	if _, r, err := n.find(ctx, id); err != nil || r != nil {
+		return r, err
+	}
+	return n.runtime(ctx)
+}
+
+func (n *Node) url(port int) string {
+	return "http://" + net.JoinHostPort(n.opts.Address, strconv.Itoa(port))
+}
+
+// launch builds everything the runtime needs from typed values and the node's
+// own settings.
+func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activities.StartRequest) (aim.Launch, error) {
+	if err := n.checkImage(req.Rung.Image); err != nil {
+		return aim.Launch{}, err
+	}
+	backend, ok := n.ports.Backends[req.Rung.Backend]
+	if !ok {
+		return aim.Launch{}, aim.Failf(aim.ClassInput, "backend %q is not known on node %s", req.Rung.Backend, n.opts.ID)
+	}
+	gpus, err := n.resolve(ctx, claim.GPUs)
+	if err != nil {
+		return aim.Launch{}, err
+	}
+	rung, err := shared(backend, req.Rung, claim, gpus)
+	if err != nil {
+		return aim.Launch{}, err
+	}
+	hub, err := n.ports.Hub("")
+	if err != nil {
+		return aim.Launch{}, err
+	}
+	if filepath.IsAbs(rung.Model) {
+		// Checked again: whoever asks for a start need not have asked for a fetch.
+		if _, err := hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {}); err != nil {
+			return aim.Launch{}, err
+		}
+	}
+	site := Site{Address: n.opts.Address, Level: n.opts.Level, Cache: hub.Cache(), SimulateRoot: n.opts.SimulateRoot}
+	l, err := NewLaunch(backend, rung, claim, gpus, site, r.Bind)
+	if err != nil {
+		return aim.Launch{}, err
+	}
+	l.SecretEnv, err = n.secretEnv(req.Secrets)
+	return l, err
+}
+
+// resolve finds the claimed GPUs as they are now: render minors may have
+// changed over a reboot.
+func (n *Node) resolve(ctx context.Context, ids []string) ([]aim.GPU, error) {
+	d, err := n.Rescan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var gpus []aim.GPU
+	for _, id := range ids {
+		g, ok := findGPU(d, id)
+		if !ok {
+			return nil, aim.Failf(aim.ClassGPUFault, "claimed GPU %s is gone from node %s", id, n.opts.ID)
+		}
+		if g.Health == aim.HealthUnhealthy {
+			return nil, aim.Failf(aim.ClassGPUFault, "claimed GPU %s is unhealthy: %s", id, g.HealthReason)
+		}
+		gpus = append(gpus, g)
+	}
+	return gpus, nil
+}

@@ -1,0 +1,27 @@
+package activities
+
+import "github.com/aim-engine/aim"
+
+// Questions are asked of a node directly, by control and the command line. Each
+// has one payload and one answer; fields are only added.
+
+// LogQuestion asks for a server's log; the answer is its bytes.
+type LogQuestion struct {
+	aim.Identity
+	aim.LogOptions
+}
+
+// DescribeRequest asks what a model says of itself.
+type DescribeRequest struct {
+	Model    string            `json:"model"`
+	Revision string            `json:"revision,omitempty"`
+	Secrets  map[string]string `json:"secrets,omitempty"` // references; HF_TOKEN opens gated models
+}
+
+// DescribeResult is what a node has read.
+type DescribeResult struct {
+	Model       string `json:"model"`                  // as it was asked for
+	Config      []byte `json:"config"`                 // its config.json
+	WeightBytes uint64 `json:"weight_bytes,omitempty"` // of the files that a server would load; 0 = not known
+	From        string `json:"from,omitempty"`         // who has read it, for people
+}
