@@ -33,21 +33,23 @@ const (
 	ClassTPHeads    Class = "tp_heads"    // attention heads do not divide by the GPU count
 	ClassTPBlock    Class = "tp_block"    // quantization blocks do not divide by the GPU count
 	ClassQuant      Class = "quant"       // quantization unknown, or not possible on this hardware
-	ClassAttention  Class = "attn"        // no attention kernel for this model
+	ClassAttention  Class = "attn"        // no attention or other kernel for this model on this GPU
 	ClassArch       Class = "arch"        // the server does not know this architecture
 	ClassRemoteCode Class = "remote_code" // the model wants to run code of its own
 	ClassParser     Class = "parser"      // unknown tool or reasoning parser
 	ClassOOM        Class = "oom"         // GPU memory ran out
 
 	// Image and start: the server could not be brought up.
-	ClassImage   Class = "image"    // the image cannot be pulled
-	ClassAuth    Class = "auth"     // registry or model hub refuses the credentials
-	ClassMissing Class = "missing"  // image, model or revision does not exist
-	ClassWeights Class = "weights"  // the weights cannot be fetched or do not verify
-	ClassPort    Class = "port"     // the port is taken
-	ClassRuntime Class = "runtime"  // Docker or the process runtime cannot start anything
-	ClassStart   Class = "start"    // the server exited while starting, for no known reason
-	ClassHostOOM Class = "host_oom" // host memory or shared memory ran out
+	ClassImage   Class = "image"        // the image cannot be pulled
+	ClassBroken  Class = "image_broken" // the image's server cannot run on this hardware: built for other libraries or GPUs
+	ClassAuth    Class = "auth"         // registry or model hub refuses the credentials
+	ClassMissing Class = "missing"      // image, model or revision does not exist
+	ClassWeights Class = "weights"      // the weights cannot be fetched or do not verify
+	ClassPort    Class = "port"         // the port is taken
+	ClassRuntime Class = "runtime"      // Docker or the process runtime cannot start anything
+	ClassStart   Class = "start"        // the server exited while starting, for no known reason
+	ClassHostOOM Class = "host_oom"     // host memory or shared memory ran out
+	ClassComm    Class = "comm"         // the server's processes could not reach each other
 
 	// Health: it started, but does not serve.
 	ClassTimeout   Class = "timeout"   // no progress towards readiness
@@ -113,13 +115,14 @@ var classRules = map[Class]ClassRule{
 	ClassTPHeads:    {FamilyConfig, "the attention heads do not divide by the number of GPUs", NextRung, 0},
 	ClassTPBlock:    {FamilyConfig, "the quantization blocks do not divide by the number of GPUs", NextRung, 0},
 	ClassQuant:      {FamilyConfig, "the quantization does not work on this hardware", NextRung, 0},
-	ClassAttention:  {FamilyConfig, "no attention kernel fits this model", NextRung, 0},
+	ClassAttention:  {FamilyConfig, "no kernel of the server fits this model on this GPU", NextRung, 0},
 	ClassArch:       {FamilyConfig, "this server version does not know the model's architecture", NextRung, 0},
 	ClassRemoteCode: {FamilyConfig, "the model wants to run code of its own", NextStop, 0},
 	ClassParser:     {FamilyConfig, "the tool or reasoning parser is not known", NextRung, 0},
 	ClassOOM:        {FamilyConfig, "GPU memory ran out", NextRung, 0},
 
 	ClassImage:   {FamilyStart, "the image cannot be pulled", NextOther, 2},
+	ClassBroken:  {FamilyStart, "the server in the image cannot run on this hardware", NextRung, 0},
 	ClassAuth:    {FamilyStart, "the credentials were refused", NextStop, 0},
 	ClassMissing: {FamilyStart, "the image or model does not exist", NextRung, 0},
 	ClassWeights: {FamilyStart, "the weights cannot be fetched", NextOther, 2},
@@ -127,6 +130,7 @@ var classRules = map[Class]ClassRule{
 	ClassRuntime: {FamilyStart, "the runtime cannot start servers", NextOther, 2},
 	ClassStart:   {FamilyStart, "the server ended while it was starting", NextSame, 1},
 	ClassHostOOM: {FamilyStart, "the host ran out of memory", NextOther, 1},
+	ClassComm:    {FamilyStart, "the GPUs of the server could not reach each other", NextOther, 1},
 
 	ClassTimeout:   {FamilyHealth, "the server made no progress", NextSame, 1},
 	ClassWrongName: {FamilyHealth, "the server serves another model", NextRung, 0},
