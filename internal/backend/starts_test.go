@@ -87,6 +87,14 @@ func TestStartsAreCited(t *testing.T) {
 	}
 }
 
+func TestStarts(t *testing.T) {
+	for _, s := range readStarts(t, "testdata/starts.txt") {
+		if f := classified(t, s); string(f.Class) != s.class || !strings.Contains(f.Text(), s.says) {
+			t.Errorf("%s: %s, want %s with %q", s.name, f.Text(), s.class, s.says)
+		}
+	}
+}
+
 // The starts that were set aside before the causes were written, alone: how many
 // of the causes told are right (precision), and how many of those that have one
 // are told it (recall).
@@ -110,6 +118,9 @@ func TestStartsSetAside(t *testing.T) {
 	precision, recall := float64(right)/float64(max(told, 1)), float64(right)/float64(have)
 	t.Logf("%d starts set aside: precision %.2f (%d of %d told), recall %.2f (%d of %d that have a cause)",
 		len(starts), precision, right, told, recall, right, have)
+	if len(starts) != 20 || precision < 0.9 || recall < 0.8 {
+		t.Errorf("causes that were not written for these starts find too few of them, or wrong ones")
+	}
 }
 
 // What follows a class is what each entry says: a rung that changes something

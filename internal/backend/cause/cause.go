@@ -48,39 +48,60 @@ const (
 // HintOurs goes with what no user can mend.
 const HintOurs = "this is a fault of AIM Engine; please report it with the log"
 
-// Classify finds the earliest root cause in a log, whose lines parse takes apart,
-// and judges a server that has ended without a word by its exit code. ok is
-// false when neither shows a cause.
-func Classify(log string, exit *aim.Exit, parse func(string) Line, causes []Cause) (failure *aim.Failure, ok bool) {
-	if f, _, found := Find(Split(log, parse), causes); found {
-		return f, true
-	}
-	return ByExit(exit)
+// Dialect is how one backend writes its log.
+type Dialect struct {
+	Parse  func(string) Line
+	Causes []Cause
+	// Wrappers are words of lines that only report that another process failed.
+	Wrappers []string
+	// Front begins the name, in small letters, of the process that serves HTTP, whose errors are
+	// mostly those of the others; "" where the processes cannot be told apart.
+	Front string
+	// Up is in the line that the server writes once it serves.
+	Up string
 }
 
-// Find is the failure that the log names: the first line of the best tier. For
-// every line the first cause of the list that matches counts. at is the line's
-// number; ok is false when no line names a cause.
-func Find(lines []Line, causes []Cause) (failure *aim.Failure, at int, ok bool) {
-	best := tiers
-	var found Cause
+// Classify finds the earliest root cause in a log; at is its line's number. What
+// others saw of a failure counts only where nobody reports it himself. A log that
+// names no known cause tells the earliest error in it, with class start: better
+// than an exit code. A server that has ended without a word is judged by that
+// alone (at is -1). ok is false when neither shows a cause.
+func (d Dialect) Classify(lines []Line, exit *aim.Exit) (failure *aim.Failure, at int, ok bool) {
+	named, at, found := find(lines, d.Causes)
+	if found && named.tier != sign {
+		return named.failure(lines, at), at, true
+	}
+	told := exit == nil || exit.Code != exitOption && exit.Code != exitTerm && exit.Code != exitKilled && !exit.OOM
+	if own, first, reported := d.reported(lines); reported && told && (!found || first < at) {
+		return own, first, true
+	}
+	if found {
+		return named.failure(lines, at), at, true
+	}
+	f, ok := ByExit(exit)
+	return f, -1, ok
+}
+
+// find is the first line of the best tier. For every line the first cause of the
+// list that matches counts. ok is false when no line names a cause.
+func find(lines []Line, causes []Cause) (found Cause, at int, ok bool) {
+	found.tier = tiers
 	for i, l := range lines {
 		if l.benign() {
 			continue
 		}
-		if c, hit := first(l, causes, best); hit {
-			best, found, at = c.tier, c, i
+		if c, hit := first(l, causes, found.tier); hit {
+			found, at = c, i
 		}
-		if best == specific {
+		if found.tier == specific {
 			break
 		}
 	}
-	if best == tiers {
-		return nil, 0, false
-	}
-	return &aim.Failure{
-		Class: found.class, Why: cut(strings.TrimSpace(lines[at].Text)), Hint: found.hint, LogLines: excerpt(lines, at),
-	}, at, true
+	return found, at, found.tier < tiers
+}
+
+func (c Cause) failure(lines []Line, at int) *aim.Failure {
+	return &aim.Failure{Class: c.class, Why: cut(sentence(lines, at)), Hint: c.hint, LogLines: excerpt(lines, at)}
 }
 
 // first is the first cause of a better tier that the line matches.

@@ -8,11 +8,16 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
+func classify(log string, parse func(string) cause.Line, causes []cause.Cause) (*aim.Failure, int, bool) {
+	d := cause.Dialect{Parse: parse, Causes: causes}
+	return d.Classify(d.Split(log), nil)
+}
+
 func plain(raw string) cause.Line { return cause.Line{Text: raw} }
 
 // A line that names a cause wins over one that only suggests it, wherever they
 // stand; of equal ones the earlier wins.
-func TestFindPrefersTheLineThatSaysMost(t *testing.T) {
+func TestClassifyPrefersTheLineThatSaysMost(t *testing.T) {
 	causes := []cause.Cause{
 		cause.Names(aim.ClassOOM, "", "out of memory"),
 		cause.Names(aim.ClassDisk, "", "no space"),
@@ -30,24 +35,24 @@ func TestFindPrefersTheLineThatSaysMost(t *testing.T) {
 		{"no space\rout of memory", aim.ClassDisk, 0},
 		{"worker died", aim.ClassHostOOM, 0},
 	} {
-		f, at, ok := cause.Find(cause.Split(c.log, plain), causes)
+		f, at, ok := classify(c.log, plain, causes)
 		if ok != (c.want != "") || ok && (f.Class != c.want || at != c.at) {
 			t.Errorf("%q: %v at %d, want %s at %d", c.log, f, at, c.want, c.at)
 		}
 	}
 }
 
-func TestFindPassesOverWhatTheLoggerCallsFine(t *testing.T) {
+func TestClassifyPassesOverWhatTheLoggerCallsFine(t *testing.T) {
 	info := func(raw string) cause.Line { return cause.Line{Level: "WARN", Text: raw} }
-	if f, _, ok := cause.Find(cause.Split("HIP out of memory", info), cause.Common()); ok {
+	if f, _, ok := classify("HIP out of memory", info, cause.Common()); ok {
 		t.Errorf("a warning is a cause: %v", f)
 	}
 }
 
 // What is kept of a log is short, and valid text whatever the log holds.
-func TestFindKeepsAShortExcerpt(t *testing.T) {
+func TestClassifyKeepsAShortExcerpt(t *testing.T) {
 	log := "HIP out of memory \xff" + strings.Repeat("x", 5000) + "\n\nnext\nthird\nfourth"
-	f, _, ok := cause.Find(cause.Split(log, plain), cause.Common())
+	f, _, ok := classify(log, plain, cause.Common())
 	if !ok || len(f.Why) > 600 || len(f.LogLines) != 3 || strings.ContainsRune(f.Why, '\uFFFD') || f.LogLines[2] != "third" {
 		t.Errorf("%t %+v", ok, f)
 	}

@@ -3,13 +3,11 @@
 // in some of their messages, and everything below them (PyTorch, ROCm, the
 // Hugging Face libraries, the kernel) complains in the same words everywhere.
 //
-//	lines := cause.Split(log, parseLine)
-//	failure, at, ok := cause.Find(lines, append(own, cause.Common()...))
-//	if !ok {
-//		failure, ok = cause.ByExit(exit)
-//	}
+//	dialect := cause.Dialect{Parse: parseLine, Causes: append(own, cause.Common()...), Wrappers: wrappers}
+//	failure, at, ok := dialect.Classify(dialect.Split(log), exit)
 //
 // A server is several processes that write one log. When one fails the others
 // report that it did, and the last lines are always such reports. The whole log
-// is therefore searched for the earliest line that names a cause.
+// is therefore searched for the earliest line that names a cause; where none does,
+// for the earliest error that a process reports of itself.
 package cause

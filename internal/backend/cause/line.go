@@ -1,6 +1,14 @@
 package cause
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
+
+// rankMark is what PyTorch writes before the lines of a rank and of its own logger:
+//
+//	[rank1]:[E102 03:14:05.104 ProcessGroupNCCL.cpp:690] [Rank 1] Watchdog caught ...
+var rankMark = regexp.MustCompile(`^\[rank\d+\]: ?(?:\[[EF]\w* [\d:.]+ [\w.]+:\d+\] ?)?(?:\[Rank \d+\] ?)?`)
 
 // Line is one line of a log, without what varies.
 type Line struct {
@@ -11,11 +19,11 @@ type Line struct {
 
 // Split parses a log line by line. A progress bar rewrites its line with
 // carriage returns; each state counts as a line.
-func Split(log string, parse func(string) Line) []Line {
+func (d Dialect) Split(log string) []Line {
 	fields := strings.FieldsFunc(log, func(r rune) bool { return r == '\n' || r == '\r' })
 	parsed := make([]Line, len(fields))
 	for i, f := range fields {
-		parsed[i] = parse(f)
+		parsed[i] = d.Parse(rankMark.ReplaceAllString(f, ""))
 	}
 	return parsed
 }

@@ -9,6 +9,12 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
+// dialect is how SGLang writes its log.
+var dialect = cause.Dialect{
+	Parse: parseLine, Causes: causes, Up: "The server is fired up and ready to roll",
+	Wrappers: []string{"Received sigquit from a child process", "server launch failed", "scheduler is dead"},
+}
+
 // causes are SGLang's own messages, before those of the layers below it. Lines
 // such as "Scheduler hit an exception", "Received sigquit from a child process"
 // and "scheduler is dead" are in nobody's list: they report that another process
@@ -23,7 +29,6 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassInternal, cause.HintOurs, "invalid device ordinal"),
 	cause.Names(aim.ClassQuant, "", "Unknown quantization method"),
 	cause.Names(aim.ClassQuant, "", "does not match the quantization method"),
-	cause.Names(aim.ClassQuant, "", "quantization is currently not supported in"),
 	cause.Names(aim.ClassQuant, "", "Minimum capability"),
 	cause.Names(aim.ClassAttention, "", "Invalid attention backend"),
 	cause.Names(aim.ClassArch, "", "Model architecture", "not supported for now"),
@@ -37,7 +42,8 @@ var causes = slices.Concat([]cause.Cause{
 // runs; of a server that has ended without a word the exit code is judged. ok
 // is false when neither shows a cause.
 func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bool) {
-	return cause.Classify(log, exit, parseLine, causes)
+	failure, _, ok = dialect.Classify(dialect.Split(log), exit)
+	return failure, ok
 }
 
 // prefix is what stands before a line of SGLang's logger: the time, and the

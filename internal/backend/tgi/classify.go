@@ -9,6 +9,12 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
+// dialect is how TGI writes its log.
+var dialect = cause.Dialect{
+	Parse: parseLine, Causes: causes, Up: "Connected",
+	Wrappers: []string{"ShardCannotStart", "WebserverFailed", "Unable to warmup the Python model shards"},
+}
+
 // causes are TGI's own messages, before those of the layers below it. Lines such
 // as "Shard 0 failed to start", "ShardCannotStart" and "Unable to warmup the
 // Python model shards" are in nobody's list: they report that a shard failed.
@@ -31,7 +37,8 @@ var causes = slices.Concat([]cause.Cause{
 // runs; of a server that has ended without a word the exit code is judged. ok
 // is false when neither shows a cause.
 func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bool) {
-	return cause.Classify(log, exit, parseLine, causes)
+	failure, _, ok = dialect.Classify(dialect.Split(log), exit)
+	return failure, ok
 }
 
 var (

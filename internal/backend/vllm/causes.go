@@ -7,9 +7,17 @@ import (
 	"github.com/aim-engine/aim/internal/backend/cause"
 )
 
-// causes are vLLM's own messages, before those of the layers below it. Lines
-// such as "Engine core initialization failed" and "WorkerProc initialization
-// failed" are in nobody's list: they report that another process failed.
+// dialect is how vLLM writes its log: from the engine core, from a worker for each
+// GPU, and from the API server in front of them.
+var dialect = cause.Dialect{
+	Parse: parseLine, Causes: causes, Front: "apiserver", Up: "Application startup complete",
+	Wrappers: []string{
+		"Engine core initialization failed", "Engine process failed to start", "WorkerProc initialization failed",
+		"failed to be inspected", "please check the stack trace above", "EngineDeadError", "EngineCore encountered an issue",
+	},
+}
+
+// causes are vLLM's own messages, before those of the layers below it.
 var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassKVNone, "", "No available memory for the cache blocks"),
 	cause.Names(aim.ClassKVShort, "", "To serve at least one request with"),
@@ -23,7 +31,6 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassInternal, cause.HintOurs, "Inconsistent GPU visibility"),
 	cause.Names(aim.ClassQuant, "", "Unknown quantization method"),
 	cause.Names(aim.ClassQuant, "", "does not match the quantization method"),
-	cause.Names(aim.ClassQuant, "", "quantization is currently not supported in"),
 	cause.Names(aim.ClassQuant, "", "Minimum capability"),
 	cause.Names(aim.ClassAttention, "", "No valid attention backend found"),
 	cause.Names(aim.ClassAttention, "", "Selected backend", "is not valid"),
@@ -33,5 +40,7 @@ var causes = slices.Concat([]cause.Cause{
 	cause.Names(aim.ClassParser, "", "invalid reasoning parser"),
 	cause.Names(aim.ClassOption, "", "Unknown vLLM environment variable"),
 	cause.Names(aim.ClassWeights, "", "Cannot find any model weights"),
+	cause.Signals(aim.ClassTimeout, "", "Timed out waiting for engine"),
+	cause.Signals(aim.ClassHostOOM, "look at the memory limit of the server and the host's kernel log", "Failed core proc(s)", ": -9"),
 	cause.Signals(aim.ClassHostOOM, "look at the memory limit of the server and the host's kernel log", "died unexpectedly"),
 }, cause.Common())

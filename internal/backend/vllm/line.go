@@ -11,7 +11,7 @@ var (
 	ansi        = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
 	timestamp   = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:\d\d) `)
 	processMark = regexp.MustCompile(`^\(([A-Za-z][\w ]*?)(?: (?:rank=\d+ )?pid=\d+)?\) ?`)
-	levelMark   = regexp.MustCompile(`^(DEBUG|INFO|WARNING|ERROR|CRITICAL):? +(?:\d\d-\d\d \d\d:\d\d:\d\d )?(?:\[[\w./-]+:\d+\] ?)?`)
+	levelMark   = regexp.MustCompile(`^(DEBUG|INFO|WARNING|ERROR|CRITICAL):? +(?:\d\d-\d\d \d\d:\d\d:\d\d )?(?:\[?[\w./-]+:\d+\] ?)?`)
 )
 
 // parseLine takes a line apart:
