@@ -171,6 +171,10 @@ type Failure struct {
 	AvailableBytes uint64 `json:"available_bytes,omitempty"`
 	LongestLength  int    `json:"longest_length,omitempty"` // tokens that would fit
 
+	// Fingerprint is the error of a server in its own words, without what varies,
+	// where no class explains it; "" otherwise.
+	Fingerprint string `json:"fingerprint,omitempty"`
+
 	// LogLines are the first root-cause lines of the server's log.
 	LogLines []string `json:"log_lines,omitempty"`
 }

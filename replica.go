@@ -122,6 +122,8 @@ type Try struct {
 	Lines   []string `json:"lines,omitempty"` // first root-cause lines of the log
 	Next    string   `json:"next,omitempty"`  // what was done about it
 	At      string   `json:"at,omitempty"`    // RFC 3339, by the workflow's clock
+	// Fingerprint is that of the failure.
+	Fingerprint string `json:"fingerprint,omitempty"`
 	// ReadyMillis is how long the attempt had been ready before, 0 if never.
 	ReadyMillis int64 `json:"ready_ms,omitempty"`
 }

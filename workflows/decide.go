@@ -45,7 +45,7 @@ func decide(ladder aim.Ladder, rung int, tries []aim.Try, f *aim.Failure, everRe
 	repeats := repeatsOf(tries, rung, f.Class)
 	switch rule.Next {
 	case aim.NextSame, aim.NextOther, aim.NextWait:
-		if rule.Next == aim.NextWait || repeats <= rule.Tries {
+		if rule.Next == aim.NextWait || repeats <= rule.Tries && !f.Recurs(rung, tries) {
 			return again(rung, repeats, rule.Next)
 		}
 	case aim.NextStop:
@@ -54,7 +54,7 @@ func decide(ladder aim.Ladder, rung int, tries []aim.Try, f *aim.Failure, everRe
 		}
 		return move{Do: doFail, Why: "only a person can mend this"}
 	}
-	if next, ok := ladder.After(rung, f.Class); ok {
+	if next, ok := ladder.Next(rung, f, tries); ok {
 		return move{Do: doTry, Rung: next.Number, Why: fmt.Sprintf("next rung %d of %d", next.Number, len(ladder.Rungs))}
 	}
 	if everReady {

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,5 +112,46 @@ func TestDecideEnds(t *testing.T) {
 			}
 			rung = m.Rung
 		}
+	}
+}
+
+// TestAnErrorWithoutAClassIsNotFollowedByChangesInVain: a server that ends with the
+// same error is started twice on its rung, once on each rung that changes something
+// that has not been changed yet, and no more.
+func TestAnErrorWithoutAClassIsNotFollowedByChangesInVain(t *testing.T) {
+	env := func(value string) map[string]string { return map[string]string{"VLLM_ROCM_USE_AITER": value} }
+	ladder := aim.Ladder{Rungs: []aim.Rung{
+		{Number: 1, GPUs: 1, Image: "a"},
+		{Number: 2, GPUs: 1, Image: "a", Env: env("1")},
+		{Number: 3, GPUs: 1, Image: "a", Env: env("0")},
+		{Number: 4, GPUs: 2, Image: "a", Env: env("0")},
+		{Number: 5, GPUs: 4, Image: "a", Env: env("0")},
+		{Number: 6, GPUs: 1, Image: "b"},
+		{Number: 7, GPUs: 2, Image: "b"},
+	}}
+	const line = "AcmeKernelError: tile # has no plan for this shape"
+	run := func(text func(rung int) string) (rungs []int) {
+		rung, past := 1, []aim.Try(nil)
+		for range 20 {
+			rungs = append(rungs, rung)
+			f := &aim.Failure{Class: aim.ClassStart, Why: text(rung), Fingerprint: text(rung)}
+			past = append(past, aim.Try{Rung: rung, Class: f.Class, Fingerprint: f.Fingerprint})
+			m := decide(ladder, rung, past, f, false)
+			if m.Do != doTry {
+				return rungs
+			}
+			rung = m.Rung
+		}
+		t.Fatalf("it goes on for ever: %v", rungs)
+		return nil
+	}
+	if got := run(func(int) string { return line }); !slices.Equal(got, []int{1, 1, 2, 4, 6}) {
+		t.Errorf("the same error everywhere: rungs %v", got)
+	}
+	if got := run(func(rung int) string { return line + strings.Repeat("!", rung) }); len(got) != 14 {
+		t.Errorf("another error on each rung: rungs %v, want each of them twice", got)
+	}
+	if got := run(func(int) string { return "" }); len(got) != 14 {
+		t.Errorf("no error told: rungs %v, want each of them twice", got)
 	}
 }

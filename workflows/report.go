@@ -85,7 +85,7 @@ func (r *replica) noteTry(ctx workflow.Context, f *aim.Failure) {
 	}
 	s.Tries = append(s.Tries, aim.Try{
 		Attempt: s.Attempt, Rung: s.Rung, Recipe: s.Recipe, Node: r.node(),
-		Class: f.Class, Why: f.Error(), Lines: f.LogLines,
+		Class: f.Class, Why: f.Error(), Lines: f.LogLines, Fingerprint: f.Fingerprint,
 		At: now.UTC().Format(time.RFC3339), ReadyMillis: ready,
 	})
 	if n := len(s.Tries) - maxTries; n > 0 {

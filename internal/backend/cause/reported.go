@@ -87,6 +87,9 @@ func report(lines []Line, at int) *aim.Failure {
 			break
 		}
 	}
+	if f.Class == aim.ClassStart {
+		f.Fingerprint = aim.Fingerprint(f.Why)
+	}
 	return f
 }
 

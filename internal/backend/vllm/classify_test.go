@@ -183,3 +183,37 @@ func FuzzClassify(f *testing.F) {
 		}
 	})
 }
+
+// Where no cause is known, the reason is the earliest error that an engine or a
+// worker reports of itself, not what the API server makes of it.
+func TestClassifyTellsTheErrorThatNoClassKnows(t *testing.T) {
+	const wrapper = "\n(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}"
+	for name, c := range map[string]struct{ log, want string }{
+		"an engine's": {"(EngineCore_DP0 pid=41) ERROR 01-02 03:04:09 [core.py:1] AcmeKernelError: tile 7 has no plan" + wrapper,
+			"AcmeKernelError: tile 7 has no plan"},
+		"the earliest": {"(Worker_TP0 pid=4) ERROR 01-02 03:04:09 [w.py:1] acme.FirstError: a\n(EngineCore pid=3) ERROR 01-02 03:04:09 [c.py:1] SecondError: b" + wrapper,
+			"acme.FirstError: a"},
+		"behind the API server's": {"(APIServer pid=1) ValueError: engine is gone\n(EngineCore pid=3) ERROR 01-02 03:04:09 [c.py:1] AcmeError: b",
+			"AcmeError: b"},
+		"only the API server's": {"(APIServer pid=1) ValueError: --foo and --bar exclude each other", "ValueError: --foo and --bar exclude each other"},
+		"a validator's": {"(APIServer pid=1) pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig\n(APIServer pid=1)   Value error, the moon is full",
+			"Value error, the moon is full"},
+		"without words": {"(EngineCore pid=3) ERROR 01-02 03:04:09 [c.py:1]     assert a.shape == b.shape\n(EngineCore pid=3) ERROR 01-02 03:04:09 [c.py:1] AssertionError" + wrapper,
+			"AssertionError: assert a.shape == b.shape"},
+		"before others saw it": {"(Worker_TP1 pid=4) ERROR 01-02 03:04:09 [w.py:1] AcmeError: b\n(EngineCore pid=3) ERROR 01-02 03:04:09 [m.py:1] Worker proc VllmWorker-1 died unexpectedly" + wrapper,
+			"AcmeError: b"},
+	} {
+		f, ok := vllm.New().Classify(c.log, &aim.Exit{Code: 1})
+		if !ok || f.Class != aim.ClassStart || f.Why != c.want || f.Fingerprint == "" {
+			t.Errorf("%s: %v %+v, want %q", name, ok, f, c.want)
+		}
+	}
+	// What the code says of itself goes before errors of requests in the log of a server that was up.
+	served := "(APIServer pid=1) INFO:     Application startup complete.\n(APIServer pid=1) ERROR 01-02 03:04:09 [serving.py:1] ValueError: your prompt is too long\n"
+	if f, ok := vllm.New().Classify(served, &aim.Exit{Code: 1}); ok {
+		t.Errorf("an error of a request is the cause of an end: %v", f)
+	}
+	if f, ok := vllm.New().Classify(served+"(EngineCore pid=3) ERROR 01-02 03:04:09 [c.py:1] AcmeError: b", &aim.Exit{Code: 1}); !ok || f.Why != "AcmeError: b" {
+		t.Errorf("the engine's error is not told: %v", f)
+	}
+}
