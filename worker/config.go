@@ -22,10 +22,10 @@ type Connection struct {
 // ControlConfig is what a control process needs.
 type ControlConfig struct {
 	Connection
-	ID      string              // names this process in Temporal and logs; "" = hostname and pid
-	Metrics string              // address of /metrics, /healthz and /readyz; "" = none, port 0 = any
-	Recipes []string            // folders of recipes that add to or override the embedded ones
-	Relief  control.ReliefLevel // what may be done to make room for those who wait; "" = nothing
+	ID      string                 // names this process in Temporal and logs; "" = hostname and pid
+	Metrics string                 // address of /metrics, /healthz and /readyz; "" = none, port 0 = any
+	Recipes []string               // folders of recipes that add to or override the embedded ones
+	Relief  control.RebalanceLevel // what may be done to make room for those who wait; "" = nothing
 }
 
 // NodeConfig is what a node agent needs.

@@ -188,9 +188,9 @@ func (c *Control) ensureScheduler(ctx context.Context) error {
 	return nil
 }
 
-// relief makes room for those who wait, as far as the settings let it.
-func (c *Control) relief() *control.Relief {
-	return &control.Relief{
+// rebalancer makes room for those who wait, as far as the settings let it.
+func (c *Control) rebalancer() *control.Rebalancer {
+	return &control.Rebalancer{
 		Level: c.cfg.Relief, Placer: c.placer, Deployments: control.Workflows{Temporal: c.temporal}, Log: c.log,
 	}
 }
@@ -206,10 +206,10 @@ func (c *Control) lead(ctx context.Context) error {
 		return fmt.Errorf("poll Temporal queue %q: %w", activities.PlaceQueue, err)
 	}
 	c.log.Info("leading", "id", c.cfg.ID)
-	var relief sync.WaitGroup
-	relief.Go(func() { c.relief().Run(ctx) })
+	var rebalancing sync.WaitGroup
+	rebalancing.Go(func() { c.rebalancer().Run(ctx) })
 	c.replicas.run(ctx)
-	relief.Wait()
+	rebalancing.Wait()
 	w.Stop()
 	return ctx.Err()
 }

@@ -100,7 +100,7 @@ func (p *Placer) isSettled() bool {
 // one on which it can never fit. tell hears why it still waits, and what else
 // the replica could run now.
 func (p *Placer) Await(ctx context.Context, asked activities.PlaceRequest, tell func(why string)) (aim.Decision, error) {
-	req, others := asked.Request, &lookout{placer: p, others: asked.Others}
+	req, others := asked.Request, &alternativeFinder{placer: p, others: asked.Others}
 	answer := p.join(req)
 	tick := time.NewTicker(retell)
 	defer tick.Stop()

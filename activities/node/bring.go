@@ -13,7 +13,7 @@ import (
 func (n *Node) PullImage(ctx context.Context, req activities.PullRequest) (activities.StepResult, error) {
 	beat := heartbeat.Start(ctx)
 	defer beat.Stop()
-	ctx, t, leave := n.enter(ctx, req.Identity)
+	ctx, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
 	if err := n.checkImage(req.Image); err != nil {
 		return activities.StepResult{}, activities.Carry(err)
@@ -26,7 +26,7 @@ func (n *Node) PullImage(ctx context.Context, req activities.PullRequest) (activ
 		return activities.StepResult{Note: "present"}, nil
 	}
 	err = r.Pull(ctx, req.Image, beat.Report)
-	return activities.StepResult{Bytes: beat.Done()}, activities.Carry(t.ended(err, n.opts.ID))
+	return activities.StepResult{Bytes: beat.Done()}, activities.Carry(a.ended(err, n.opts.ID))
 }
 
 // checkImage refuses images from registries that this node does not allow.

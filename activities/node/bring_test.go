@@ -99,7 +99,7 @@ func TestStopEndsAFetch(t *testing.T) {
 	server.Inject(standin.Fault{Path: ".safetensors", Rate: 1})
 	b := newBox(t, 1, online)
 	r := begin(b, activities.FetchModel, activities.FetchRequest{Identity: identity("a"), Model: "org/open"})
-	b.eventually("it is at work", func() bool { return b.tenant(identity("a")).silentFor(time.Now()) == 0 })
+	b.eventually("it is at work", func() bool { return b.attempt(identity("a")).silentFor(time.Now()) == 0 })
 	if _, err := b.stop(identity("a")); err != nil {
 		t.Fatal(err)
 	}

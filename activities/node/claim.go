@@ -18,13 +18,13 @@ import (
 // the GPUs afresh, checks that nobody uses them, picks a port, and writes the
 // ledger. The same attempt asking again gets the same claim.
 func (n *Node) Claim(ctx context.Context, req activities.ClaimRequest) (activities.ClaimResult, error) {
-	_, t, leave := n.enter(ctx, req.Identity)
+	_, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
 	if err := n.checkAccess(ctx, req); err != nil {
 		return activities.ClaimResult{}, activities.Carry(err)
 	}
-	t.order.Lock()
-	defer t.order.Unlock()
+	a.order.Lock()
+	defer a.order.Unlock()
 
 	req.Identity.Namespace = n.opts.Namespace
 	if c, ok := n.claimOf(req.Identity); ok {
@@ -110,10 +110,10 @@ func (n *Node) freePort(skip []int) (int, error) {
 
 // Release ends the attempt's claim. The GPUs are free for others from here on.
 func (n *Node) Release(ctx context.Context, req activities.ReleaseRequest) (activities.StepResult, error) {
-	_, t, leave := n.enter(ctx, req.Identity)
+	_, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
-	t.order.Lock()
-	defer t.order.Unlock()
+	a.order.Lock()
+	defer a.order.Unlock()
 	if err := n.ports.Ledger.Release(req.Identity); err != nil {
 		return activities.StepResult{}, fmt.Errorf("release the claim of %s: %w", req.ReplicaName(), err)
 	}

@@ -79,10 +79,10 @@ func labels(settings, state map[string]string) map[string]string {
 // marked adds to each claim whether its owner is known.
 func (n *Node) marked(claims []aim.Claim) []aim.Claim {
 	for i := range claims {
-		t := n.tenant(claims[i].Identity)
-		t.mu.Lock()
-		claims[i].Unowned = t.unowned
-		t.mu.Unlock()
+		a := n.attempt(claims[i].Identity)
+		a.mu.Lock()
+		claims[i].Unowned = a.unowned
+		a.mu.Unlock()
 	}
 	return claims
 }
@@ -91,12 +91,12 @@ func (n *Node) marked(claims []aim.Claim) []aim.Claim {
 func (n *Node) endpoints(claims []aim.Claim) []aim.Endpoint {
 	all := []aim.Endpoint{}
 	for _, c := range claims {
-		t := n.tenant(c.Identity)
-		t.mu.Lock()
-		if t.endpoint != nil {
-			all = append(all, *t.endpoint)
+		a := n.attempt(c.Identity)
+		a.mu.Lock()
+		if a.endpoint != nil {
+			all = append(all, *a.endpoint)
 		}
-		t.mu.Unlock()
+		a.mu.Unlock()
 	}
 	slices.SortFunc(all, func(a, b aim.Endpoint) int { return strings.Compare(a.Server(), b.Server()) })
 	return all

@@ -16,9 +16,9 @@ func (n *Node) FetchModel(ctx context.Context, req activities.FetchRequest) (act
 	defer beat.Stop()
 	ended := func(err error) error { return err }
 	if req.UID != "" {
-		attempt, t, leave := n.enter(ctx, req.Identity)
+		attempt, a, leave := n.enter(ctx, req.Identity)
 		defer leave()
-		ctx, ended = attempt, func(err error) error { return t.ended(err, n.opts.ID) }
+		ctx, ended = attempt, func(err error) error { return a.ended(err, n.opts.ID) }
 	}
 	hub, err := n.hub(req.Secrets)
 	if err != nil {

@@ -85,8 +85,8 @@ type Node struct {
 	opts    NodeOptions
 	secrets secrets
 	started time.Time
-	ledger  *waryLedger     // ports.Ledger
-	life    context.Context // of the agent: guards live and end with it
+	ledger  *trackedLedger  // ports.Ledger
+	life    context.Context // of the agent: monitors of servers live and end with it
 	changed chan struct{}   // the inventory differs from what was published
 
 	sharing sync.Mutex           // one start on a shared GPU at a time
@@ -95,18 +95,18 @@ type Node struct {
 
 	mu        sync.Mutex
 	detection aim.Detection
-	tenants   map[tenantKey]*tenant
+	attempts  map[attemptKey]*attemptState
 }
 
-// NewNode makes a node whose guards live until ctx ends.
+// NewNode makes a node whose server monitors live until ctx ends.
 func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
 	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
 	opts.FreeWithin = cmp.Or(opts.FreeWithin, freeWithin)
 	n := &Node{
 		ports: ports, opts: opts, started: time.Now(), life: ctx,
-		changed: make(chan struct{}, 1), tenants: map[tenantKey]*tenant{}, unused: map[string]time.Time{},
+		changed: make(chan struct{}, 1), attempts: map[attemptKey]*attemptState{}, unused: map[string]time.Time{},
 	}
-	n.ledger = &waryLedger{Ledger: ports.Ledger, changed: n.announce}
+	n.ledger = &trackedLedger{Ledger: ports.Ledger, changed: n.announce}
 	n.ports.Ledger = n.ledger
 	n.learnSecrets()
 	return n

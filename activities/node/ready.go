@@ -38,7 +38,7 @@ const logTail = 4000 // lines
 func (n *Node) AwaitReady(ctx context.Context, req activities.ReadyRequest) (activities.ReadyResult, error) {
 	beat := heartbeat.Start(ctx)
 	defer beat.Stop()
-	ctx, t, leave := n.enter(ctx, req.Identity)
+	ctx, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
 	server, r, err := n.find(ctx, req.Identity)
 	if err != nil {
@@ -48,11 +48,11 @@ func (n *Node) AwaitReady(ctx context.Context, req activities.ReadyRequest) (act
 		return activities.ReadyResult{}, activities.Carry(aim.Failf(aim.ClassExited, "server %s is not on node %s any more", req.Server(), n.opts.ID))
 	}
 	if err := n.prove(ctx, server, r, req.Rung.Task, beat); err != nil {
-		return activities.ReadyResult{}, activities.Carry(t.ended(err, n.opts.ID))
+		return activities.ReadyResult{}, activities.Carry(a.ended(err, n.opts.ID))
 	}
 	e := n.endpointOf(server)
-	n.guardAgain(t, server, r)
-	if t.setEndpoint(e) {
+	n.monitorAgain(a, server, r)
+	if a.setEndpoint(e) {
 		n.announce()
 	}
 	return activities.ReadyResult{Endpoint: e, Measured: n.measured(ctx, server, r)}, nil

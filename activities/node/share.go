@@ -129,7 +129,7 @@ func (n *Node) startIfAlone(ctx context.Context, r Runtime, launch aim.Launch) (
 		return aim.Server{}, "", err
 	}
 	for _, s := range servers {
-		if s.Running && !s.Same(launch.Identity) && slices.Contains(s.GPUs, launch.GPUs[0].ID) && !n.tenant(s.Identity).proved() {
+		if s.Running && !s.Same(launch.Identity) && slices.Contains(s.GPUs, launch.GPUs[0].ID) && !n.attempt(s.Identity).proved() {
 			return aim.Server{}, s.ReplicaName(), nil
 		}
 	}

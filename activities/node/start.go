@@ -16,16 +16,16 @@ import (
 func (n *Node) Start(ctx context.Context, req activities.StartRequest) (activities.StartResult, error) {
 	beat := heartbeat.Start(ctx)
 	defer beat.Stop()
-	ctx, t, leave := n.enter(ctx, req.Identity)
+	ctx, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
-	t.order.Lock()
-	defer t.order.Unlock()
+	a.order.Lock()
+	defer a.order.Unlock()
 	claim, ok := n.claimOf(req.Identity)
 	if !ok || claim.Stopping {
 		return activities.StartResult{}, activities.Carry(aim.Failf(aim.ClassRefused, "%s has no claim on node %s", req.Server(), n.opts.ID))
 	}
 	res, err := n.startClaimed(ctx, claim, req)
-	return res, activities.Carry(t.ended(err, n.opts.ID))
+	return res, activities.Carry(a.ended(err, n.opts.ID))
 }
 
 func (n *Node) startClaimed(ctx context.Context, claim aim.Claim, req activities.StartRequest) (activities.StartResult, error) {

@@ -25,10 +25,10 @@ func (n *Node) Stop(ctx context.Context, req activities.StopRequest) (activities
 }
 
 func (n *Node) stop(ctx context.Context, req activities.StopRequest) (activities.StopResult, error) {
-	t := n.tenant(req.Identity)
-	t.end()
-	t.order.Lock()
-	defer t.order.Unlock()
+	a := n.attempt(req.Identity)
+	a.end()
+	a.order.Lock()
+	defer a.order.Unlock()
 	claim, claimed := n.claimOf(req.Identity)
 	if claimed {
 		// Only a note for the next agent: a full disk keeps no server running.

@@ -44,7 +44,7 @@ func (n *Node) doubtIdle(servers []aim.Server) {
 	for _, c := range n.ports.Ledger.Claims() {
 		runs := func(s aim.Server) bool { return s.Running && s.Same(c.Identity) }
 		if !slices.ContainsFunc(servers, runs) {
-			n.tenant(c.Identity).doubt()
+			n.attempt(c.Identity).doubt()
 		}
 	}
 }
@@ -69,9 +69,9 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	if claim.Stopping {
 		return nil // the Stop that was interrupted, or the ownership rule, ends it
 	}
-	t := n.tenant(s.Identity)
+	a := n.attempt(s.Identity)
 	n.opts.Log.Info("found a running server", "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
-	go n.readvertise(t, s)
+	go n.readvertise(a, s)
 	return nil
 }
 
@@ -96,7 +96,7 @@ func (n *Node) hasAny(ids []string) bool {
 
 // readvertise proves a server that was found running. One that is still
 // starting is waited for by its AwaitReady.
-func (n *Node) readvertise(t *tenant, s aim.Server) {
+func (n *Node) readvertise(a *attemptState, s aim.Server) {
 	backend := n.ports.Backends[s.Backend]
 	_, r, err := n.find(n.life, s.Identity)
 	if err != nil || r == nil || backend == nil {
@@ -106,8 +106,8 @@ func (n *Node) readvertise(t *tenant, s aim.Server) {
 	if backend.Health(n.life, n.ports.Client, url) != nil || backend.Prove(n.life, n.ports.Client, url, s.Model, s.Task) != nil {
 		return
 	}
-	n.guard(t, s, r)
-	if t.setEndpoint(n.endpointOf(s)) {
+	n.monitor(a, s, r)
+	if a.setEndpoint(n.endpointOf(s)) {
 		n.announce()
 	}
 }
@@ -121,18 +121,18 @@ func (n *Node) Tend(ctx context.Context) {
 		n.ledger.try()
 	}
 	for _, c := range n.ports.Ledger.Claims() {
-		t := n.tenant(c.Identity)
-		if t.silentFor(time.Now()) < n.opts.Silence {
+		a := n.attempt(c.Identity)
+		if a.silentFor(time.Now()) < n.opts.Silence {
 			continue
 		}
 		answer, err := n.ask(ctx, c)
 		switch {
 		case err != nil:
-			if t.mark(time.Now(), err.Error()) {
+			if a.mark(time.Now(), err.Error()) {
 				n.announce()
 			}
 		case answer.Owned:
-			if t.mark(time.Now(), "") {
+			if a.mark(time.Now(), "") {
 				n.announce()
 			}
 		default:

@@ -254,7 +254,7 @@ func TestTendNeverAsksAboutActiveAttempts(t *testing.T) {
 	b := newBox(t, 1)
 	b.mustStart(identity("a"), "hang")
 	r := begin(b, activities.AwaitReady, activities.ReadyRequest{Identity: identity("a"), Rung: rung(1, "")})
-	b.eventually("it is at work", func() bool { return b.tenant(identity("a")).silentFor(time.Now()) == 0 })
+	b.eventually("it is at work", func() bool { return b.attempt(identity("a")).silentFor(time.Now()) == 0 })
 	b.Node.opts.Silence = time.Nanosecond
 	b.Tend(t.Context())
 	if b.owners.questions() != "[]" || b.runs() != "a" {

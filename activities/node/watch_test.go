@@ -96,7 +96,7 @@ func TestWatchForgivesTwoFailedChecks(t *testing.T) {
 	retried(t, w.wait(t))
 }
 
-// What a guard found while nobody watched is over once the server has proved
+// What a monitor found while nobody watched is over once the server has proved
 // itself again.
 func TestWatchAfterARecovery(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func (o controlRunOptions) run(ctx context.Context, a *app) error {
 	s := a.settings.Control
 	control, err := worker.NewControl(ctx, worker.ControlConfig{
 		Connection: connection, ID: s.ID, Metrics: s.Metrics, Recipes: s.Recipes,
-		Relief: control.ReliefLevel(s.Relief),
+		Relief: control.RebalanceLevel(s.Relief),
 	}, a.logger())
 	if err != nil {
 		return next(failed("start control: %w", err), "aim doctor")

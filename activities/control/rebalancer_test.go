@@ -75,23 +75,23 @@ func fragmented(t *testing.T) (*Placer, *landlord) {
 	return p, l
 }
 
-func relief(level ReliefLevel, p *Placer, l *landlord) *Relief {
-	return &Relief{Level: level, Placer: p, Deployments: l, Log: slog.New(slog.DiscardHandler)}
+func rebalancer(level RebalanceLevel, p *Placer, l *landlord) *Rebalancer {
+	return &Rebalancer{Level: level, Placer: p, Deployments: l, Log: slog.New(slog.DiscardHandler)}
 }
 
-// run lets a Relief work for a while.
-func (r *Relief) run(d time.Duration) {
+// run lets a Rebalancer work for a while.
+func (r *Rebalancer) run(d time.Duration) {
 	ctx, cancel := context.WithTimeout(context.Background(), d)
 	defer cancel()
 	r.Run(ctx)
 }
 
-func TestReliefMovesOneReplicaForThoseWhoWait(t *testing.T) {
+func TestRebalancerMovesOneReplicaForThoseWhoWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := fragmented(t)
 		w := await(p, wants("big", 2, 1))
 		defer w.cancel()
-		relief(ReliefMove, p, l).run(10 * reliefEvery)
+		rebalancer(RebalanceMove, p, l).run(10 * rebalanceEvery)
 		if len(l.moves) != 1 || l.moves[0].Evict || !strings.Contains(l.moves[0].Why, "big/0") {
 			t.Fatalf("moves %+v", l.moves)
 		}
@@ -101,12 +101,12 @@ func TestReliefMovesOneReplicaForThoseWhoWait(t *testing.T) {
 	})
 }
 
-func TestReliefOnlyProposes(t *testing.T) {
+func TestRebalancerOnlyProposes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := fragmented(t)
 		w := await(p, wants("big", 2, 1))
 		defer w.cancel()
-		relief(ReliefPropose, p, l).run(2 * reliefEvery)
+		rebalancer(RebalancePropose, p, l).run(2 * rebalanceEvery)
 		if synctest.Wait(); len(l.moves) != 0 || !strings.Contains(w.told, "Room can be made for big/0 on n") {
 			t.Errorf("moves %+v, told %q", l.moves, w.told)
 		}
@@ -114,12 +114,12 @@ func TestReliefOnlyProposes(t *testing.T) {
 }
 
 // Off is the default, and nobody is even asked.
-func TestReliefIsOffUnlessItIsAskedFor(t *testing.T) {
+func TestRebalancerIsOffUnlessItIsAskedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := fragmented(t)
 		w := await(p, wants("big", 2, 1))
 		defer w.cancel()
-		relief("", p, l).run(10 * reliefEvery)
+		rebalancer("", p, l).run(10 * rebalanceEvery)
 		if synctest.Wait(); w.done || len(l.moves) != 0 || strings.Contains(w.told, "Room") {
 			t.Errorf("moves %+v, told %q", l.moves, w.told)
 		}
@@ -127,12 +127,12 @@ func TestReliefIsOffUnlessItIsAskedFor(t *testing.T) {
 }
 
 // Only those of lower priority are stopped, and only where stopping is allowed.
-func TestReliefStopsLowerPriorities(t *testing.T) {
+func TestRebalancerStopsLowerPriorities(t *testing.T) {
 	for _, c := range []struct {
-		level    ReliefLevel
+		level    RebalanceLevel
 		priority int
 		evicts   bool
-	}{{ReliefMove, 5, false}, {ReliefPreempt, 0, false}, {ReliefPreempt, 5, true}} {
+	}{{RebalanceMove, 5, false}, {RebalancePreempt, 0, false}, {RebalancePreempt, 5, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			held, status := tenancy("low", "n1", 0, 0, 1)
 			p := settledPlacer(fleetNode("n1", 2, held))
@@ -142,7 +142,7 @@ func TestReliefStopsLowerPriorities(t *testing.T) {
 			req.Priority = c.priority
 			w := await(p, req)
 			defer w.cancel()
-			relief(c.level, p, l).run(5 * reliefEvery)
+			rebalancer(c.level, p, l).run(5 * rebalanceEvery)
 			if synctest.Wait(); w.done != c.evicts || (len(l.moves) == 1 && l.moves[0].Evict) != c.evicts {
 				t.Errorf("%s for priority %d: moves %+v, placed %t", c.level, c.priority, l.moves, w.done)
 			}
@@ -152,13 +152,13 @@ func TestReliefStopsLowerPriorities(t *testing.T) {
 
 // A replica that could not be moved is left alone for a while; another one is
 // tried instead.
-func TestReliefDoesNotInsist(t *testing.T) {
+func TestRebalancerDoesNotInsist(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, l := fragmented(t)
 		l.refuses = aim.Failf(aim.ClassConflict, "it is being changed")
 		w := await(p, wants("big", 2, 1))
 		defer w.cancel()
-		relief(ReliefMove, p, l).run(10 * reliefEvery)
+		rebalancer(RebalanceMove, p, l).run(10 * rebalanceEvery)
 		if len(l.moves) != 2 || l.moves[0].Off == l.moves[1].Off {
 			t.Errorf("moves %+v, want one of each node", l.moves)
 		}

@@ -8,10 +8,10 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// waryLedger is the ledger with a memory for whether it can be written. A node
+// trackedLedger is the ledger with a memory for whether it can be written. A node
 // whose disk is full or read-only can make no promise that outlives its agent: it
 // goes on serving what it serves, and takes nothing new until a write succeeds.
-type waryLedger struct {
+type trackedLedger struct {
 	Ledger
 	changed func() // called when the reason has changed
 
@@ -20,7 +20,7 @@ type waryLedger struct {
 }
 
 // unwritable says why the ledger cannot be written, "" if it can.
-func (l *waryLedger) unwritable() string {
+func (l *trackedLedger) unwritable() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.why
@@ -28,7 +28,7 @@ func (l *waryLedger) unwritable() string {
 
 // note takes the outcome of a write. A refusal is an answer of a ledger that is
 // well.
-func (l *waryLedger) note(err error) {
+func (l *trackedLedger) note(err error) {
 	why := ""
 	var refused *aim.Failure
 	if err != nil && !errors.As(err, &refused) {
@@ -44,27 +44,27 @@ func (l *waryLedger) note(err error) {
 }
 
 // try writes what is there already.
-func (l *waryLedger) try() { l.note(l.Ledger.SetState(l.Ledger.State())) }
+func (l *trackedLedger) try() { l.note(l.Ledger.SetState(l.Ledger.State())) }
 
-func (l *waryLedger) Claim(c aim.Claim) (aim.Claim, error) {
+func (l *trackedLedger) Claim(c aim.Claim) (aim.Claim, error) {
 	written, err := l.Ledger.Claim(c)
 	l.note(err)
 	return written, err
 }
 
-func (l *waryLedger) Stopping(id aim.Identity) error {
+func (l *trackedLedger) Stopping(id aim.Identity) error {
 	err := l.Ledger.Stopping(id)
 	l.note(err)
 	return err
 }
 
-func (l *waryLedger) Release(id aim.Identity) error {
+func (l *trackedLedger) Release(id aim.Identity) error {
 	err := l.Ledger.Release(id)
 	l.note(err)
 	return err
 }
 
-func (l *waryLedger) SetState(s aim.NodeState) error {
+func (l *trackedLedger) SetState(s aim.NodeState) error {
 	err := l.Ledger.SetState(s)
 	l.note(err)
 	return err

@@ -6,12 +6,12 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// lookEvery is how often a lookout looks again. Thousands may wait, and each has
+// lookEvery is how often an alternativeFinder looks again. Thousands may wait, and each has
 // a handful of rungs: at this pace they take a hundredth of a processor.
 const lookEvery = 10 * time.Second
 
-// lookout finds out what else a replica that waits could run.
-type lookout struct {
+// alternativeFinder finds out what else a replica that waits could run.
+type alternativeFinder struct {
 	placer *Placer
 	others []aim.Alternative
 
@@ -21,11 +21,11 @@ type lookout struct {
 
 // now names the first rung that would not have to wait, after a full stop; "" when
 // all would.
-func (l *lookout) now() string {
-	if now := time.Now(); len(l.others) > 0 && now.Sub(l.looked) >= lookEvery {
-		l.looked, l.seen = now, l.placer.firstThatFits(l.others)
+func (f *alternativeFinder) now() string {
+	if now := time.Now(); len(f.others) > 0 && now.Sub(f.looked) >= lookEvery {
+		f.looked, f.seen = now, f.placer.firstThatFits(f.others)
 	}
-	return l.seen
+	return f.seen
 }
 
 func (p *Placer) firstThatFits(others []aim.Alternative) string {

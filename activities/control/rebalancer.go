@@ -12,22 +12,22 @@ import (
 	"github.com/aim-engine/aim/workflows"
 )
 
-// ReliefLevel says what may be done to make room for those who wait.
-type ReliefLevel string
+// RebalanceLevel says what may be done to make room for those who wait.
+type RebalanceLevel string
 
 // Each level includes the ones before it.
 const (
-	ReliefOff     ReliefLevel = "off"
-	ReliefPropose ReliefLevel = "propose" // plans are told to those who wait
-	ReliefMove    ReliefLevel = "move"    // replicas are moved to other nodes
-	ReliefPreempt ReliefLevel = "preempt" // and stopped for those of higher priority
+	RebalanceOff     RebalanceLevel = "off"
+	RebalancePropose RebalanceLevel = "propose" // plans are told to those who wait
+	RebalanceMove    RebalanceLevel = "move"    // replicas are moved to other nodes
+	RebalancePreempt RebalanceLevel = "preempt" // and stopped for those of higher priority
 )
 
 const (
-	// reliefEvery is how often room is looked for while somebody waits.
-	reliefEvery = 2 * time.Second
-	// reliefMoves is how many replicas one plan may move.
-	reliefMoves = 4
+	// rebalanceEvery is how often room is looked for while somebody waits.
+	rebalanceEvery = 2 * time.Second
+	// rebalanceMoves is how many replicas one plan may move.
+	rebalanceMoves = 4
 	// moveWithin is how long a replica may take to leave: loading large weights
 	// elsewhere takes the longest.
 	moveWithin = time.Hour
@@ -35,7 +35,7 @@ const (
 	shunFor = 10 * time.Minute
 )
 
-// Deployments is how a Relief learns of replicas, and moves them.
+// Deployments is how a Rebalancer learns of replicas, and moves them.
 type Deployments interface {
 	// Statuses asks deployments how they are, by name; those that do not answer
 	// are left out.
@@ -44,12 +44,12 @@ type Deployments interface {
 	Move(ctx context.Context, name string, m workflows.MoveRequest) error
 }
 
-// Relief makes room for those who wait: it asks the scheduler for a plan, has the
+// Rebalancer makes room for those who wait: it asks the scheduler for a plan, has the
 // Deployments carry out its first step, waits until that has come about, and
 // looks again. It decides nothing itself, and one control process at a time runs
 // one.
-type Relief struct {
-	Level       ReliefLevel
+type Rebalancer struct {
+	Level       RebalanceLevel
 	Placer      *Placer
 	Deployments Deployments
 	Log         *slog.Logger
@@ -58,12 +58,12 @@ type Relief struct {
 }
 
 // Run works until ctx ends.
-func (r *Relief) Run(ctx context.Context) {
-	if r.Level == ReliefOff || r.Level == "" {
+func (r *Rebalancer) Run(ctx context.Context) {
+	if r.Level == RebalanceOff || r.Level == "" {
 		return
 	}
 	r.shunned = map[string]time.Time{}
-	tick := time.NewTicker(reliefEvery)
+	tick := time.NewTicker(rebalanceEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -76,7 +76,7 @@ func (r *Relief) Run(ctx context.Context) {
 }
 
 // once takes one step of one plan, if there is one.
-func (r *Relief) once(ctx context.Context) {
+func (r *Rebalancer) once(ctx context.Context) {
 	if !r.Placer.hasWaiting() {
 		return
 	}
@@ -88,13 +88,13 @@ func (r *Relief) once(ctx context.Context) {
 		}
 	}
 	plan, ok := r.Placer.plan(scheduler.Relief{
-		Moves: reliefMoves, Preempt: r.Level != ReliefMove,
+		Moves: rebalanceMoves, Preempt: r.Level != RebalanceMove,
 		Who: func(id aim.Identity) (scheduler.Tenant, bool) {
 			t, known := tenants[id.Token]
 			return t, known
 		},
 	})
-	if !ok || r.Level == ReliefPropose {
+	if !ok || r.Level == RebalancePropose {
 		return
 	}
 	step := nextStep(plan)
@@ -115,7 +115,7 @@ func nextStep(p scheduler.Plan) scheduler.Step {
 }
 
 // carryOut asks for one step and returns when the replica holds nothing any more.
-func (r *Relief) carryOut(ctx context.Context, plan scheduler.Plan, step scheduler.Step) error {
+func (r *Rebalancer) carryOut(ctx context.Context, plan scheduler.Plan, step scheduler.Step) error {
 	ctx, cancel := context.WithTimeout(ctx, moveWithin)
 	defer cancel()
 	who, id := aim.Identity{Deployment: plan.Request.Deployment, Ordinal: plan.Request.Ordinal}, step.Replica
@@ -124,7 +124,7 @@ func (r *Relief) carryOut(ctx context.Context, plan scheduler.Plan, step schedul
 	if err := r.Deployments.Move(ctx, id.Deployment, move); err != nil {
 		return err
 	}
-	tick := time.NewTicker(reliefEvery / 4)
+	tick := time.NewTicker(rebalanceEvery / 4)
 	defer tick.Stop()
 	for r.Placer.holds(id.Token) {
 		s, answers := r.Deployments.Statuses(ctx, []string{id.Deployment})[id.Deployment]
@@ -140,7 +140,7 @@ func (r *Relief) carryOut(ctx context.Context, plan scheduler.Plan, step schedul
 	return nil
 }
 
-// stays tells whether the deployment has given the move up: no relief is there
+// stays tells whether the deployment has given the move up: no successor is there
 // any more, and the replica serves on.
 func stays(s aim.Status, id aim.Identity) bool {
 	return len(s.Replicas) <= s.Wanted && slices.ContainsFunc(s.Replicas, func(r aim.ReplicaStatus) bool {
