@@ -36,14 +36,15 @@ var rooms = map[string][]string{
 
 	// Every other package of internal/ lives by this line; a library of its own
 	// needs a line of its own.
-	"internal":                 {".", "./recipes/options"},
+	"internal":                 {".", "./recipes/options", "./internal/filelock"},
 	"internal/backend":         {".", "./recipes/options"},
-	"internal/config":          {".", "github.com/spf13/viper"},
+	"internal/config":          {".", "./internal/filelock", "github.com/spf13/viper"},
 	"internal/display":         {".", "golang.org/x/term"},
 	"internal/heartbeat":       {".", "go.temporal.io/sdk/activity"},
+	"internal/filelock":        {"github.com/google/renameio/v2", "golang.org/x/sys/unix"},
 	"internal/inventory":       {".", "github.com/nats-io/nats.go/..."},
-	"internal/runtime/docker":  {".", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
-	"internal/runtime/process": {".", "golang.org/x/sys/unix"},
+	"internal/runtime/docker":  {".", "./internal/filelock", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
+	"internal/runtime/process": {".", "./internal/filelock", "golang.org/x/sys/unix"},
 	"internal/simulator":       {".", "./recipes/options", "./internal/...", "github.com/prometheus/client_golang/...", "golang.org/x/sys/unix"},
 	"internal/e2e":             {"..."},
 
@@ -74,6 +75,7 @@ var alone = map[string]string{
 	"github.com/docker/...":          "internal/runtime/docker",
 	"github.com/nats-io/nats.go/...": "internal/inventory",
 	"github.com/spf13/viper":         "internal/config",
+	"github.com/google/renameio/v2":  "internal/filelock",
 }
 
 // unlinked are packages that a room never links, directly or through others.

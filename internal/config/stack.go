@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // Stack is what one `aim up` keeps in its folder, as up.json: the addresses that
@@ -54,11 +56,7 @@ func (s Stack) Write(dir string) error {
 	if err != nil {
 		return fmt.Errorf("write the state of aim up: %w", err)
 	}
-	temporary := stackFile(dir) + ".new"
-	if err := os.WriteFile(temporary, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("write the state of aim up: %w", err)
-	}
-	if err := os.Rename(temporary, stackFile(dir)); err != nil {
+	if err := filelock.Replace(stackFile(dir), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("write the state of aim up: %w", err)
 	}
 	return nil

@@ -6,7 +6,10 @@ import (
 	"hash"
 	"io"
 	"os"
+	"path"
 	"syscall"
+
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // A buffer is what is read, written and hashed at a time. It is large enough to
@@ -144,11 +147,15 @@ func (p *part) verified() bool {
 }
 
 // finish gives the blob its name. The content is on disk before the name is, so
-// that a power cut cannot leave a complete-looking file of zeros.
+// that a power cut cannot leave a complete-looking file of zeros; and the name
+// before the manifest that counts on it.
 func (p *part) finish() error {
 	err := errors.Join(p.f.Sync(), p.f.Close())
 	if err == nil {
 		err = p.store.root.Rename(p.store.part(p.want.Blob), p.store.blob(p.want.Blob))
+	}
+	if err == nil {
+		err = filelock.SyncFolderIn(p.store.root, path.Dir(p.store.blob(p.want.Blob)))
 	}
 	if err != nil {
 		return diskError{err}

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -146,7 +147,9 @@ func readlink(t *testing.T, name string) string {
 	return target
 }
 
-func TestALockFileThatWasReplacedLocksNothing(t *testing.T) {
+// Whatever uses flock(2) on a blob, as huggingface_hub does, and we keep each
+// other out.
+func TestABlobIsLockedAsHuggingFaceHubLocksIt(t *testing.T) {
 	h := newHub(t, "http://127.0.0.1:1")
 	s, err := h.open(repo{id: model})
 	if err != nil {
@@ -157,17 +160,16 @@ func TestALockFileThatWasReplacedLocksNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer unlock()
-	if f, err := s.tryLock(s.lockFile("x")); f != nil || err != nil {
-		t.Errorf("locked twice: %v, %v", f, err)
-	}
-	name := filepath.Join(s.dir, s.lockFile("x"))
-	if err := os.Remove(name); err != nil {
+	other, err := os.OpenFile(filepath.Join(s.dir, s.lockFile("x")), os.O_RDWR, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := s.tryLock(s.lockFile("x"))
-	if f == nil || err != nil {
-		t.Fatalf("the new file is not free: %v", err)
+	defer other.Close()
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Errorf("another program gets %v", err)
 	}
-	f.Close()
+	unlock()
+	if err := syscall.Flock(int(other.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		t.Errorf("after unlock: %v", err)
+	}
 }

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"crypto/rand"
-	"errors"
 	"io/fs"
 	"os"
 	"path"
@@ -10,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // store is one repository's part of the cache. All names go through an os.Root,
@@ -109,17 +109,7 @@ func (s *store) replace(name string, data []byte) error {
 	if err := s.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return err
 	}
-	scratch := s.scratch()
-	f, err := s.root.OpenFile(scratch, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return s.root.Rename(scratch, name)
+	return filelock.ReplaceIn(s.root, path.Dir(s.scratch()), name, data, 0o644)
 }
 
 // prepare makes the folders that every download writes to.

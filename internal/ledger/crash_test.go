@@ -121,19 +121,24 @@ func plausible(last string, got []aim.Claim) bool {
 func TestCrashAtEveryStepOfAWrite(t *testing.T) {
 	dir, old := written(t)
 	path := filepath.Join(dir, claimsFile)
+	draft := filepath.Join(dir, "."+claimsFile+"123")
 	next, err := encode(claimsBody{Claims: []record{{Claim: nth(7), BootID: boot}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range len(next) + 1 {
-		writeAll(t, path+".tmp", next[:n])
+		writeAll(t, draft, next[:n])
 		l, err := Open(dir, boot)
 		if err != nil || !reflect.DeepEqual(l.Claims(), []aim.Claim{old}) {
 			t.Fatalf("crash with %d bytes of the new file: %v, %+v", n, err, l.Claims())
 		}
 		l.Close()
 	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if _, err := os.Lstat(draft); err == nil {
+		t.Error("what the crashes left is still there")
+	}
+	writeAll(t, draft, next)
+	if err := os.Rename(draft, path); err != nil {
 		t.Fatal(err)
 	}
 	if got := open(t, dir).Claims(); len(got) != 1 || got[0].Token != "t7" {

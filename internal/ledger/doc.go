@@ -17,7 +17,7 @@
 //
 // The directory holds:
 //
-//	lock         held (flock) by the one agent that uses the directory
+//	lock         held by the one agent that uses the directory (internal/filelock)
 //	claims.json  the claims, each with the boot it was made under
 //	state.json   cordon, labels, quarantine, errors of GPUs, and the last epoch
 //	*.bad-<n>    what could not be read, kept for a person to look at

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // Errors of Open that a caller tells apart.
@@ -22,6 +23,9 @@ var (
 	ErrNewer = errors.New("ledger written by a newer version")
 	// ErrInUse: another agent holds the directory.
 	ErrInUse = errors.New("ledger in use by another agent")
+	// ErrClosed: a change was asked for after Close, or after the directory's
+	// lock file was replaced. The files may be another agent's by now.
+	ErrClosed = errors.New("ledger closed")
 )
 
 // Names of the files in the directory.
@@ -36,9 +40,10 @@ const (
 type Ledger struct {
 	dir  string
 	boot string
-	lock *os.File
+	lock *filelock.Lock
 
 	mu     sync.Mutex
+	closed bool
 	claims claimsBody
 	state  stateBody
 }
@@ -56,8 +61,7 @@ func Open(dir, bootID string) (*Ledger, error) {
 	}
 	l := &Ledger{dir: dir, boot: bootID, lock: lock}
 	if err := l.load(); err != nil {
-		lock.Close()
-		return nil, err
+		return nil, errors.Join(err, lock.Release())
 	}
 	if damage := l.damage(); damage != "" {
 		return l, fmt.Errorf("%w: %s", ErrDamaged, damage)
@@ -65,8 +69,19 @@ func Open(dir, bootID string) (*Ledger, error) {
 	return l, nil
 }
 
-// Close gives the directory back. Nothing is left to be written.
-func (l *Ledger) Close() error { return l.lock.Close() }
+// Close waits for the change under way, if there is one, and gives the directory
+// back. From then on every change fails with ErrClosed, so that an activity which
+// outlives its agent cannot write the file of the next one; questions are answered
+// from memory. A second Close does nothing.
+func (l *Ledger) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	return l.lock.Release()
+}
 
 // Claims lists the claims by their lowest GPU id.
 func (l *Ledger) Claims() []aim.Claim {
@@ -181,7 +196,7 @@ func (l *Ledger) Reconciled() error {
 	defer l.mu.Unlock()
 	if l.claims.Damaged != "" {
 		claims := claimsBody{Claims: l.claims.Claims}
-		if err := save(filepath.Join(l.dir, claimsFile), claims); err != nil {
+		if err := l.save(claimsFile, claims); err != nil {
 			return err
 		}
 		l.claims = claims
@@ -199,9 +214,20 @@ func (l *Ledger) find(id aim.Identity) int {
 	return slices.IndexFunc(l.claims.Claims, func(r record) bool { return r.Same(id) })
 }
 
+// save writes one of the files, while the directory is this agent's.
+func (l *Ledger) save(file string, body interface{ version() int }) error {
+	if l.closed {
+		return fmt.Errorf("write ledger %s: %w", filepath.Join(l.dir, file), ErrClosed)
+	}
+	if !l.lock.Current() {
+		return fmt.Errorf("write ledger %s: %w: its lock file was removed or replaced; start the agent again", filepath.Join(l.dir, file), ErrClosed)
+	}
+	return save(filepath.Join(l.dir, file), body)
+}
+
 func (l *Ledger) writeClaims(next []record) error {
 	body := claimsBody{Claims: next, Damaged: l.claims.Damaged}
-	if err := save(filepath.Join(l.dir, claimsFile), body); err != nil {
+	if err := l.save(claimsFile, body); err != nil {
 		return err
 	}
 	l.claims = body
@@ -209,7 +235,7 @@ func (l *Ledger) writeClaims(next []record) error {
 }
 
 func (l *Ledger) writeState(next stateBody) error {
-	if err := save(filepath.Join(l.dir, stateFile), next); err != nil {
+	if err := l.save(stateFile, next); err != nil {
 		return err
 	}
 	l.state = next

@@ -219,9 +219,9 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)
 	held := mustClaim(t, l, claimOf("a", "t1", 8001, "GPU-0"))
-	// A folder in the place of the temporary file fails every write, for root too.
-	tmp := filepath.Join(dir, claimsFile+".tmp")
-	if err := os.Mkdir(tmp, 0o700); err != nil {
+	// A folder in the place of the file fails every write, for root too.
+	file := filepath.Join(dir, claimsFile)
+	if err := errors.Join(os.Rename(file, file+".away"), os.Mkdir(file, 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Claim(claimOf("b", "t2", 8002, "GPU-1")); err == nil {
@@ -233,7 +233,7 @@ func TestAFailedWriteChangesNothing(t *testing.T) {
 	if got := l.Claims(); !reflect.DeepEqual(got, []aim.Claim{held}) {
 		t.Errorf("claims = %+v, want what is on disk", got)
 	}
-	if err := os.Remove(tmp); err != nil {
+	if err := errors.Join(os.Remove(file), os.Rename(file+".away", file)); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Release(held.Identity); err != nil {
@@ -255,5 +255,58 @@ func BenchmarkClaimAndRelease(b *testing.B) {
 		if err := l.Release(c.Identity); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// An activity may outlive its agent; the next one owns the file by then.
+func TestAClosedLedgerChangesNothingOfTheNextAgents(t *testing.T) {
+	dir := t.TempDir()
+	old := open(t, dir)
+	held, err := old.Claim(claimOf("d", "t1", 8001, "GPU-0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next := open(t, dir)
+	if err := next.Release(held.Identity); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func() error{
+		"claim":    func() error { _, err := old.Claim(claimOf("d", "t2", 8002, "GPU-1")); return err },
+		"release":  func() error { return old.Release(held.Identity) },
+		"stopping": func() error { return old.Stopping(held.Identity) },
+		"state":    func() error { return old.SetState(aim.NodeState{Cordon: "why"}) },
+		"epoch":    func() error { _, err := old.NextEpoch(1); return err },
+	} {
+		if err := change(); !errors.Is(err, ErrClosed) {
+			t.Errorf("%s after Close: %v, want ErrClosed", name, err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Errorf("a second Close: %v", err)
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if again := open(t, dir); len(again.Claims()) != 0 || again.State().Cordon != "" {
+		t.Errorf("the file holds what the closed ledger wrote: %+v, %+v", again.Claims(), again.State())
+	}
+}
+
+// Somebody who cleans up may take the lock file away; the lock is then no lock.
+func TestALedgerWhoseLockFileWasReplacedChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	old := open(t, dir)
+	if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Claim(claimOf("d", "t1", 8001, "GPU-0")); !errors.Is(err, ErrClosed) {
+		t.Errorf("claim: %v, want ErrClosed", err)
+	}
+	next := open(t, dir)
+	if _, err := next.Claim(claimOf("d", "t2", 8001, "GPU-0")); err != nil {
+		t.Errorf("the next agent's claim: %v", err)
 	}
 }

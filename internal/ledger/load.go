@@ -7,12 +7,19 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // load reads both files. What cannot be read is kept aside and replaced by an
 // empty body that carries the damage, so that a crash before the node has
 // reconciled does not turn a lost ledger into an empty one.
 func (l *Ledger) load() error {
+	for _, file := range []string{claimsFile, stateFile} {
+		if err := filelock.Sweep(filepath.Join(l.dir, file)); err != nil {
+			return err
+		}
+	}
 	state, stateExists, err := readFile(l.dir, stateFile)
 	if err != nil {
 		return err

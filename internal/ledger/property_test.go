@@ -52,7 +52,7 @@ func (h *history) crash(t *rapid.T) {
 	h.ledger.Close()
 	cut := rapid.IntRange(0, 40).Draw(t, "cut")
 	half := []byte(`{"version":1,"crc32c":"00000000","body":{}}`)[:cut]
-	if err := os.WriteFile(h.dir+"/"+claimsFile+".tmp", half, 0o600); err != nil {
+	if err := os.WriteFile(h.dir+"/."+claimsFile+"123", half, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	h.reopen(t)

@@ -7,9 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// flock takes, tests or gives back a lock on an open file. The kernel gives it
+// flock takes, tests or gives back the lock of a holder file. The kernel gives it
 // back by itself when the last descriptor of this opening is closed, which is
-// what makes a lock a proof of life.
+// what makes a lock a proof of life. It is flock(2), not internal/filelock's kind,
+// since /proc/locks names the process behind it alone (lockOwner).
 func flock(f *os.File, how int) error {
 	for {
 		err := unix.Flock(int(f.Fd()), how)

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,20 +10,26 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // locked runs change while no other process changes the tree.
 func (t *Tree) locked(change func() error) error {
-	lock, err := os.OpenFile(filepath.Join(t.root, lockFile), os.O_RDONLY|os.O_CREATE, 0o644)
+	lock, err := t.lock().Take(context.Background(), nil) // held for a millisecond at a time
 	if err != nil {
 		return fmt.Errorf("lock the tree: %w", err)
 	}
-	defer lock.Close() // gives the lock back
-	if err := flock(lock, unix.LOCK_EX); err != nil {
-		return fmt.Errorf("lock the tree: %w", err)
-	}
-	return change()
+	return errors.Join(change(), lock.Release())
 }
+
+// lock is the tree's lock file. CreateTree opens it to servers that run as
+// another user: who locks must be able to write.
+func (t *Tree) lock() filelock.File {
+	return filelock.File{Path: filepath.Join(t.root, lockFile), Mode: lockMode}
+}
+
+const lockMode = 0o666
 
 // replace puts new contents into place in one step: a reader sees the old or the
 // new text, never half of one. Equal contents are left alone.

@@ -59,6 +59,9 @@ func CreateTree(root, node string, gpus int) (*Tree, error) {
 	}
 	t := &Tree{root: root, about: about{Node: node, GPUCount: gpus, Simulated: true, PIDSpace: ownPIDSpace()}}
 	err = t.locked(func() error {
+		if err := os.Chmod(t.lock().Path, lockMode); err != nil { // the umask has taken bits away
+			return err
+		}
 		found, err := readAbout(root)
 		if errors.Is(err, fs.ErrNotExist) {
 			return t.build()
