@@ -18,6 +18,8 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/model"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 // docs/catalogue.md is the catalogue in the binary: a row a recipe.
@@ -32,7 +34,7 @@ func TestDocsCatalogue(t *testing.T) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, catalogueIntro, len(all), len(c.Models()))
-	slices.SortStableFunc(all, func(x, y recipes.Recipe) int { return cmp.Compare(strings.ToLower(x.Model), strings.ToLower(y.Model)) })
+	slices.SortStableFunc(all, func(x, y recipe.Recipe) int { return cmp.Compare(strings.ToLower(x.Model), strings.ToLower(y.Model)) })
 	model := ""
 	for _, r := range all {
 		if r.Model != model {
@@ -43,7 +45,7 @@ func TestDocsCatalogue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "| [%s](../recipes/recipes/%s.yaml) | %d %s | %s | %s %s | %s | %s | %s |\n", r.ID, r.ID, r.Hardware.GPUCount, r.Hardware.GPUType,
+		fmt.Fprintf(&b, "| [%s](../recipes/catalogue/recipes/%s.yaml) | %d %s | %s | %s %s | %s | %s | %s |\n", r.ID, r.ID, r.Hardware.GPUCount, r.Hardware.GPUType,
 			r.Precision, r.Backend, l.Rungs[0].Version, cmp.Or(r.Metric, "any"), contextOf(l.Rungs[0]), publishers(r))
 	}
 	page(t, "docs/catalogue.md", b.String())
@@ -70,7 +72,7 @@ func contextOf(r aim.Rung) string {
 
 // publishers names the sources, with their own word for how sure they are. One
 // that is a GitHub repository is linked.
-func publishers(r recipes.Recipe) string {
+func publishers(r recipe.Recipe) string {
 	var all []string
 	for _, e := range r.Evidence {
 		name, _, _ := strings.Cut(e.Source, " ")
@@ -90,14 +92,14 @@ func publishers(r recipes.Recipe) string {
 // docs/recipe.schema.json and docs/model.schema.json are the Go types that the
 // files are read into, for editors.
 func TestDocsSchema(t *testing.T) {
-	s := schemas{comments: commentsOf(t, "recipes/recipe.go", "recipes/model.go"), t: t}
+	s := schemas{comments: commentsOf(t, "recipes/recipe/recipe.go", "recipes/model/model.go"), t: t}
 	for _, f := range []struct {
 		name, title, glob string
 		of                reflect.Type
 		required          []string
 	}{
-		{"recipe", "A recipe of AIM Engine", "recipes/recipes/*.yaml", reflect.TypeFor[recipes.Recipe](), []string{"recipe_id", "model_id", "hardware", "precision", "backend"}},
-		{"model", "A model file of AIM Engine", "recipes/models/*.yaml", reflect.TypeFor[recipes.Model](), []string{"model_id"}},
+		{"recipe", "A recipe of AIM Engine", "recipes/catalogue/recipes/*.yaml", reflect.TypeFor[recipe.Recipe](), []string{"recipe_id", "model_id", "hardware", "precision", "backend"}},
+		{"model", "A model file of AIM Engine", "recipes/catalogue/models/*.yaml", reflect.TypeFor[model.Model](), []string{"model_id"}},
 	} {
 		schema := s.object(f.of)
 		schema["$schema"], schema["title"], schema["required"] = "http://json-schema.org/draft-07/schema#", f.title, f.required
@@ -143,7 +145,7 @@ type schemas struct {
 // words are the fields that hold one of a list.
 var words = map[string][]string{
 	"Recipe.Precision": aim.Precisions(), "Patch.Precision": aim.Precisions(), "Recipe.Backend": aim.Backends(), "Recipe.Metric": aim.Metrics(),
-	"Recipe.Task": recipes.Tasks(), "Recipe.Maturity": recipes.Maturities(), "Evidence.Maturity": recipes.Maturities(), "Evidence.Metrics": aim.Metrics(),
+	"Recipe.Task": recipe.Tasks(), "Recipe.Maturity": recipe.Maturities(), "Evidence.Maturity": recipe.Maturities(), "Evidence.Metrics": aim.Metrics(),
 }
 
 func (s schemas) object(t reflect.Type) map[string]any {
@@ -166,7 +168,7 @@ func (s schemas) object(t reflect.Type) map[string]any {
 
 func (s schemas) of(t reflect.Type, words []string) map[string]any {
 	switch {
-	case t == reflect.TypeFor[recipes.Size]():
+	case t == reflect.TypeFor[recipe.Size]():
 		return map[string]any{"type": []string{"number", "string"}}
 	case t == reflect.TypeFor[aim.Class]():
 		var classes []string

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/model"
 	"github.com/aim-engine/aim/recipes/options"
 )
 
@@ -100,7 +101,7 @@ func TestArchitecturesGiveTheStatedParameters(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		stated, counted := float64(m.Parameters), recipes.CountParameters(m.Architecture)
+		stated, counted := float64(m.Parameters), model.CountParameters(m.Architecture)
 		if stated == 0 || counted == 0 {
 			continue
 		}

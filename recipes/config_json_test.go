@@ -9,6 +9,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/model"
 )
 
 // described reads a file of testdata/config, whose fields are those that the
@@ -43,7 +44,7 @@ func TestConfigsGiveTheStatedParameters(t *testing.T) {
 		{"bge-m3", 0.567, 0},
 		{"qwen3-reranker-8b", 8.19, 16.4},
 	} {
-		m, err := recipes.FromConfig(described(t, c.config))
+		m, err := model.FromConfig(described(t, c.config))
 		if err != nil {
 			t.Errorf("%s: %v", c.config, err)
 			continue
@@ -59,31 +60,31 @@ func TestConfigsGiveTheStatedParameters(t *testing.T) {
 
 // What a config.json says of layers, cache and context, field by field.
 func TestConfigsGiveTheShape(t *testing.T) {
-	for config, check := range map[string]func(a *recipes.Architecture) bool{
-		"deepseek-r1": func(a *recipes.Architecture) bool {
-			return *a.MLA == recipes.MLA{QLora: 1536, KVLora: 512, NoPE: 128, RoPE: 64, V: 128} && a.MTPLayers == 1 && a.MaxPosition == 163840
+	for config, check := range map[string]func(a *model.Architecture) bool{
+		"deepseek-r1": func(a *model.Architecture) bool {
+			return *a.MLA == model.MLA{QLora: 1536, KVLora: 512, NoPE: 128, RoPE: 64, V: 128} && a.MTPLayers == 1 && a.MaxPosition == 163840
 		},
-		"gpt-oss-120b": func(a *recipes.Architecture) bool {
+		"gpt-oss-120b": func(a *model.Architecture) bool {
 			return a.Local.Layers == 18 && a.Local.Window == 128 && a.MaxPosition == 131072
 		},
-		"gemma-3-27b-it": func(a *recipes.Architecture) bool {
+		"gemma-3-27b-it": func(a *model.Architecture) bool {
 			return a.Local.Layers == 52 && a.Tied && a.MaxPosition == 131072 && a.Vocab == 262208
 		},
-		"llama-4-scout": func(a *recipes.Architecture) bool {
+		"llama-4-scout": func(a *model.Architecture) bool {
 			return a.Local.Layers == 36 && a.Local.Window == 8192 && a.SharedExperts == 1
 		},
-		"qwen3-next-80b": func(a *recipes.Architecture) bool {
+		"qwen3-next-80b": func(a *model.Architecture) bool {
 			return a.Linear.Layers == 36 && a.Linear.StateBytes == 1097728 && a.Gated
 		},
-		"mistral-7b-v0.1": func(a *recipes.Architecture) bool { return a.Local.Layers == 32 && a.HeadDim == 128 },
-		"qwen3-32b":       func(a *recipes.Architecture) bool { return a.Local == nil && a.MaxPosition == 40960 },
-		"bge-m3":          func(a *recipes.Architecture) bool { return a.Encoder && a.Tied },
-		"minimax-m2": func(a *recipes.Architecture) bool {
+		"mistral-7b-v0.1": func(a *model.Architecture) bool { return a.Local.Layers == 32 && a.HeadDim == 128 },
+		"qwen3-32b":       func(a *model.Architecture) bool { return a.Local == nil && a.MaxPosition == 40960 },
+		"bge-m3":          func(a *model.Architecture) bool { return a.Encoder && a.Tied },
+		"minimax-m2": func(a *model.Architecture) bool {
 			return a.Experts == 256 && a.ExpertWidth == 1536 && a.SharedExperts == 0
 		},
-		"llama-3.1-70b-awq": func(a *recipes.Architecture) bool { return a.MaxPosition == 131072 },
+		"llama-3.1-70b-awq": func(a *model.Architecture) bool { return a.MaxPosition == 131072 },
 	} {
-		m, err := recipes.FromConfig(described(t, config))
+		m, err := model.FromConfig(described(t, config))
 		if err != nil || !check(m.Architecture) {
 			t.Errorf("%s is read as %+v (%v)", config, m.Architecture, err)
 		}

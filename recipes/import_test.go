@@ -9,17 +9,18 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/importer"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
-func imported(t *testing.T, name string) []recipes.Imported {
+func imported(t *testing.T, name string) []importer.Imported {
 	t.Helper()
 	file := filepath.Join("testdata", "import", name)
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := recipes.Import(file, data)
+	all, err := importer.Import(file, data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestImportOfAProfile(t *testing.T) {
 	}
 	got := all[0].Recipe
 	if got.ID != "large-2xmi300x-fp8-latency" || got.Model != "acme/Large" || got.Checkpoint != "acme/Large-FP8" || got.Metric != "latency" ||
-		got.Maturity != "preview" || !got.ManualOnly || got.Hardware != (recipes.Hardware{GPUType: "MI300X", GPUCount: 2}) || got.Features.ReasoningParser != "qwen3" {
+		got.Maturity != "preview" || !got.ManualOnly || got.Hardware != (recipe.Hardware{GPUType: "MI300X", GPUCount: 2}) || got.Features.ReasoningParser != "qwen3" {
 		t.Errorf("it is read as %+v", got)
 	}
 	config := map[string]any{
@@ -57,7 +58,7 @@ func TestImportOfAModelFile(t *testing.T) {
 	for _, i := range imported(t, "model.yaml") {
 		ids = append(ids, i.Recipe.ID)
 		r := i.Recipe
-		if r.Features != (recipes.Features{ToolCallParser: "hermes", ReasoningParser: "qwen3"}) || r.Config["max_num_batched_tokens"] != 16384 ||
+		if r.Features != (recipe.Features{ToolCallParser: "hermes", ReasoningParser: "qwen3"}) || r.Config["max_num_batched_tokens"] != 16384 ||
 			r.Config["enable_chunked_prefill"] != true || r.Config["compilation_config.pass_config.fuse_rope_kvcache"] != "True" || r.Env["VLLM_ROCM_USE_AITER"] != "1" {
 			t.Errorf("%s is read as %+v", r.ID, r)
 		}
@@ -121,7 +122,7 @@ func TestImportRefuses(t *testing.T) {
 		"other vendors": {"meta: {hardware: {h100: verified}}\nmodel: {model_id: a/b}\nvariants: {default: {precision: bf16}}", "verifies nothing"},
 		"no id":         {"meta: {hardware: {mi300x: verified}}\nmodel: {}\nvariants: {default: {precision: bf16}}", `"model_id" is missing`},
 	} {
-		_, err := recipes.Import("f.yaml", []byte(c.text))
+		_, err := importer.Import("f.yaml", []byte(c.text))
 		if f := aim.FailureOf(err); err == nil || f.Class != aim.ClassInput || !strings.Contains(f.Why, c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
@@ -142,7 +143,7 @@ func FuzzImport(f *testing.F) {
 	}
 	f.Add([]byte("metadata: {gpu: MI300X, gpu_count: 1, engine: vllm, precision: fp8}\nmodel_id: a\nengine_args: {? {a: b} : c}"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		all, err := recipes.Import("f.yaml", data)
+		all, err := importer.Import("f.yaml", data)
 		if err != nil {
 			if fail := aim.FailureOf(err); fail.Class != aim.ClassInput || !named.MatchString(fail.Why) {
 				t.Fatalf("%q gives %v, which names no place", data, err)
@@ -154,7 +155,7 @@ func FuzzImport(f *testing.F) {
 			if err != nil {
 				t.Fatalf("%q makes a recipe that cannot be written: %v", data, err)
 			}
-			if _, err := recipes.Read("f.yaml", text); err != nil {
+			if _, err := recipe.Read("f.yaml", text); err != nil {
 				t.Fatalf("%q makes a recipe that cannot be read: %v\n%s", data, err, text)
 			}
 		}

@@ -6,10 +6,11 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/estimate"
+	"github.com/aim-engine/aim/recipes/model"
 )
 
-func architecture(t *testing.T, model string) *recipes.Architecture {
+func architecture(t *testing.T, model string) *model.Architecture {
 	t.Helper()
 	m, err := load(t).Model(model)
 	if err != nil || m.Architecture == nil {
@@ -38,7 +39,7 @@ func TestKVCacheCosts(t *testing.T) {
 		{"openai/gpt-oss-120b", 1, 2, 36864, 100, 73728 * 112},           // shorter than the window: every layer keeps all
 		{"google/gemma-2-27b-it", 1, 2, 188416, 8192, 188416 * 2 * 8192}, // window 4096 and steps of 8192 cover it
 	} {
-		e := recipes.Estimate(recipes.Demand{
+		e := estimate.Estimate(estimate.Demand{
 			Architecture: architecture(t, c.model), WeightBytes: 1e9, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: c.length, StepTokens: 8192, Sequences: 256, KVValueBytes: c.valueSize,
 		})
@@ -53,7 +54,7 @@ func TestKVCacheCosts(t *testing.T) {
 func TestLocalLayersKeepTheirWindow(t *testing.T) {
 	gemma := architecture(t, "google/gemma-3-27b-it") // 10 full layers, 52 with a window of 1024
 	needed := func(length int) float64 {
-		return recipes.Estimate(recipes.Demand{
+		return estimate.Estimate(estimate.Demand{
 			Architecture: gemma, WeightBytes: 1, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: length, StepTokens: 1024, Sequences: 1, KVValueBytes: 2,
 		}).Terms["kv_needed"]
@@ -66,39 +67,39 @@ func TestLocalLayersKeepTheirWindow(t *testing.T) {
 
 func TestVerdicts(t *testing.T) {
 	llama := architecture(t, "meta-llama/Llama-3.3-70B-Instruct")
-	base := recipes.Demand{
+	base := estimate.Demand{
 		Architecture: llama, WeightBytes: 141104775168, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 		Length: 32768, StepTokens: 1024, Sequences: 512, KVValueBytes: 2,
 	}
-	with := func(change func(*recipes.Demand)) recipes.Demand {
+	with := func(change func(*estimate.Demand)) estimate.Demand {
 		d := base
 		change(&d)
 		return d
 	}
 	for _, c := range []struct {
 		name   string
-		demand recipes.Demand
+		demand estimate.Demand
 		want   aim.Verdict
 		why    string
 	}{
 		{"as published", base, aim.VerdictFits, "32,768 tokens needs 10.0 GiB"},
-		{"long context", with(func(d *recipes.Demand) { d.Length = 131072 }), aim.VerdictNo, "needs 40.0 GiB"},
-		{"almost all of it", with(func(d *recipes.Demand) { d.Length = 120000 }), aim.VerdictNarrow, ""},
-		{"as long as fits", with(func(d *recipes.Demand) { d.Length = 0 }), aim.VerdictFits, "at least 2,048 tokens"},
-		{"weights alone too large", with(func(d *recipes.Demand) { d.WeightBytes *= 2 }), aim.VerdictNo, "more than the budget of 172.8 GiB"},
-		{"two GPUs", with(func(d *recipes.Demand) { d.GPUs, d.WeightBytes = 2, d.WeightBytes*2 }), aim.VerdictFits, ""},
-		{"no room for graphs", with(func(d *recipes.Demand) { d.Utilization = 0.99 }), aim.VerdictNarrow, "outside the budget"},
-		{"no graphs", with(func(d *recipes.Demand) { d.Utilization, d.Eager = 0.99, true }), aim.VerdictFits, ""},
-		{"fixed cache", with(func(d *recipes.Demand) { d.KVBytes = 20 << 30 }), aim.VerdictFits, "a KV cache of 20.0 GiB"},
-		{"fixed cache too small", with(func(d *recipes.Demand) { d.KVBytes = 5 << 30 }), aim.VerdictNo, ""},
-		{"fixed cache too large", with(func(d *recipes.Demand) { d.KVBytes = 80 << 30 }), aim.VerdictNo, ""},
-		{"unknown weights", with(func(d *recipes.Demand) { d.WeightBytes = 0 }), "", "not known"},
-		{"unknown GPU", with(func(d *recipes.Demand) { d.TotalBytes = 0 }), "", "not known"},
-		{"the recipe's own figure", with(func(d *recipes.Demand) { d.WeightBytes, d.NeededBytes = 0, 150e9 }), aim.VerdictFits, "asks for"},
-		{"the recipe's own figure, too large", with(func(d *recipes.Demand) { d.WeightBytes, d.NeededBytes = 0, 200e9 }), aim.VerdictNo, "asks for"},
-		{"unknown shape", with(func(d *recipes.Demand) { d.Architecture = nil }), aim.VerdictFits, ""},
+		{"long context", with(func(d *estimate.Demand) { d.Length = 131072 }), aim.VerdictNo, "needs 40.0 GiB"},
+		{"almost all of it", with(func(d *estimate.Demand) { d.Length = 120000 }), aim.VerdictNarrow, ""},
+		{"as long as fits", with(func(d *estimate.Demand) { d.Length = 0 }), aim.VerdictFits, "at least 2,048 tokens"},
+		{"weights alone too large", with(func(d *estimate.Demand) { d.WeightBytes *= 2 }), aim.VerdictNo, "more than the budget of 172.8 GiB"},
+		{"two GPUs", with(func(d *estimate.Demand) { d.GPUs, d.WeightBytes = 2, d.WeightBytes*2 }), aim.VerdictFits, ""},
+		{"no room for graphs", with(func(d *estimate.Demand) { d.Utilization = 0.99 }), aim.VerdictNarrow, "outside the budget"},
+		{"no graphs", with(func(d *estimate.Demand) { d.Utilization, d.Eager = 0.99, true }), aim.VerdictFits, ""},
+		{"fixed cache", with(func(d *estimate.Demand) { d.KVBytes = 20 << 30 }), aim.VerdictFits, "a KV cache of 20.0 GiB"},
+		{"fixed cache too small", with(func(d *estimate.Demand) { d.KVBytes = 5 << 30 }), aim.VerdictNo, ""},
+		{"fixed cache too large", with(func(d *estimate.Demand) { d.KVBytes = 80 << 30 }), aim.VerdictNo, ""},
+		{"unknown weights", with(func(d *estimate.Demand) { d.WeightBytes = 0 }), "", "not known"},
+		{"unknown GPU", with(func(d *estimate.Demand) { d.TotalBytes = 0 }), "", "not known"},
+		{"the recipe's own figure", with(func(d *estimate.Demand) { d.WeightBytes, d.NeededBytes = 0, 150e9 }), aim.VerdictFits, "asks for"},
+		{"the recipe's own figure, too large", with(func(d *estimate.Demand) { d.WeightBytes, d.NeededBytes = 0, 200e9 }), aim.VerdictNo, "asks for"},
+		{"unknown shape", with(func(d *estimate.Demand) { d.Architecture = nil }), aim.VerdictFits, ""},
 	} {
-		e := recipes.Estimate(c.demand)
+		e := estimate.Estimate(c.demand)
 		if e.Verdict != c.want || !strings.Contains(e.Why, c.why) {
 			t.Errorf("%s: %q (%s), want %q with %q", c.name, e.Verdict, e.Why, c.want, c.why)
 		}
@@ -111,7 +112,7 @@ func TestEstimateAddsUp(t *testing.T) {
 	qwen := architecture(t, "Qwen/Qwen3-32B")
 	last := math.Inf(1)
 	for _, step := range []int{1024, 2048, 8192, 32768, 131072} {
-		e := recipes.Estimate(recipes.Demand{
+		e := estimate.Estimate(estimate.Demand{
 			Architecture: qwen, WeightBytes: 65524246528, GPUs: 2, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: 32768, StepTokens: step, Sequences: 512, KVValueBytes: 2,
 		})
@@ -142,7 +143,7 @@ func TestWeightsPerRank(t *testing.T) {
 		{"Qwen/Qwen3-235B-A22B", 8, 470185672704, 1.001},
 		{"Qwen/Qwen3-32B", 8, 65524246528, 1},
 	} {
-		got := recipes.Estimate(recipes.Demand{
+		got := estimate.Estimate(estimate.Demand{
 			Architecture: architecture(t, c.model), WeightBytes: c.bytes, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: 4096, StepTokens: 1024, Sequences: 1, KVValueBytes: 2,
 		}).Terms["weights"]

@@ -7,6 +7,8 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/estimate"
+	"github.com/aim-engine/aim/recipes/model"
 )
 
 // published are configurations that somebody has run, or has seen fail, with
@@ -91,7 +93,7 @@ func TestPublishedTokenCounts(t *testing.T) {
 		{"Qwen3-30B-A3B (the shape of Qwen3-Coder-30B-A3B)", "Qwen/Qwen3-30B-A3B", 1, 262144, 24, 262144},
 		{"Qwen3-30B-A3B, as long as fits", "Qwen/Qwen3-30B-A3B", 1, 34736, 3.18, 34736},
 	} {
-		e := recipes.Estimate(recipes.Demand{
+		e := estimate.Estimate(estimate.Demand{
 			Architecture: architecture(t, p.config), WeightBytes: 1e9, GPUs: p.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: p.length, StepTokens: 8192, Sequences: 256, KVValueBytes: 2, KVBytes: p.gib * (1 << 30),
 		})
@@ -118,12 +120,12 @@ func TestMeasuredMiniMax(t *testing.T) {
 // their state is large. vLLM takes blocks of 544 tokens for Qwen3-Next, and the
 // twelve full layers alone grow with the context.
 func TestLinearLayers(t *testing.T) {
-	m, err := recipes.FromConfig(described(t, "qwen3-next-80b"))
+	m, err := model.FromConfig(described(t, "qwen3-next-80b"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	needed := func(length int) float64 {
-		return recipes.Estimate(recipes.Demand{
+		return estimate.Estimate(estimate.Demand{
 			Architecture: m.Architecture, WeightBytes: 1e9, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: length, StepTokens: 8192, Sequences: 1, KVValueBytes: 2,
 		}).Terms["kv_needed"]
@@ -141,21 +143,21 @@ func TestLinearLayers(t *testing.T) {
 // whole experts on GPUs cost as much as slices where they divide evenly, and
 // more where they do not.
 func TestPipelineAndExperts(t *testing.T) {
-	weights := func(change func(*recipes.Demand)) float64 {
-		d := recipes.Demand{Architecture: architecture(t, "Qwen/Qwen3-235B-A22B"), WeightBytes: 470185672704, GPUs: 8,
+	weights := func(change func(*estimate.Demand)) float64 {
+		d := estimate.Demand{Architecture: architecture(t, "Qwen/Qwen3-235B-A22B"), WeightBytes: 470185672704, GPUs: 8,
 			TotalBytes: float64(mi300x), Utilization: 0.9, Length: 4096, StepTokens: 8192, Sequences: 256, KVValueBytes: 2}
 		change(&d)
-		return recipes.Estimate(d).Terms["weights"]
+		return estimate.Estimate(d).Terms["weights"]
 	}
-	whole := weights(func(*recipes.Demand) {})
-	if got := weights(func(d *recipes.Demand) { d.Stages = 2 }); got < 0.49*whole || got > 0.51*whole {
+	whole := weights(func(*estimate.Demand) {})
+	if got := weights(func(d *estimate.Demand) { d.Stages = 2 }); got < 0.49*whole || got > 0.51*whole {
 		t.Errorf("a stage of two holds %.3f of it", got/whole)
 	}
-	if got := weights(func(d *recipes.Demand) { d.ExpertParallel = true }); math.Abs(got-whole) > 1 {
+	if got := weights(func(d *estimate.Demand) { d.ExpertParallel = true }); math.Abs(got-whole) > 1 {
 		t.Errorf("128 experts on 8 GPUs take %.4f of what slices take", got/whole)
 	}
-	five := weights(func(d *recipes.Demand) { d.GPUs = 5 })
-	if got := weights(func(d *recipes.Demand) { d.GPUs, d.ExpertParallel = 5, true }); got <= five {
+	five := weights(func(d *estimate.Demand) { d.GPUs = 5 })
+	if got := weights(func(d *estimate.Demand) { d.GPUs, d.ExpertParallel = 5, true }); got <= five {
 		t.Errorf("26 of 128 experts on the fullest of 5 GPUs take %.4f of what slices take", got/five)
 	}
 }

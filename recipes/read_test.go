@@ -8,7 +8,8 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/catalogue"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 // The smallest recipe, in the form that the design gives it. It must load as it
@@ -32,14 +33,14 @@ config:
 
 func TestTheShortFormLoadsUnchanged(t *testing.T) {
 	dir := folder(t, map[string]string{"mine.yaml": shortForm})
-	r, err := recipes.Read("mine.yaml", []byte(shortForm))
+	r, err := recipe.Read("mine.yaml", []byte(shortForm))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id, err := recipes.CheckFile(filepath.Join(dir, "mine.yaml")); err != nil || id != r.ID {
+	if id, err := catalogue.CheckFile(filepath.Join(dir, "mine.yaml")); err != nil || id != r.ID {
 		t.Errorf("the file is checked as %q, %v", id, err)
 	}
-	if r.ID != "qwen3-32b-mi300x-bf16" || r.Model != "Qwen/Qwen3-32B" || r.Hardware != (recipes.Hardware{GPUType: "MI300X", GPUCount: 1, Memory: 80e9}) ||
+	if r.ID != "qwen3-32b-mi300x-bf16" || r.Model != "Qwen/Qwen3-32B" || r.Hardware != (recipe.Hardware{GPUType: "MI300X", GPUCount: 1, Memory: 80e9}) ||
 		r.Precision != "bf16" || r.Backend != "vllm" || len(r.Config) != 6 || r.Config["gpu_memory_utilization"] != 0.9 {
 		t.Errorf("read as %+v", r)
 	}
@@ -114,7 +115,7 @@ func TestMalformedFilesNameThePlace(t *testing.T) {
 		"alias bomb":         {shortForm + "note: &a x\nenv: {A: *b}\n", "it is not YAML"},
 		"null for the model": {replaced("\"Qwen/Qwen3-32B\"", "null"), `field "model_id" is missing`},
 	} {
-		_, err := recipes.Read("r.yaml", []byte(c.text))
+		_, err := recipe.Read("r.yaml", []byte(c.text))
 		f := aim.FailureOf(err)
 		if err == nil || f.Class != aim.ClassInput || !strings.Contains(f.Why, c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
@@ -133,7 +134,7 @@ func TestCheckFile(t *testing.T) {
 	for name, want := range map[string]string{
 		"model.yaml": "", "shape.yaml": "shape.yaml:2:", "linear.yaml": "linear layers must be", "no-id.yaml": `did you mean "recipe_id"`, "none.yaml": "none.yaml cannot be read",
 	} {
-		id, err := recipes.CheckFile(filepath.Join(dir, name))
+		id, err := catalogue.CheckFile(filepath.Join(dir, name))
 		if want == "" && (err != nil || id != "acme/tiny") {
 			t.Errorf("%s: %q, %v", name, id, err)
 		}
@@ -144,8 +145,8 @@ func TestCheckFile(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]recipes.Size{"80": 80e9, "80.5": 80.5e9, "64GB": 64e9, "\"64 GB\"": 64e9, "64GiB": 64 << 30, "64Gi": 64 << 30, "1.5TB": 1.5e12, "500MB": 500e6} {
-		r, err := recipes.Read("r.yaml", []byte(strings.Replace(shortForm, "\"80GB\"", text, 1)))
+	for text, want := range map[string]recipe.Size{"80": 80e9, "80.5": 80.5e9, "64GB": 64e9, "\"64 GB\"": 64e9, "64GiB": 64 << 30, "64Gi": 64 << 30, "1.5TB": 1.5e12, "500MB": 500e6} {
+		r, err := recipe.Read("r.yaml", []byte(strings.Replace(shortForm, "\"80GB\"", text, 1)))
 		if err != nil || r.Hardware.Memory != want {
 			t.Errorf("%s is read as %d (%v), want %d", text, r.Hardware.Memory, err, want)
 		}
@@ -169,7 +170,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		r, err := recipes.Read("r.yaml", []byte(text))
+		r, err := recipe.Read("r.yaml", []byte(text))
 		if err == nil {
 			if r.ID == "" || r.Model == "" || r.Hardware.GPUCount < 1 {
 				t.Fatalf("%q is accepted as %+v", text, r)

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 // tiny is a recipe of acme/tiny on one GPU, with more fields.
@@ -70,7 +70,7 @@ func TestVersionRange(t *testing.T) {
 		tiny("a", "match: {gpu_types: [MI300X, mi 5]}\n"):           `"mi 5" is not a GPU type`,
 		tiny("a", "resources: {cpus: -1}\n"):                        "r.yaml:6:19: it is -1",
 	} {
-		_, err := recipes.Read("r.yaml", []byte(text))
+		_, err := recipe.Read("r.yaml", []byte(text))
 		if f := aim.FailureOf(err); err == nil || !strings.Contains(f.Why, want) {
 			t.Errorf("%v, want %q", err, want)
 		}

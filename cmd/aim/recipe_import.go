@@ -10,7 +10,8 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/display"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/importer"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 type recipeImportOptions struct {
@@ -20,10 +21,10 @@ type recipeImportOptions struct {
 
 // importedRecipe is one line of `aim recipe import -o jsonl`.
 type importedRecipe struct {
-	From    string         `json:"from"`
-	File    string         `json:"file,omitempty"` // that was written
-	Recipe  recipes.Recipe `json:"recipe"`
-	Changes []string       `json:"changes"`
+	From    string        `json:"from"`
+	File    string        `json:"file,omitempty"` // that was written
+	Recipe  recipe.Recipe `json:"recipe"`
+	Changes []string      `json:"changes"`
 }
 
 func newRecipeImport(a *app) *cobra.Command {
@@ -75,7 +76,7 @@ func importFile(file string) ([]importedRecipe, error) {
 	if err != nil {
 		return nil, failed("read the file to import: %w", err)
 	}
-	made, err := recipes.Import(file, data)
+	made, err := importer.Import(file, data)
 	if err != nil {
 		return nil, next(err, "aim recipe import --help")
 	}

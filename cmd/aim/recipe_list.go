@@ -9,6 +9,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 type recipeListOptions struct{}
@@ -52,7 +53,7 @@ func (o recipeListOptions) run(a *app, models []string) error {
 }
 
 // printRecipes shows what a ladder is chosen by.
-func printRecipes(o *display.Output, all []recipes.Recipe) {
+func printRecipes(o *display.Output, all []recipe.Recipe) {
 	t := display.Table{Header: []string{"RECIPE", "MODEL", "GPUS", "PRECISION", "BACKEND", "METRIC"}}
 	for _, r := range all {
 		t.Add(o.Bold(r.ID), r.Model, fmt.Sprintf("%d %s", r.Hardware.GPUCount, r.Hardware.GPUType), r.Precision,

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim/internal/display"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 type recipeShowOptions struct{}
@@ -45,7 +45,7 @@ func (o recipeShowOptions) run(a *app, id string) error {
 }
 
 // printRecipe shows defaults where the recipe leaves a choice open.
-func printRecipe(o *display.Output, r recipes.Recipe) {
+func printRecipe(o *display.Output, r recipe.Recipe) {
 	o.Println(o.Bold(r.ID))
 	var s display.Sections
 	s.Add("model", r.Model)
@@ -55,7 +55,7 @@ func printRecipe(o *display.Output, r recipes.Recipe) {
 	s.Add("backend", strings.TrimSpace(r.Backend+" "+r.BackendVersion))
 	s.Add("image", cmp.Or(r.Image, "the backend's default"))
 	s.Add("metric", orAny(r.Metric))
-	s.Add("task", cmp.Or(r.Task, recipes.Tasks()[0]))
+	s.Add("task", cmp.Or(r.Task, recipe.Tasks()[0]))
 	s.Add("maturity", r.Maturity)
 	s.Add("options", settingsText(r.Config))
 	s.Add("environment", settingsText(r.Env))
@@ -76,7 +76,7 @@ func settingsText[V any](m map[string]V) string {
 }
 
 // fallbacksText tells what is tried after which failure, and what it costs.
-func fallbacksText(all []recipes.Fallback) string {
+func fallbacksText(all []recipe.Fallback) string {
 	var b strings.Builder
 	for _, f := range all {
 		words := make([]string, len(f.On))
@@ -89,7 +89,7 @@ func fallbacksText(all []recipes.Fallback) string {
 }
 
 // evidenceText names who has published the configuration.
-func evidenceText(all []recipes.Evidence) string {
+func evidenceText(all []recipe.Evidence) string {
 	var b strings.Builder
 	for _, e := range all {
 		b.WriteString(e.Source)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/display"
-	"github.com/aim-engine/aim/recipes"
+	"github.com/aim-engine/aim/recipes/catalogue"
 )
 
 type recipeValidateOptions struct{}
@@ -76,7 +76,7 @@ func validateRecipe(file string) (verdict, error) {
 		err := usage("no file %s", file)
 		return verdict{File: file, Error: err.Error()}, err
 	}
-	id, err := recipes.CheckFile(file)
+	id, err := catalogue.CheckFile(file)
 	v := verdict{File: file, Recipe: id, Valid: err == nil}
 	if err != nil {
 		v.Error = aim.FailureOf(err).Error()

@@ -1,0 +1,133 @@
+package ladder
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes/internal/text"
+)
+
+// rung writes the candidate down as rung number n.
+func (c *candidate) rung(n int) aim.Rung {
+	memory := c.memory
+	memory.Demand.Basis = c.basis()
+	served := c.spec.ServedName
+	if served == "" {
+		served = c.spec.Model
+	}
+	revision := c.spec.Revision
+	if revision == "" && !c.target.sameArchitecture {
+		revision = c.recipe.Revision
+	}
+	return aim.Rung{
+		Number: n, Recipe: c.recipe.ID, Why: c.why(),
+		Model: c.repo, Revision: revision, ServedName: served,
+		Backend: c.recipe.Backend, Version: c.version, Image: c.image,
+		GPUType: c.gpuType, GPUs: c.gpus, Nodes: 1, ShareBytes: uint64(c.spec.GPUMemory),
+		Precision: c.precision, Metric: c.recipe.Metric, Task: c.recipe.Task,
+		Options: c.opts, Env: c.env,
+		Memory: memory.Estimate(), Resources: c.resources(c.weightBytes()),
+	}
+}
+
+// why is one sentence: what speaks for the recipe, and how it was adapted.
+func (c *candidate) why() string {
+	if c.recipe.derived != "" {
+		return c.whyDerived()
+	}
+	word := c.recipe.Maturity
+	switch {
+	case word == "" && len(c.recipe.Evidence) > 0:
+		word = "published"
+	case word == "":
+		word = "a recipe without evidence"
+	}
+	s := fmt.Sprintf("%s for %d %s in %s", word, c.recipe.Hardware.GPUCount, c.recipe.Hardware.GPUType, c.recipe.Precision)
+	if c.recipe.Metric != "" {
+		s += ", tuned for " + c.recipe.Metric
+	}
+	if len(c.recipe.Evidence) > 0 {
+		publisher, _, _ := strings.Cut(c.recipe.Evidence[0].Source, " ")
+		s += " (" + publisher + ")"
+	}
+	if c.target.sameArchitecture {
+		s += "; a recipe of " + c.target.model.ID + ", which has the same shape"
+	}
+	if len(c.adapted) > 0 {
+		s += "; " + strings.Join(c.adapted, "; ")
+	}
+	return s
+}
+
+// whyDerived tells what is known of a model that no recipe runs.
+func (c *candidate) whyDerived() string {
+	m := c.target.model
+	s := fmt.Sprintf("nobody has written a recipe of it for %s; %s says: %s, %.1f billion parameters in %s",
+		c.recipe.Hardware.GPUType, c.recipe.derived, m.Kind, float64(m.Parameters)/1e9, c.recipe.Precision)
+	if m.Architecture != nil {
+		s += "; it can be divided over " + c.validCounts()
+	}
+	if len(c.adapted) > 0 {
+		s += "; " + strings.Join(c.adapted, "; ")
+	}
+	return s
+}
+
+// losses says what a user gives up by going from one recipe to another.
+func losses(before, after *candidate) string {
+	var parts []string
+	if after.gpus > before.gpus {
+		parts = append(parts, fmt.Sprintf("it takes %s instead of %d", gpuCount(after.gpus), before.gpus))
+	}
+	if after.precisionRank() > before.precisionRank() {
+		parts = append(parts, fmt.Sprintf("the weights are %s instead of %s", after.precision, before.precision))
+	}
+	a, _ := before.number("max-model-len")
+	b, _ := after.number("max-model-len")
+	if b > 0 && b < a {
+		parts = append(parts, fmt.Sprintf("the context is %s instead of %s", text.Tokens(b), text.Tokens(a)))
+	}
+	if after.short && !before.short {
+		parts = append(parts, "the context is as long as fits")
+	}
+	return strings.Join(parts, "; ")
+}
+
+// nothing explains why no candidate is left: the user's own options, else the
+// reasons of the recipes, each once, and what there is.
+func (s *selection) nothing() error {
+	if s.userFault != "" {
+		return aim.Failf(aim.ClassInput, "the options for %s are refused: %s", s.spec.Model, s.userFault)
+	}
+	var reasons []string
+	for _, r := range s.rejected {
+		if !slices.Contains(reasons, r.Why) {
+			reasons = append(reasons, r.Why)
+		}
+	}
+	const shown = 3
+	if len(reasons) > shown {
+		reasons = append(reasons[:shown], fmt.Sprintf("and %d more reasons", len(reasons)-shown))
+	}
+	if s.target.traits != nil {
+		return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s, and it cannot be run as its config.json describes it: %s", s.spec.Model, strings.Join(reasons, "; ")).
+			WithHint("see what its memory is made of with: aim estimate %s", s.spec.Model)
+	}
+	return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s as asked: %s; there are recipes for %s",
+		s.spec.Model, strings.Join(reasons, "; "), s.known()).
+		WithHint("see them with: aim recipe list")
+}
+
+// known names the hardware and precisions that the model has recipes for.
+func (s *selection) known() string {
+	var kinds []string
+	for _, r := range s.written {
+		kind := fmt.Sprintf("%d %s in %s", r.Hardware.GPUCount, r.Hardware.GPUType, r.Precision)
+		if !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return strings.Join(kinds, ", ")
+}
