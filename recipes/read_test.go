@@ -159,7 +159,7 @@ var placed = regexp.MustCompile(`^r\.yaml(:\d+:\d+)?: `)
 // Failure of class input that names the file. It never panics.
 func FuzzRead(f *testing.F) {
 	f.Add(shortForm)
-	for _, pattern := range []string{"recipes/qwen3-32b-1xmi300x-fp16.yaml", "recipes/deepseek-r1-0528-8xmi300x-fp8.yaml", "fallbacks.yaml"} {
+	for _, pattern := range []string{"catalogue/recipes/qwen3-32b-1xmi300x-fp16.yaml", "catalogue/recipes/deepseek-r1-0528-8xmi300x-fp8.yaml", "recipe/fallbacks.yaml"} {
 		data, err := os.ReadFile(pattern)
 		if err != nil {
 			f.Fatal(err)
