@@ -23,16 +23,33 @@ func (p *Publisher) called(ctx context.Context, m *nats.Msg) {
 		p.logged(p.sendSnapshot(m.Reply))
 		return
 	}
-	say, spread := func() { p.logged(p.repeat()) }, p.spread()
 	if string(m.Data) == beatsOnly {
-		say, spread = p.sendBeat, callSpread
+		p.saySoon(ctx, "beat", callSpread, p.sendBeat)
+		return
+	}
+	p.saySoon(ctx, "called", p.spread(), func() { p.logged(p.repeat()) })
+}
+
+// saySoon says something at a random moment within spread. However many ask for
+// it until then, in the same way, it is said once.
+func (p *Publisher) saySoon(ctx context.Context, way string, spread time.Duration, say func()) {
+	p.mu.Lock()
+	owed := p.owed[way]
+	p.owed[way] = true
+	p.mu.Unlock()
+	if owed {
+		return
 	}
 	p.answers.run(func() {
 		select {
 		case <-time.After(rand.N(spread)):
-			say()
 		case <-ctx.Done():
+			return
 		}
+		p.mu.Lock()
+		delete(p.owed, way)
+		p.mu.Unlock()
+		say()
 	})
 }
 
@@ -49,7 +66,7 @@ func (p *Publisher) question(ctx context.Context, m *nats.Msg) {
 	case lastToken(m.Subject) != QuestionSnapshot:
 		p.answers.start(ctx, m, p.opts.Answer)
 	case m.Reply == "":
-		p.logged(p.repeat())
+		p.saySoon(ctx, "asked", askSpread, func() { p.logged(p.repeat()) })
 	default:
 		p.answers.start(ctx, m, p.answerSnapshot)
 	}

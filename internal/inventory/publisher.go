@@ -25,6 +25,9 @@ const (
 	repeatEvery = 60 * time.Second
 	// When control asks all nodes at once, they answer over this long.
 	callSpread = 250 * time.Millisecond
+	// When one node is asked to say it again, it does so within this long, and
+	// once for all who ask meanwhile.
+	askSpread = 20 * time.Millisecond
 )
 
 // PublisherOptions of a node. The zero value beats at DefaultBeat and answers
@@ -53,7 +56,8 @@ type Publisher struct {
 	digest   uint64   // of known
 	flags    Flags
 	stopping bool
-	rate     chan struct{} // beat has changed
+	rate     chan struct{}   // beat has changed
+	owed     map[string]bool // by the way of asking: what will be said soon
 	answers  *answerer
 }
 
@@ -69,12 +73,9 @@ func NewPublisher(conn *Conn, id string, epoch uint64, opts PublisherOptions) (*
 	if opts.Answer == nil {
 		opts.Answer = noAnswer
 	}
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
 	return &Publisher{
-		conn: conn, node: id, epoch: epoch, nonce: rand.Uint32(), opts: opts, log: opts.Log,
-		beat: min(max(opts.Beat, minBeat), maxBeat), rate: make(chan struct{}, 1),
+		conn: conn, node: id, epoch: epoch, nonce: rand.Uint32(), opts: opts, log: quietLog(opts.Log, time.Now),
+		beat: min(max(opts.Beat, minBeat), maxBeat), rate: make(chan struct{}, 1), owed: map[string]bool{},
 		answers: newAnswerer(conn.nc, opts.Redact),
 	}, nil
 }

@@ -68,11 +68,8 @@ func NewView(conn *Conn, opts ViewOptions) *View {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if opts.Log == nil {
-		opts.Log = slog.New(slog.DiscardHandler)
-	}
 	return &View{
-		conn: conn, opts: opts, log: opts.Log, t: newTracker(opts.Now()),
+		conn: conn, opts: opts, log: quietLog(opts.Log, opts.Now), t: newTracker(opts.Now()),
 		self: rand.Uint64(), probe: newProbeSlots(),
 		changed: map[chan struct{}]bool{}, settled: make(chan struct{}),
 	}
