@@ -5,11 +5,10 @@
 //	aim status qwen3-32b
 //	aim stop qwen3-32b
 //
-// Every command has a file of its own, with the same parts in the same order:
-// the options that its flags fill, the command (synopsis, one example, flags),
-// and run. Data goes to stdout, progress and hints to stderr. exit.go has the
-// exit codes and the way errors are told.
+// Every noun has a package below internal/, every command a file of its own there;
+// package cli is what they share. Data goes to stdout, progress and hints to
+// stderr.
 //
 // A command reads deployments from Temporal, and nodes over NATS; it writes
-// through Temporal alone. Nothing is connected before a command needs it.
+// through Temporal alone.
 package main

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,37 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
 )
-
-func TestExitCodes(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		err  error
-		want int
-	}{
-		{"none", nil, 0},
-		{"any error", fs.ErrNotExist, 1},
-		{"usage", usage("x"), 2},
-		{"bad value", aim.Failf(aim.ClassInput, "x"), 2},
-		{"no room", fmt.Errorf("deploy: %w", aim.Failf(aim.ClassCapacity, "x")), 3},
-		{"no recipe", aim.Failf(aim.ClassNoRecipe, "x"), 3},
-		{"name in use", aim.Failf(aim.ClassConflict, "x"), 1},
-		{"any class", aim.Failf(aim.ClassOOM, "x"), 1},
-		{"wait", fmt.Errorf("%w after 1s", errTimeout), 4},
-		{"interrupt", errInterrupted, 130},
-		{"cancelled", fmt.Errorf("ask: %w", context.Canceled), 130},
-		{"advice keeps the code", next(aim.Failf(aim.ClassCapacity, "x"), "aim ps"), 3},
-		{"advice on a wait", next(errTimeout, "aim ps"), 4},
-		{"told already", quiet(3), 3},
-	} {
-		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, codeOf(c.err)) })
-	}
-}
 
 // Bad input of every kind: one clear sentence, what to type next, the right
 // exit code, and nothing on stdout.
 func TestBadInput(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	dir := t.TempDir()
 	file := func(name, content string) string {
 		path := filepath.Join(dir, name)
@@ -116,32 +90,23 @@ func TestBadInput(t *testing.T) {
 
 // With -o json an error is one JSON object on stderr, and nothing else.
 func TestErrorsForPrograms(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	for _, c := range []struct {
 		args []string
-		want report
+		want cli.Report
 	}{
-		{[]string{"ps", "-o", "json"}, report{ExitCode: 1, Next: "aim doctor"}},
-		{[]string{"-o", "json", "frobnicate"}, report{ExitCode: 2, Next: "aim --help"}},
+		{[]string{"ps", "-o", "json"}, cli.Report{ExitCode: 1, Next: "aim doctor"}},
+		{[]string{"-o", "json", "frobnicate"}, cli.Report{ExitCode: 2, Next: "aim --help"}},
 		{[]string{"deploy", "Qwen/Qwen3-32B", "--precision", "bf61", "-o", "jsonl"},
-			report{Class: aim.ClassInput, Family: aim.FamilyInput, ExitCode: 2, Next: "aim deploy --help"}},
+			cli.Report{Class: aim.ClassInput, Family: aim.FamilyInput, ExitCode: 2, Next: "aim deploy --help"}},
 	} {
 		code, stdout, stderr := aimRun(t, c.args...)
 		require.Equal(t, c.want.ExitCode, code)
 		require.Empty(t, stdout)
-		var got report
+		var got cli.Report
 		require.NoError(t, json.Unmarshal([]byte(stderr), &got), stderr)
 		require.NotEmpty(t, got.Error)
 		got.Error = ""
 		require.Equal(t, c.want, got)
 	}
-}
-
-// A context that ends is an interrupt, for every command that waits.
-func TestInterrupt(t *testing.T) {
-	alone(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	require.ErrorIs(t, stoppedWaiting(ctx, "x"), errInterrupted)
-	require.ErrorIs(t, pause(ctx, 1<<40), errInterrupted)
 }

@@ -9,6 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
 )
 
 // allCommands lists every command of ours, hidden ones too.
@@ -27,9 +30,12 @@ func helpFile(path string) string { return "help/" + strings.ReplaceAll(path, " 
 
 // Every command has a help of the same form, and its golden.
 func TestHelp(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	var files []string
-	for _, c := range allCommands(newRoot(newApp(streams{}))) {
+	a := cli.New(cli.Streams{})
+	root := cli.NewRoot(a)
+	addCommands(root, a)
+	for _, c := range allCommands(root) {
 		path := c.CommandPath()
 		files = append(files, filepath.Base(helpFile(path)))
 		t.Run(path, func(t *testing.T) {
@@ -37,9 +43,9 @@ func TestHelp(t *testing.T) {
 			require.False(t, strings.HasSuffix(c.Short, "."), "a synopsis is no sentence")
 			require.Contains(t, c.Example, "aim ")
 			code, stdout, stderr := aimRun(t, append(strings.Fields(path)[1:], "--help")...)
-			require.Equal(t, exitDone, code)
+			require.Equal(t, cli.ExitDone, code)
 			require.Empty(t, stderr)
-			golden(t, helpFile(path), stdout)
+			clitest.Golden(t, helpFile(path), stdout)
 		})
 	}
 	kept, err := os.ReadDir("testdata/help")
@@ -51,22 +57,22 @@ func TestHelp(t *testing.T) {
 
 // Without arguments the program and its groups say what they can do.
 func TestHelpWithoutArguments(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	for _, path := range []string{"", "node", "recipe", "gpu", "control"} {
 		_, want, _ := aimRun(t, append(strings.Fields(path), "--help")...)
 		code, stdout, _ := aimRun(t, strings.Fields(path)...)
-		require.Equal(t, exitDone, code)
+		require.Equal(t, cli.ExitDone, code)
 		require.Equal(t, want, stdout)
 	}
 }
 
 // A bad setting must not keep anybody from reading the help.
 func TestHelpDespiteBadSettings(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	t.Setenv("AIM_OUTPUT", "jsn")
 	for _, args := range [][]string{{}, {"--help"}, {"deploy", "--help"}, {"node"}, {"completion", "bash"}} {
 		code, stdout, stderr := aimRun(t, args...)
-		require.Equal(t, exitDone, code, stderr)
+		require.Equal(t, cli.ExitDone, code, stderr)
 		require.NotEmpty(t, stdout)
 	}
 }

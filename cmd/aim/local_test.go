@@ -15,6 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
+	"github.com/aim-engine/aim/cmd/aim/internal/machine"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/simulator"
 	"github.com/aim-engine/aim/recipes"
@@ -31,11 +34,11 @@ func tree(t *testing.T) string {
 
 // gpu list -o json is {gpus, not_offered}, whichever folder is named.
 func TestGPUList(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	root := tree(t)
 	for _, folder := range []string{root, filepath.Join(root, "sys")} {
 		code, stdout, stderr := aimRun(t, "gpu", "list", "--sysfs-root", folder, "-o", "json")
-		require.Equal(t, exitDone, code, stderr)
+		require.Equal(t, cli.ExitDone, code, stderr)
 		var found aim.Detection
 		require.NoError(t, json.Unmarshal([]byte(stdout), &found))
 		require.Len(t, found.GPUs, 3)
@@ -43,20 +46,20 @@ func TestGPUList(t *testing.T) {
 		require.Contains(t, stdout, `"not_offered": [`)
 	}
 	code, stdout, _ := aimRun(t, "gpu", "list", "--sysfs-root", root)
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Equal(t, 3, strings.Count(stdout, "gfx942"))
 }
 
 // No GPU is an answer, with its reason, and not an error.
 func TestGPUListWithoutGPU(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	root := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "sys", "class"), 0o755))
 	code, stdout, stderr := aimRun(t, "gpu", "list", "--sysfs-root", root)
-	require.Equal(t, exitDone, code, stderr)
+	require.Equal(t, cli.ExitDone, code, stderr)
 	require.Contains(t, stdout, "no GPU: ")
 	code, stdout, _ = aimRun(t, "gpu", "list", "--sysfs-root", root, "-o", "json")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	var found map[string]any
 	require.NoError(t, json.Unmarshal([]byte(stdout), &found))
 	require.Equal(t, []any{}, found["gpus"])
@@ -66,10 +69,10 @@ func TestGPUListWithoutGPU(t *testing.T) {
 
 // A dump, unpacked, is a tree that gives the same answer.
 func TestGPUDump(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	root, file := tree(t), filepath.Join(t.TempDir(), "gpus.tar.gz")
 	code, stdout, stderr := aimRun(t, "gpu", "dump", "--sysfs-root", root, "--serials", "-f", file)
-	require.Equal(t, exitDone, code, stderr)
+	require.Equal(t, cli.ExitDone, code, stderr)
 	require.Empty(t, stdout)
 	copied := t.TempDir()
 	unpack(t, file, copied)
@@ -110,24 +113,24 @@ func unpack(t *testing.T, file, to string) {
 }
 
 func TestRecipeCommands(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	catalogue, err := recipes.Load()
 	require.NoError(t, err)
 	code, stdout, _ := aimRun(t, "recipe", "list", "-o", "jsonl")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Equal(t, len(catalogue.Recipes()), strings.Count(stdout, "\n"))
 
 	code, stdout, _ = aimRun(t, "recipe", "list", "Qwen/Qwen3-32B")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	own := catalogue.RecipesOf("Qwen/Qwen3-32B")
 	require.Equal(t, len(own)+1, strings.Count(stdout, "\n"), "a header and the model's recipes")
 
 	code, stdout, _ = aimRun(t, "recipe", "show", own[0])
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Contains(t, stdout, "Qwen/Qwen3-32B")
 	require.Contains(t, stdout, "evidence")
 	code, stdout, _ = aimRun(t, "recipe", "show", own[0], "-o", "json")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Contains(t, stdout, `"recipe_id": "`+own[0]+`"`)
 }
 
@@ -141,42 +144,42 @@ config: {max_model_len: 4096}
 
 // A user's recipe is checked by itself, and found by the commands that choose.
 func TestOwnRecipes(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "mine.yaml"), filepath.Join(t.TempDir(), "bad.yaml")
 	require.NoError(t, os.WriteFile(good, []byte(seedRecipe), 0o600))
 	require.NoError(t, os.WriteFile(bad, []byte(strings.ReplaceAll(seedRecipe, "fp16", "fp61")), 0o600))
 
 	code, stdout, stderr := aimRun(t, "recipe", "validate", good)
-	require.Equal(t, exitDone, code, stderr)
+	require.Equal(t, cli.ExitDone, code, stderr)
 	require.Equal(t, "ok "+good+": mine\n", stdout)
 
 	code, stdout, _ = aimRun(t, "recipe", "validate", good, bad, "-o", "jsonl")
-	require.Equal(t, exitUsage, code)
+	require.Equal(t, cli.ExitUsage, code)
 	require.Equal(t, 2, strings.Count(stdout, "\n"))
 	require.Contains(t, stdout, `"valid":true`)
 	require.Contains(t, stdout, `"valid":false`)
 
 	code, stdout, stderr = aimRun(t, "plan", "Qwen/Qwen3-32B", "--recipe", "mine", "--recipes", dir)
-	require.Equal(t, exitDone, code, stderr)
+	require.Equal(t, cli.ExitDone, code, stderr)
 	require.Contains(t, stdout, "mine (rung 1")
 }
 
 // env prints what the shell can read, and where the addresses are from.
 func TestEnv(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	t.Setenv("TEMPORAL_ADDRESS", "")
 	t.Setenv("NATS_URL", "")
 	dir := t.TempDir()
 	code, stdout, stderr := aimRun(t, "env", "--dir", dir)
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Contains(t, stdout, "export TEMPORAL_ADDRESS=127.0.0.1:7233\n")
 	require.Contains(t, stderr, "next: aim up")
 
 	stack := config.Stack{TemporalAddress: "127.0.0.1:17233", Namespace: "it's", NATSURL: "nats://127.0.0.1:14222", UIAddress: "http://127.0.0.1:18233"}
 	require.NoError(t, stack.Write(dir))
 	code, stdout, stderr = aimRun(t, "env", "--dir", dir)
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Equal(t, `export TEMPORAL_ADDRESS=127.0.0.1:17233
 export TEMPORAL_NAMESPACE='it'\''s'
 export NATS_URL=nats://127.0.0.1:14222
@@ -185,39 +188,39 @@ export NATS_URL=nats://127.0.0.1:14222
 	require.Empty(t, stderr)
 
 	code, stdout, _ = aimRun(t, "env", "--dir", dir, "-o", "json")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.JSONEq(t, `{"TEMPORAL_ADDRESS":"127.0.0.1:17233","TEMPORAL_NAMESPACE":"it's","NATS_URL":"nats://127.0.0.1:14222","ui_address":"http://127.0.0.1:18233"}`, stdout)
 }
 
 func TestVersion(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	code, stdout, _ := aimRun(t, "version")
-	require.Equal(t, exitDone, code)
+	require.Equal(t, cli.ExitDone, code)
 	require.Regexp(t, `^aim \S+ \(.*go1\.\d+.*\)\n$`, stdout)
 }
 
 // Where nothing runs the doctor says so, line by line, with what to do.
 func TestDoctorWithoutAnything(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	code, stdout, _ := aimRun(t, "doctor", "--dir", t.TempDir(), "-o", "jsonl")
-	require.Equal(t, exitFailed, code)
-	states := map[string]finding{}
+	require.Equal(t, cli.ExitFailed, code)
+	states := map[string]machine.Finding{}
 	for line := range strings.Lines(stdout) {
-		var f finding
+		var f machine.Finding
 		require.NoError(t, json.Unmarshal([]byte(line), &f))
 		states[f.Check] = f
-		if f.State == stateBad {
+		if f.State == machine.StateBad {
 			require.NotEmpty(t, f.Next, f.Check)
 		}
 	}
-	require.Equal(t, stateBad, states["Temporal"].State)
-	require.Equal(t, stateBad, states["NATS"].State)
-	require.Equal(t, stateNote, states["control"].State, "what cannot be looked at is not called bad")
-	require.Equal(t, stateNote, states["nodes"].State)
-	require.Equal(t, stateNote, states["Docker"].State)
-	require.Equal(t, stateOK, states["state"].State)
+	require.Equal(t, machine.StateBad, states["Temporal"].State)
+	require.Equal(t, machine.StateBad, states["NATS"].State)
+	require.Equal(t, machine.StateNote, states["control"].State, "what cannot be looked at is not called bad")
+	require.Equal(t, machine.StateNote, states["nodes"].State)
+	require.Equal(t, machine.StateNote, states["Docker"].State)
+	require.Equal(t, machine.StateOK, states["state"].State)
 
 	code, stdout, _ = aimRun(t, "doctor", "--dir", t.TempDir())
-	require.Equal(t, exitFailed, code)
+	require.Equal(t, cli.ExitFailed, code)
 	require.Contains(t, stdout, "bad   Temporal")
 }

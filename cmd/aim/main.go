@@ -2,27 +2,16 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
+
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 )
 
 func main() {
-	os.Exit(run(context.Background(), os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
-}
-
-// streams are what a command reads and writes.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
+	os.Exit(run(context.Background(), os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 }
 
 // run carries out one command line and returns the exit code.
-func run(ctx context.Context, args []string, io streams) int {
-	a := newApp(io)
-	a.args = args
-	root := newRoot(a)
-	root.SetArgs(args)
-	cmd, err := root.ExecuteContextC(ctx)
-	a.close()
-	return a.finish(cmd, err)
+func run(ctx context.Context, args []string, io cli.Streams) int {
+	return cli.Run(ctx, args, io, addCommands)
 }

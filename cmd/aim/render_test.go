@@ -4,12 +4,15 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
 )
 
 // Without a fleet a model can still be rendered, for every backend and target,
 // and the text names secrets without their values.
 func TestRenderWithoutAFleet(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	for _, c := range []struct {
 		args []string
 		has  []string
@@ -22,7 +25,7 @@ func TestRenderWithoutAFleet(t *testing.T) {
 		{[]string{"--", "--enforce-eager"}, []string{"--enforce-eager"}},
 	} {
 		code, stdout, stderr := aimRun(t, append([]string{"render", "Qwen/Qwen3-32B"}, c.args...)...)
-		require.Equal(t, exitDone, code, stderr)
+		require.Equal(t, cli.ExitDone, code, stderr)
 		for _, has := range c.has {
 			require.Contains(t, stdout, has)
 		}
@@ -30,15 +33,15 @@ func TestRenderWithoutAFleet(t *testing.T) {
 }
 
 func TestRenderRefuses(t *testing.T) {
-	alone(t)
+	clitest.Alone(t)
 	for _, c := range []struct {
 		args []string
 		code int
 		says string
 	}{
-		{[]string{"render", "Qwen/Qwen3-32B", "--target", "helm"}, exitUsage, "one of docker, compose, systemd"},
-		{[]string{"render"}, exitUsage, "MODEL is missing"},
-		{[]string{"render", "Qwen/Qwen3-32B", "--backend", "tgi", "--", "--max-model-len", "1"}, exitUsage, "tgi calls it --max-total-tokens"},
+		{[]string{"render", "Qwen/Qwen3-32B", "--target", "helm"}, cli.ExitUsage, "one of docker, compose, systemd"},
+		{[]string{"render"}, cli.ExitUsage, "MODEL is missing"},
+		{[]string{"render", "Qwen/Qwen3-32B", "--backend", "tgi", "--", "--max-model-len", "1"}, cli.ExitUsage, "tgi calls it --max-total-tokens"},
 	} {
 		code, stdout, stderr := aimRun(t, c.args...)
 		require.Equal(t, c.code, code, stderr)

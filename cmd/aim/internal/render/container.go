@@ -1,9 +1,9 @@
 package render
 
 import (
-	"regexp"
 	"strings"
 
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 )
 
@@ -44,17 +44,6 @@ func (c Container) comment() string {
 	return b.String()
 }
 
-// plainWord is what a shell takes as it is.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=,@%+-]+$`)
-
-// ShellWord quotes a word for a shell where it needs it.
-func ShellWord(w string) string {
-	if plainWord.MatchString(w) {
-		return w
-	}
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
-}
-
 // Docker is a docker run command, one flag a line, for a POSIX shell.
 func Docker(c Container) string {
 	var b strings.Builder
@@ -62,17 +51,17 @@ func Docker(c Container) string {
 	for _, f := range c.flags() {
 		b.WriteString(" \\\n  --" + f.Name)
 		if f.Value != "" {
-			b.WriteString(" " + ShellWord(f.Value))
+			b.WriteString(" " + cli.Quote(f.Value))
 		}
 	}
-	b.WriteString(" \\\n  " + ShellWord(c.Image))
+	b.WriteString(" \\\n  " + cli.Quote(c.Image))
 	for _, line := range optionLines(c.words()) {
 		b.WriteString(" \\\n  ")
 		for i, w := range line {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			b.WriteString(ShellWord(w))
+			b.WriteString(cli.Quote(w))
 		}
 	}
 	return b.String() + "\n"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 )
 
@@ -57,7 +58,7 @@ func unitText(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 // doubled, and what is not plain stands in double quotes.
 func unitWord(w string) string {
 	w = strings.ReplaceAll(unitText(w), "$", "$$")
-	if plainWord.MatchString(w) {
+	if cli.Quote(w) == w {
 		return w
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`

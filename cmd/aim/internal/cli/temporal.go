@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"github.com/aim-engine/aim/internal/config"
+	"github.com/aim-engine/aim/worker"
+)
+
+const (
+	// dialTimeout is longer than a loaded frontend needs, and short enough for
+	// a person to wait for the answer that there is none.
+	dialTimeout = 5 * time.Second
+	// AskTimeout is for one query: a control process that lives answers in
+	// milliseconds, one that restarts within a second or two.
+	AskTimeout = 5 * time.Second
+)
+
+// Temporal connects to Temporal, once, or says why not.
+func (a *App) Temporal(ctx context.Context) (client.Client, error) {
+	if a.client != nil {
+		return a.client, nil
+	}
+	connection, err := a.Connection()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	c, err := worker.Dial(ctx, connection, "aim-cli", nil, slog.New(slog.DiscardHandler))
+	if file := (*fs.PathError)(nil); errors.As(err, &file) {
+		return nil, Failed("connect to Temporal: %w", err) // a certificate
+	}
+	if err != nil {
+		return nil, a.unreachable("Temporal at "+a.Settings.Temporal.Address, "temporal.address", err)
+	}
+	a.client = c
+	a.atEnd(c.Close)
+	return c, nil
+}
+
+// unreachable says who does not answer, and where its address came from.
+func (a *App) unreachable(what, key string, err error) error {
+	from := a.Settings.Source(key)
+	advice := "aim up"
+	if a.Settings.Given(key) {
+		advice = "aim doctor"
+	}
+	return &Problem{Err: Failed("%s (from %s) does not answer: %v", what, from, ShortCause(err)), Next: advice}
+}
+
+// ShortCause is the innermost message of an error; gRPC and the SDK wrap it in
+// ever the same words.
+func ShortCause(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Sprintf("no answer within %s", dialTimeout)
+	}
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err.Error()
+		}
+		err = inner
+	}
+}
+
+// Connection is how daemons reach Temporal and NATS.
+func (a *App) Connection() (worker.Connection, error) {
+	t, n := a.Settings.Temporal, a.Settings.NATS
+	key, err := config.Secret(t.APIKey)
+	if err != nil {
+		return worker.Connection{}, Next(err, "set temporal.api_key to env:NAME or file:/path")
+	}
+	return worker.Connection{
+		Address: t.Address, Namespace: t.Namespace, NATS: n.URL, NATSCreds: n.Creds,
+		TLSCert: t.TLSCert, TLSKey: t.TLSKey, TLSCA: t.TLSCA, APIKey: key,
+	}, nil
+}
+
+// DaemonEnd tells an ordered end from a failure: being told to stop is no error.
+func DaemonEnd(ctx context.Context, name string, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	return Next(Failed("%s ended: %w", name, err), "aim doctor")
+}

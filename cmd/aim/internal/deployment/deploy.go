@@ -1,0 +1,175 @@
+package deployment
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/control"
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
+	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/workflows"
+)
+
+type deployOptions struct {
+	spec   SpecFlags
+	wait   cli.WaitFlags
+	dryRun bool
+}
+
+func NewDeploy(a *cli.App) *cobra.Command {
+	var o deployOptions
+	cmd := &cobra.Command{
+		Use:   "deploy MODEL [flags] [-- SERVER OPTIONS]",
+		Short: "Put a model into service and wait until it answers",
+		Long: `Deploy puts a model into service and waits until it answers. The address at
+which it does is printed alone on stdout.
+
+What follows -- goes to the server, checked like the options of a recipe.
+Deploying again under the same name changes the deployment. Interrupting the
+wait does not stop the work.`,
+		Example: "  aim deploy Qwen/Qwen3-32B --gpus 1 -- --max-num-seqs 256",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			spec, err := o.spec.Read(cmd, args)
+			if err != nil {
+				return err
+			}
+			if o.dryRun {
+				return planOptions{spec: o.spec}.run(cmd.Context(), a, spec)
+			}
+			return o.run(cmd.Context(), a, spec)
+		},
+	}
+	o.spec.Add(cmd)
+	o.wait.Add(cmd)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only say what would happen, as aim plan does")
+	return cmd
+}
+
+// run refuses what can be refused here before it writes anything, sends the one
+// write, and then only reads.
+func (o deployOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) error {
+	if err := checkAgainstCatalogue(ctx, a, spec); err != nil {
+		return err
+	}
+	c, err := a.Temporal(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := o.wait.Within(ctx)
+	defer cancel()
+	applied, err := apply(ctx, c, spec)
+	if err != nil {
+		return err
+	}
+	if !applied.Changed && applied.Revision > 1 {
+		a.Hint("%s is wanted like this already", applied.Name)
+	}
+	if o.wait.Detach {
+		return o.detached(a, applied)
+	}
+	s, err := await(ctx, a, c, applied.Name, aim.Status{}, ready(ctx, a, c, applied.Revision))
+	if err != nil {
+		return err
+	}
+	return announce(a, s)
+}
+
+// apply sends one update-with-start: it makes the deployment, or changes the
+// one of that name.
+func apply(ctx context.Context, c client.Client, spec aim.DeploymentSpec) (workflows.Applied, error) {
+	name := spec.Defaulted().Name
+	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
+	defer cancel()
+	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
+		ID:                       workflows.DeploymentID(name),
+		TaskQueue:                workflows.Queue,
+		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		StaticSummary:            spec.Model,
+	}, workflows.TypeDeployment, spec)
+	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
+		StartWorkflowOperation: start,
+		UpdateOptions: client.UpdateWorkflowOptions{
+			WorkflowID: workflows.DeploymentID(name), UpdateName: workflows.UpdateApply, Args: []any{spec},
+			WaitForStage: client.WorkflowUpdateStageCompleted,
+		},
+	})
+	var applied workflows.Applied
+	if err == nil {
+		err = handle.Get(ctx, &applied)
+	}
+	return applied, explainUpdate(ctx, c, name, err)
+}
+
+// detached answers without waiting.
+func (o deployOptions) detached(a *cli.App, applied workflows.Applied) error {
+	if a.Programs() {
+		return display.Data(a.Out, a.Format, applied)
+	}
+	a.Out.Println(applied.Name)
+	a.Hint("next: aim status %s --watch", applied.Name)
+	return nil
+}
+
+// announce prints where a deployment answers: addresses on stdout, what to do
+// with them on stderr.
+func announce(a *cli.App, s aim.Status) error {
+	if a.Programs() {
+		return display.Data(a.Out, a.Format, s)
+	}
+	var first *aim.ReplicaStatus
+	for i, r := range s.Replicas {
+		if r.Endpoint == "" {
+			continue
+		}
+		a.Out.Println(r.Endpoint)
+		if first == nil {
+			first = &s.Replicas[i]
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	if display.Simulated(s) {
+		a.Hint("%s: the GPUs and the model are stand-ins, and so are the answers", a.Err.Warn("SIMULATED"))
+	}
+	a.Hint("%s", curl(*first))
+	return nil
+}
+
+// curl is a line to paste that asks the model something.
+func curl(r aim.ReplicaStatus) string {
+	type message struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	}
+	body, _ := json.Marshal(struct { // strings cannot fail
+		Model    string    `json:"model"`
+		Messages []message `json:"messages"`
+	}{r.Serves, []message{{"user", "Say hello."}}})
+	return fmt.Sprintf("curl %s/v1/chat/completions -H 'Content-Type: application/json' -d %s", r.Endpoint, cli.Quote(string(body)))
+}
+
+// checkAgainstCatalogue refuses what no recipe can run, before anything is
+// started. Whether there is room is control's to say. Only a model that the
+// catalogue does not know is asked about on the fleet.
+func checkAgainstCatalogue(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) error {
+	c, err := recipe.Catalogue(a)
+	if err != nil {
+		return err
+	}
+	if c.Knows(spec.Model) {
+		_, err = c.Ladder(spec, aim.Fleet{})
+		return recipe.Advise(err)
+	}
+	fleet, _ := PlanFleet(ctx, a)
+	_, err = control.Ladder(ctx, c, recipe.FleetModels(ctx, a, fleet), spec, fleet)
+	return recipe.Advise(err)
+}

@@ -1,0 +1,242 @@
+// Package deployment has the commands that plan, make, read and change
+// deployments. They read and write through Temporal alone; logs come from the
+// nodes over NATS.
+package deployment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/workflows"
+)
+
+// AskNamed connects, and asks a deployment how it is.
+func AskNamed(ctx context.Context, a *cli.App, name string) (aim.Status, error) {
+	c, err := a.Temporal(ctx)
+	if err != nil {
+		return aim.Status{}, err
+	}
+	return Ask(ctx, c, name)
+}
+
+// Ask asks a deployment how it is. It answers for finished ones too.
+func Ask(ctx context.Context, c client.Client, name string) (aim.Status, error) {
+	var s aim.Status
+	if !aim.IsLabel(name) {
+		return s, Missing(ctx, c, name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
+	defer cancel()
+	closed, err := queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
+	for err == nil && continued(closed) {
+		closed, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
+	}
+	if err == nil && closed != nil {
+		if _, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NONE, &s); err == nil {
+			s = cutShort(s, *closed)
+		}
+	}
+	if err == nil && s.Name == "" {
+		err = errors.New("its answer has no name")
+	}
+	if err == nil {
+		whyWaiting(ctx, c, &s)
+	}
+	return s, explainQuery(ctx, c, name, err)
+}
+
+// askedWhy is how many waiting replicas of a deployment are asked: those of one
+// deployment wait for the same.
+const askedWhy = 4
+
+// whyWaiting replaces the reasons of replicas that wait for a place, which the
+// workflow has from when they began to wait, by those of now: the scheduler tells
+// them with the heartbeats of the step.
+func whyWaiting(ctx context.Context, c client.Client, s *aim.Status) {
+	asked, told := 0, false
+	for i := range s.Replicas {
+		r := &s.Replicas[i]
+		if r.Phase != aim.Placing || asked == askedWhy {
+			continue
+		}
+		asked++
+		for _, p := range running(ctx, c, s.Name, r.Ordinal) {
+			if p.Step != activities.StepWait || p.Note == "" {
+				continue
+			}
+			if !told && r.Reason != "" && strings.Contains(s.Reason, r.Reason) {
+				s.Reason, told = strings.Replace(s.Reason, r.Reason, p.Note, 1), true // it tells of one of them
+			}
+			r.Reason = p.Note
+		}
+	}
+}
+
+// queryStatus asks once. closed is how the workflow ended when it did in a way
+// that the condition rejects; then s is left alone.
+func queryStatus(ctx context.Context, c client.Client, name string, reject enums.QueryRejectCondition, s *aim.Status) (closed *enums.WorkflowExecutionStatus, err error) {
+	answer, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
+		WorkflowID: workflows.DeploymentID(name), QueryType: workflows.QueryStatus, QueryRejectCondition: reject,
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.QueryRejected != nil:
+		status := answer.QueryRejected.GetStatus()
+		return &status, nil
+	}
+	return nil, answer.QueryResult.Get(s)
+}
+
+// continued tells whether the run that was asked has just continued as new: the
+// deployment goes on in the next run, which is to be asked instead.
+func continued(closed *enums.WorkflowExecutionStatus) bool {
+	return closed != nil && *closed == enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
+}
+
+// cutShort is the last status of a workflow that was ended from outside, by a
+// terminate say: what it last said of itself is not true any more. Its replicas
+// notice and stop by themselves.
+func cutShort(s aim.Status, how enums.WorkflowExecutionStatus) aim.Status {
+	if s.Phase.Final() {
+		return s // it had its say
+	}
+	s.Phase, s.Reason = aim.Failed, fmt.Sprintf("its workflow was ended from outside (%s); its replicas stop by themselves", how)
+	for i, r := range s.Replicas {
+		if !r.Phase.Final() {
+			s.Replicas[i].Phase, s.Replicas[i].Endpoint = aim.Stopping, ""
+			s.Replicas[i].Reason = "its deployment has ended"
+		}
+	}
+	return s
+}
+
+// errSilent is a deployment that exists and cannot be asked just now.
+var errSilent = errors.New("no control process answers for it")
+
+// explainQuery tells a deployment that is not there from one that cannot be
+// asked just now. A caller that waits goes on for the latter (errSilent).
+func explainQuery(ctx context.Context, c client.Client, name string, err error) error {
+	var notFound *serviceerror.NotFound
+	var queryFailed *serviceerror.QueryFailed
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &notFound), errors.As(err, &queryFailed): // not there, or another workflow
+		return Missing(context.WithoutCancel(ctx), c, name)
+	case errors.Is(ctx.Err(), context.Canceled):
+		return cli.ErrInterrupted
+	}
+	return cli.Next(cli.Failed("ask deployment %s: %w (%v)", name, errSilent, cli.ShortCause(err)), "aim doctor")
+}
+
+// Missing names the deployment that was probably meant.
+func Missing(ctx context.Context, c client.Client, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
+	defer cancel()
+	names, err := deploymentNames(ctx, c, thoseWanted)
+	if near := aim.Nearest(name, names); err == nil && near != "" {
+		return cli.Next(cli.Failed("there is no deployment %q; did you mean %q?", name, near), "aim status %s", near)
+	}
+	return cli.Next(cli.Failed("there is no deployment %q", name), "aim ps")
+}
+
+// selection chooses deployments by how their workflow is, as a visibility query.
+type selection string
+
+const (
+	thoseWanted selection = "ExecutionStatus = 'Running'"
+	thoseKept   selection = "ExecutionStatus IS NOT NULL" // all that Temporal still keeps
+)
+
+// thoseOfInterest are the wanted ones, and those that have failed lately:
+// whoever has just seen a deployment fail looks for it.
+func thoseOfInterest(now time.Time) selection {
+	since := now.Add(-24 * time.Hour).UTC().Format(time.RFC3339)
+	return selection(fmt.Sprintf("(%s OR (ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '%s'))", thoseWanted, since))
+}
+
+// deploymentNames lists deployments by name.
+func deploymentNames(ctx context.Context, c client.Client, those selection) ([]string, error) {
+	query := fmt.Sprintf("WorkflowType = '%s' AND %s", workflows.TypeDeployment, those)
+	var names []string
+	var page []byte
+	for {
+		answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000, NextPageToken: page})
+		if err != nil {
+			return nil, cli.Failed("list deployments: %v", cli.ShortCause(err))
+		}
+		for _, e := range answer.Executions {
+			names = append(names, e.Execution.WorkflowId)
+		}
+		if page = answer.NextPageToken; len(page) == 0 {
+			break
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// AskAll asks all deployments. One that cannot be asked is listed with the
+// reason: a list that hides what it could not read would lie.
+func AskAll(ctx context.Context, c client.Client, those selection) ([]aim.Status, error) {
+	names, err := deploymentNames(ctx, c, those)
+	if err != nil {
+		return nil, err
+	}
+	found := make([]aim.Status, len(names))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16) // queries run on control's workers; more at once only queue there
+	for i, name := range names {
+		g.Go(func() error {
+			s, err := Ask(ctx, c, name)
+			if err != nil {
+				s = aim.Status{Name: name, Reason: err.Error(), Replicas: []aim.ReplicaStatus{}}
+			}
+			found[i] = s
+			return nil
+		})
+	}
+	return found, g.Wait()
+}
+
+// closing is the failure with which a deployment's workflow has closed, nil if
+// it has not failed.
+func closing(ctx context.Context, c client.Client, name string) *aim.Failure {
+	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
+	defer cancel()
+	return workflows.CarriedFailure(c.GetWorkflow(ctx, workflows.DeploymentID(name), "").Get(ctx, nil))
+}
+
+// running reads what the long steps of a replica say in their heartbeats.
+func running(ctx context.Context, c client.Client, name string, ordinal int) []aim.Progress {
+	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
+	defer cancel()
+	d, err := c.DescribeWorkflowExecution(ctx, workflows.ReplicaID(name, ordinal), "")
+	if err != nil {
+		return nil // progress is a kindness; the status tells what matters
+	}
+	var all []aim.Progress
+	for _, p := range d.PendingActivities {
+		var progress aim.Progress
+		if p.HeartbeatDetails == nil || converter.GetDefaultDataConverter().FromPayloads(p.HeartbeatDetails, &progress) != nil {
+			continue
+		}
+		all = append(all, progress)
+	}
+	return all
+}
