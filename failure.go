@@ -52,13 +52,15 @@ const (
 	ClassComm    Class = "comm"         // the server's processes could not reach each other
 
 	// Health: it started, but does not serve.
-	ClassTimeout   Class = "timeout"   // no progress towards readiness
-	ClassWrongName Class = "wrong"     // it serves another model than asked for
-	ClassExited    Class = "exited"    // the server ended while it should run
-	ClassUnhealthy Class = "unhealthy" // the server runs but does not answer
-	ClassOrphaned  Class = "orphaned"  // the workflow that owned it has ended
-	ClassCancelled Class = "cancelled" // stopped on request
-	ClassInternal  Class = "internal"  // a fault of AIM Engine itself
+	ClassTimeout   Class = "timeout"    // no progress towards readiness
+	ClassWrongName Class = "wrong"      // it serves another model than asked for
+	ClassTask      Class = "wrong_task" // it has no interface to ask the model by
+	ClassExited    Class = "exited"     // the server ended while it should run
+	ClassUnhealthy Class = "unhealthy"  // the server runs but does not answer
+	ClassHung      Class = "hung"       // the server answers for its health, and does no work any more
+	ClassOrphaned  Class = "orphaned"   // the workflow that owned it has ended
+	ClassCancelled Class = "cancelled"  // stopped on request
+	ClassInternal  Class = "internal"   // a fault of AIM Engine itself
 )
 
 // Next says what a class leads to.
@@ -134,8 +136,10 @@ var classRules = map[Class]ClassRule{
 
 	ClassTimeout:   {FamilyHealth, "the server made no progress", NextSame, 1},
 	ClassWrongName: {FamilyHealth, "the server serves another model", NextRung, 0},
+	ClassTask:      {FamilyHealth, "the server has no interface to ask the model by", NextStop, 0},
 	ClassExited:    {FamilyHealth, "the server ended", NextSame, 3},
 	ClassUnhealthy: {FamilyHealth, "the server stopped answering", NextSame, 3},
+	ClassHung:      {FamilyHealth, "the server stopped working", NextSame, 3},
 	ClassOrphaned:  {FamilyHealth, "the owner has ended", NextStop, 0},
 	ClassCancelled: {FamilyHealth, "it was stopped on request", NextStop, 0},
 	ClassInternal:  {FamilyHealth, "AIM Engine itself failed", NextSame, 2},

@@ -107,6 +107,7 @@ type Endpoint struct {
 	URL     string `json:"url"`   // http://address:port
 	Model   string `json:"model"` // name to use in requests
 	Backend string `json:"backend"`
+	Task    string `json:"task,omitempty"` // that the server has answered: generate, embed, rerank, score
 	Healthy bool   `json:"healthy"`
 	Reason  string `json:"reason,omitempty"`
 }

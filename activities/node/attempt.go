@@ -151,3 +151,13 @@ func (a *attemptState) proved() bool {
 	defer a.mu.Unlock()
 	return a.endpoint != nil
 }
+
+// task is what the attempt's server was proved by, as far as this agent knows.
+func (a *attemptState) task(server aim.Server) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.endpoint != nil && a.endpoint.Task != "" {
+		return a.endpoint.Task
+	}
+	return server.Task
+}

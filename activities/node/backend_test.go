@@ -74,13 +74,13 @@ func (m *moody) Health(ctx context.Context, client *http.Client, url string) err
 	return m.Backend.Health(ctx, client, url)
 }
 
-func (m *moody) Prove(ctx context.Context, client *http.Client, url, model, task string) error {
+func (m *moody) Prove(ctx context.Context, client *http.Client, url, model, task string) (string, error) {
 	if m.during != nil {
 		m.during()
-		return nil // it was good at the time
+		return task, nil // it was good at the time
 	}
 	if m.prove != nil {
-		return m.prove
+		return "", m.prove
 	}
 	return m.Backend.Prove(ctx, client, url, model, task)
 }

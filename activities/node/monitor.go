@@ -7,16 +7,8 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// How a ready server is watched. Three failed questions in a row, two seconds
-// apart, are no accident; a single one may be a long prefill.
-const (
-	healthEvery = 2 * time.Second // unless NodeOptions say otherwise
-	healthFails = 3
-	healthLimit = 10 * time.Second // for one answer
-)
-
-// serverMonitor watches one ready server for as long as the agent and the server live,
-// whether an activity is attached or not, and keeps its endpoint truthful. It
+// serverMonitor watches one ready server for as long as the agent and the server
+// live, whether an activity is attached or not, and keeps its endpoint truthful. It
 // ends with the reason why the server is not well any more.
 type serverMonitor struct {
 	cancel  context.CancelFunc
@@ -24,8 +16,9 @@ type serverMonitor struct {
 	failure *aim.Failure // set before done is closed; nil when it was called off
 }
 
-// monitor makes sure that the server has a monitor. That of a stopped attempt ends at once.
-func (n *Node) monitor(a *attemptState, server aim.Server, r Runtime) *serverMonitor {
+// monitor makes sure that the server has a monitor. That of a stopped attempt ends
+// at once. task is what the server was proved by.
+func (n *Node) monitor(a *attemptState, server aim.Server, r Runtime, task string) *serverMonitor {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.monitor != nil {
@@ -35,29 +28,30 @@ func (n *Node) monitor(a *attemptState, server aim.Server, r Runtime) *serverMon
 	if a.stopped {
 		cancel()
 	}
-	g := &serverMonitor{cancel: cancel, done: make(chan struct{})}
-	a.monitor = g
+	m := &serverMonitor{cancel: cancel, done: make(chan struct{})}
+	a.monitor = m
 	go func() {
-		defer close(g.done)
+		defer close(m.done)
 		defer cancel()
-		n.look(ctx)
-		if f := n.untilUnwell(ctx, a, server, r); ctx.Err() == nil {
-			g.failure = f
-			n.setHealth(a, server, f.Error())
+		go n.look(ctx)
+		w := &watching{Node: n, attempt: a, server: server, runtime: r, task: task}
+		if f := w.untilUnwell(ctx); ctx.Err() == nil {
+			m.failure = f
+			w.tell(f.Error())
 		}
 	}()
-	return g
+	return m
 }
 
 // monitorAgain watches a server that has just been proved: what an earlier monitor
 // found wrong with it is over.
-func (n *Node) monitorAgain(a *attemptState, server aim.Server, r Runtime) {
+func (n *Node) monitorAgain(a *attemptState, server aim.Server, r Runtime, task string) {
 	a.mu.Lock()
 	if a.monitor != nil && isClosed(a.monitor.done) {
 		a.monitor = nil
 	}
 	a.mu.Unlock()
-	n.monitor(a, server, r)
+	n.monitor(a, server, r, task)
 }
 
 func isClosed(done <-chan struct{}) bool {
@@ -76,33 +70,136 @@ func (n *Node) look(ctx context.Context) {
 	}
 }
 
-// untilUnwell returns when the server has ended or does not answer any more.
-func (n *Node) untilUnwell(ctx context.Context, a *attemptState, server aim.Server, r Runtime) *aim.Failure {
-	ended := make(chan error, 1)
-	go func() { ended <- n.untilEnded(ctx, server, r) }()
-	tick := time.NewTicker(n.opts.HealthEvery)
+// watching is a monitor at work: it asks, and the vitals judge.
+type watching struct {
+	*Node
+	attempt *attemptState
+	server  aim.Server
+	runtime Runtime
+	backend Backend
+	task    string
+	vitals  *vitals
+}
+
+// untilUnwell returns when the server has ended, does not answer, or does no work
+// any more. An end is told at once; its cause follows.
+func (w *watching) untilUnwell(ctx context.Context) *aim.Failure {
+	backend, err := w.backendOf(w.server)
+	if err != nil {
+		return aim.FailureOf(err)
+	}
+	w.backend = backend
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w.vitals = newVitals(w.server.Name, time.Now(), w.opts.ProbeEvery, w.opts.HangAfter)
+	ended := make(chan aim.Exit, 1)
+	go w.awaitEnd(ctx, ended)
+	health, readings, probes := make(chan error, 1), make(chan aim.Reading, 1), make(chan error, 1)
+	tick := time.NewTicker(w.opts.HealthEvery)
 	defer tick.Stop()
-	for fails := 0; fails < healthFails; {
+	judge := time.NewTicker(min(w.opts.HealthEvery, healthSlow/5)) // between two questions, by time alone
+	defer judge.Stop()
+	asking, reading := false, false
+	for {
+		var f *aim.Failure
 		select {
-		case err := <-ended:
-			return exitOf(err)
+		case exit := <-ended:
+			w.tell("the server has ended")
+			return exitOf(w.rootCause(w.server, w.runtime, exit))
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
+			if !asking {
+				asking = true
+				w.vitals.healthAsked(time.Now())
+				go func() { health <- w.healthOnce(ctx) }()
+			}
+			if !reading && w.readsNow() {
+				reading = true
+				go func() { readings <- w.readOnce(ctx) }()
+			}
+			if w.vitals.wantsProbe(time.Now()) {
+				w.vitals.probeSent(time.Now())
+				go func() { probes <- w.probe(ctx) }()
+			}
+		case err := <-health:
+			asking = false
+			f = w.vitals.healthAnswered(err)
+		case m := <-readings:
+			reading = false
+			w.vitals.read(m)
+		case err := <-probes:
+			f = w.vitals.probeAnswered(time.Now(), err)
+		case <-judge.C:
+			f = w.vitals.tick(time.Now())
 		}
-		err := n.healthOnce(ctx, server)
 		if ctx.Err() != nil {
-			return nil // called off in the middle of the question
+			return nil // called off in the middle of a question
 		}
-		if err != nil {
-			fails++
-			n.setHealth(a, server, err.Error())
-			continue
+		if f != nil {
+			return f
 		}
-		fails = 0
-		n.setHealth(a, server, "")
+		w.tell(w.vitals.reason())
 	}
-	return aim.Failf(aim.ClassUnhealthy, "server %s runs but has not answered %d health checks in a row", server.Name, healthFails)
+}
+
+// awaitEnd waits for the end of the server. A runtime that cannot be asked says
+// nothing about the server: it is asked again.
+func (w *watching) awaitEnd(ctx context.Context, ended chan<- aim.Exit) {
+	for ctx.Err() == nil {
+		exit, err := w.runtime.Wait(ctx, w.server.Identity)
+		if err == nil {
+			ended <- exit
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(w.opts.HealthEvery):
+		}
+	}
+}
+
+func (w *watching) healthOnce(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	return w.backend.Health(ctx, w.ports.Client, w.url(w.server.Port))
+}
+
+// readsNow tells whether the numbers are worth reading: every few seconds, and at
+// every turn while a request of ours is unanswered.
+func (w *watching) readsNow() bool {
+	v := w.vitals
+	return !v.probed.IsZero() || time.Since(v.reading.At) >= min(v.probeEvery/6, readEvery)
+}
+
+// readEvery is how old the numbers of a server get.
+const readEvery = 5 * time.Second
+
+// readOnce reads what the server counts; one that does not tell is known by its
+// answers alone.
+func (w *watching) readOnce(ctx context.Context) aim.Reading {
+	ctx, cancel := context.WithTimeout(ctx, healthLimit)
+	defer cancel()
+	m, err := w.backend.Metrics(ctx, w.ports.Client, w.url(w.server.Port))
+	if err != nil {
+		return aim.UnknownReading(time.Now())
+	}
+	return m
+}
+
+// probe sends the small request that has proved the server.
+func (w *watching) probe(ctx context.Context) error {
+	_, err := w.backend.Prove(ctx, w.ports.Requests, w.url(w.server.Port), w.server.Model, w.task)
+	return err
+}
+
+// tell shows why the server is not to be used now, "" for no reason.
+func (w *watching) tell(reason string) {
+	e := w.endpointOf(w.server, w.task)
+	e.Healthy, e.Reason = reason == "", reason
+	if w.attempt.setEndpoint(e) {
+		w.announce()
+	}
 }
 
 // exitOf turns the end of a server that was ready into its failure. A log that
@@ -118,22 +215,4 @@ func exitOf(err error) *aim.Failure {
 		f.Class = aim.ClassExited
 	}
 	return f
-}
-
-func (n *Node) healthOnce(ctx context.Context, server aim.Server) error {
-	backend, err := n.backendOf(server)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
-	defer cancel()
-	return backend.Health(ctx, n.ports.Client, n.url(server.Port))
-}
-
-func (n *Node) setHealth(a *attemptState, server aim.Server, reason string) {
-	e := n.endpointOf(server)
-	e.Healthy, e.Reason = reason == "", reason
-	if a.setEndpoint(e) {
-		n.announce()
-	}
 }

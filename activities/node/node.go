@@ -26,8 +26,9 @@ type NodePorts struct {
 	Strangers func(ctx context.Context) ([]Stranger, error)
 	// Machine reads CPUs, memory and disk.
 	Machine func() Machine
-	// Client talks to the servers' HTTP.
-	Client *http.Client
+	// Client talks to the servers' HTTP. Requests does for real requests, whose
+	// answers have all the time they need; nil = Client without its timeout.
+	Client, Requests *http.Client
 }
 
 // Owners asks Temporal whose a claim is.
@@ -74,6 +75,8 @@ type NodeOptions struct {
 	Silence                               time.Duration // before asking whose a claim is
 	Stall                                 time.Duration // without progress before readiness is given up
 	HealthEvery                           time.Duration // between two health checks of a ready server; 0 = 2 s
+	ProbeEvery                            time.Duration // without work, before a ready server is sent a small request; 0 = 30 s
+	HangAfter                             time.Duration // that such a request may be unanswered while a busy server does no work; 0 = 5 min
 	FreeWithin                            time.Duration // for the memory of a stopped server to be seen free; 0 = 30 s
 	Log                                   *slog.Logger
 }
@@ -101,6 +104,13 @@ type Node struct {
 // NewNode makes a node whose server monitors live until ctx ends.
 func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
 	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
+	opts.ProbeEvery = cmp.Or(opts.ProbeEvery, probeEvery)
+	opts.HangAfter = cmp.Or(opts.HangAfter, hangAfter)
+	if ports.Requests == nil {
+		patient := *ports.Client
+		patient.Timeout = 0
+		ports.Requests = &patient
+	}
 	opts.FreeWithin = cmp.Or(opts.FreeWithin, freeWithin)
 	n := &Node{
 		ports: ports, opts: opts, started: time.Now(), life: ctx,

@@ -64,8 +64,11 @@ type Backend interface {
 	// Health asks once whether the server says that it is up.
 	Health(ctx context.Context, client *http.Client, url string) error
 	// Prove checks that the server serves this model and answers one real
-	// request of the task.
-	Prove(ctx context.Context, client *http.Client, url, model, task string) error
+	// request. served is the task that it has answered: the asked one, or the only
+	// one that the server has.
+	Prove(ctx context.Context, client *http.Client, url, model, task string) (served string, err error)
+	// Metrics reads once what the server counts of its own work.
+	Metrics(ctx context.Context, client *http.Client, url string) (aim.Reading, error)
 	// Classify finds the earliest root cause in a log. exit is nil while the
 	// server runs. ok is false when the log shows none.
 	Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bool)

@@ -3,11 +3,9 @@ package node
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -47,54 +45,99 @@ func (n *Node) AwaitReady(ctx context.Context, req activities.ReadyRequest) (act
 	if r == nil {
 		return activities.ReadyResult{}, activities.Carry(aim.Failf(aim.ClassExited, "server %s is not on node %s any more", req.Server(), n.opts.ID))
 	}
-	if err := n.prove(ctx, server, r, req.Rung.Task, beat); err != nil {
+	task, err := n.prove(ctx, server, r, req.Rung.Task, beat)
+	if err != nil {
 		return activities.ReadyResult{}, activities.Carry(a.ended(err, n.opts.ID))
 	}
-	e := n.endpointOf(server)
-	n.monitorAgain(a, server, r)
+	e := n.endpointOf(server, task)
+	n.monitorAgain(a, server, r, task)
 	if a.setEndpoint(e) {
 		n.announce()
 	}
 	return activities.ReadyResult{Endpoint: e, Measured: n.measured(ctx, server, r)}, nil
 }
 
-func (n *Node) endpointOf(s aim.Server) aim.Endpoint {
-	return aim.Endpoint{Identity: s.Identity, URL: n.url(s.Port), Model: s.Model, Backend: s.Backend, Healthy: true}
+func (n *Node) endpointOf(s aim.Server, task string) aim.Endpoint {
+	return aim.Endpoint{Identity: s.Identity, URL: n.url(s.Port), Model: s.Model, Backend: s.Backend, Task: task, Healthy: true}
 }
 
-// prove returns when the server answers, or why it never will.
-func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task string, beat *heartbeat.Beat) error {
+// taskGrace is how long a server that is healthy may have no interface at all.
+const taskGrace = 10 * time.Second
+
+// proof is the answer to one try to prove a server.
+type proof struct {
+	healthy bool
+	task    string // that it answered
+	err     error
+}
+
+// prove returns the task that the server has answered, or why it never will. It
+// gives up when the server ends, makes no progress for the stall time, serves
+// another model, or is healthy and has no interface to be asked by.
+func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task string, beat *heartbeat.Beat) (served string, err error) {
 	backend, err := n.backendOf(server)
 	if err != nil {
-		return err
+		return "", err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- n.untilEnded(ctx, server, r) }()
-	seen := newProgress()
-	go n.follow(ctx, server, r, seen, beat)
+	seen := newProgress(func(note string) { beat.Report(aim.Progress{Step: "prove", Note: note}) })
+	go n.follow(ctx, server, r, seen)
 
-	started, url := time.Now(), n.url(server.Port)
+	started, homeless := time.Now(), time.Time{}
+	proofs := make(chan proof, 1)
+	next := time.After(0) // nil while a try is under way
+	stalled := time.NewTicker(max(min(n.opts.Stall/10, time.Second), time.Millisecond))
+	defer stalled.Stop()
 	for {
-		if backend.Health(ctx, n.ports.Client, url) == nil {
-			err := backend.Prove(ctx, n.ports.Client, url, server.Model, task)
-			if err == nil || aim.FailureOf(err).Class == aim.ClassWrongName {
-				return err
-			}
-			seen.note("healthy, but " + err.Error())
-		}
 		select {
 		case err := <-ended:
-			return err
+			return "", err
 		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(ask(time.Since(started))):
-		}
-		if idle := seen.idle(); idle > n.opts.Stall {
-			return aim.Failf(aim.ClassTimeout, "no progress for %s; last: %s", idle.Round(time.Second), seen.last())
+			return "", ctx.Err()
+		case <-next:
+			next = nil
+			go func() { proofs <- n.proveOnce(ctx, backend, server, task, seen) }()
+		case p := <-proofs:
+			if p.err == nil {
+				return p.task, nil
+			}
+			class := aim.FailureOf(p.err).Class
+			if class != aim.ClassTask {
+				homeless = time.Time{}
+			} else if homeless.IsZero() {
+				homeless = time.Now()
+			}
+			if class == aim.ClassWrongName || class == aim.ClassTask && time.Since(homeless) >= min(taskGrace, n.opts.Stall) {
+				return "", p.err
+			}
+			if p.healthy {
+				seen.note("healthy, but " + p.err.Error())
+			}
+			next = time.After(ask(time.Since(started)))
+		case <-stalled.C:
+			if idle := seen.idle(); idle > n.opts.Stall {
+				return "", aim.Failf(aim.ClassTimeout, "no progress for %s; last: %s", idle.Round(time.Second), seen.last())
+			}
 		}
 	}
+}
+
+// proveOnce asks for health and then for an answer, however long that takes: a
+// first one may compile kernels for minutes.
+func (n *Node) proveOnce(ctx context.Context, backend Backend, server aim.Server, task string, seen *progress) proof {
+	url := n.url(server.Port)
+	asked, cancel := context.WithTimeout(ctx, healthLimit)
+	err := backend.Health(asked, n.ports.Client, url)
+	cancel()
+	if err != nil {
+		return proof{err: err}
+	}
+	seen.milestone("healthy, asked for a first answer")
+	served, err := backend.Prove(ctx, n.ports.Requests, url, server.Model, task)
+	return proof{healthy: true, task: served, err: err}
 }
 
 // backendOf fails for a server that another version of the agent has started,
@@ -127,6 +170,9 @@ func (n *Node) readCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failu
 	log := string(n.Redact([]byte(n.log(n.life, server, r))))
 	if backend := n.ports.Backends[server.Backend]; backend != nil {
 		if f, ok := backend.Classify(log, &exit); ok {
+			if f.Class == aim.ClassStart && f.Hint == "" {
+				f.Hint = wholeLog(server)
+			}
 			return f
 		}
 	}
@@ -134,9 +180,14 @@ func (n *Node) readCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failu
 	if exit.Message != "" {
 		why += ": " + exit.Message
 	}
-	f := aim.Failf(aim.ClassStart, "%s", why).WithHint("aim logs %s --attempt %d", server.Deployment, server.Attempt)
+	f := aim.Failf(aim.ClassStart, "%s", why)
+	f.Hint = wholeLog(server)
 	f.LogLines = lastLines(log, 5)
 	return f
+}
+
+func wholeLog(server aim.Server) string {
+	return fmt.Sprintf("aim logs %s --attempt %d", server.Deployment, server.Attempt)
 }
 
 func (n *Node) log(ctx context.Context, server aim.Server, r Runtime) string {
@@ -166,9 +217,8 @@ func (n *Node) measured(ctx context.Context, server aim.Server, r Runtime) map[s
 	return reader.Measured(n.log(ctx, server, r))
 }
 
-// follow reads the log as it grows: each line is a sign of life, a milestone
-// is worth telling.
-func (n *Node) follow(ctx context.Context, server aim.Server, r Runtime, seen *progress, beat *heartbeat.Beat) {
+// follow reads the log as it grows.
+func (n *Node) follow(ctx context.Context, server aim.Server, r Runtime, seen *progress) {
 	reader, err := r.Logs(ctx, server.Identity, aim.LogOptions{Follow: true})
 	if err != nil {
 		return
@@ -176,49 +226,14 @@ func (n *Node) follow(ctx context.Context, server aim.Server, r Runtime, seen *p
 	defer reader.Close()
 	lines := bufio.NewReaderSize(reader, 64<<10)
 	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			seen.sign()
-		}
-		if m := n.ports.Backends[server.Backend].Milestone(strings.TrimSpace(line)); m != "" {
-			seen.note(m)
-			beat.Report(aim.Progress{Step: "prove", Note: m})
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+		line, err := readLine(lines)
+		if err != nil {
 			return
 		}
+		line = strings.TrimSpace(line)
+		seen.line(line)
+		if m := n.ports.Backends[server.Backend].Milestone(line); m != "" {
+			seen.milestone(m)
+		}
 	}
-}
-
-// progress remembers when a starting server last showed a sign of life.
-type progress struct {
-	mu   sync.Mutex
-	at   time.Time
-	text string
-}
-
-func newProgress() *progress { return &progress{at: time.Now(), text: "started"} }
-
-func (p *progress) sign() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.at = time.Now()
-}
-
-func (p *progress) note(text string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.text = text
-}
-
-func (p *progress) idle() time.Duration {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return time.Since(p.at)
-}
-
-func (p *progress) last() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text
 }

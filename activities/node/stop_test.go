@@ -99,13 +99,16 @@ func TestStopDuringTheProof(t *testing.T) {
 	t.Parallel()
 	m := &moody{}
 	b := newBox(t, 1, withMood(m))
+	stopped := make(chan error, 1)
 	m.during = func() {
-		if _, err := b.stop(identity("a")); err != nil {
-			t.Error(err)
-		}
+		_, err := b.stop(identity("a"))
+		stopped <- err
 	}
 	b.mustStart(identity("a"), "")
 	_, _ = b.awaitReady(identity("a"), rung(1, "")) // nobody waits for its answer
+	if err := <-stopped; err != nil {
+		t.Error(err)
+	}
 	if e := b.Inventory().Endpoints; len(e) != 0 {
 		t.Errorf("the inventory shows %+v", e)
 	}

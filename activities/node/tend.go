@@ -103,11 +103,15 @@ func (n *Node) readvertise(a *attemptState, s aim.Server) {
 		return
 	}
 	url := n.url(s.Port)
-	if backend.Health(n.life, n.ports.Client, url) != nil || backend.Prove(n.life, n.ports.Client, url, s.Model, s.Task) != nil {
+	if backend.Health(n.life, n.ports.Client, url) != nil {
 		return
 	}
-	n.monitor(a, s, r)
-	if a.setEndpoint(n.endpointOf(s)) {
+	task, err := backend.Prove(n.life, n.ports.Requests, url, s.Model, s.Task)
+	if err != nil {
+		return
+	}
+	n.monitor(a, s, r, task)
+	if a.setEndpoint(n.endpointOf(s, task)) {
 		n.announce()
 	}
 }

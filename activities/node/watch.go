@@ -34,7 +34,7 @@ func (n *Node) Watch(ctx context.Context, req activities.WatchRequest) error {
 	if !server.Running && server.Exit != nil {
 		return activities.Carry(exitOf(n.rootCause(server, r, *server.Exit)))
 	}
-	g := n.monitor(a, server, r)
+	g := n.monitor(a, server, r, a.task(server))
 	ask := time.NewTicker(n.opts.Silence)
 	defer ask.Stop()
 	for {

@@ -17,7 +17,7 @@ var numbered = []aim.Class{
 	aim.ClassArch, aim.ClassAttention, aim.ClassCapacity, aim.ClassDisk, aim.ClassExited, aim.ClassGPUFault, aim.ClassHostOOM,
 	aim.ClassImage, aim.ClassInternal, aim.ClassKVNone, aim.ClassKVShort, aim.ClassLength, aim.ClassMissing, aim.ClassOOM, aim.ClassOption,
 	aim.ClassParser, aim.ClassQuant, aim.ClassStart, aim.ClassTPBlock, aim.ClassTPHeads, aim.ClassTimeout, aim.ClassUnhealthy,
-	aim.ClassWeights, aim.ClassWrongName, aim.ClassBroken, aim.ClassComm,
+	aim.ClassWeights, aim.ClassWrongName, aim.ClassBroken, aim.ClassComm, aim.ClassHung,
 }
 
 // setOf leaves out what no change can mend.

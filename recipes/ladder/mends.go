@@ -39,7 +39,7 @@ var effects = []struct {
 
 // anyChange are the failures without a known cause: whatever is different may
 // mend them.
-var anyChange = setOf(aim.ClassStart, aim.ClassTimeout, aim.ClassExited, aim.ClassUnhealthy, aim.ClassWrongName, aim.ClassOption, aim.ClassInternal)
+var anyChange = setOf(aim.ClassStart, aim.ClassTimeout, aim.ClassExited, aim.ClassUnhealthy, aim.ClassHung, aim.ClassWrongName, aim.ClassOption, aim.ClassInternal)
 
 // mends are the failures of before that after may not have. There is none when
 // both are the same.

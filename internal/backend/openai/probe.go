@@ -25,7 +25,7 @@ func Health(ctx context.Context, client *http.Client, url string) error {
 		return err
 	}
 	if status != http.StatusOK {
-		return refused(url, status, body)
+		return refused(http.MethodGet, url, status, body)
 	}
 	return nil
 }
@@ -39,7 +39,7 @@ func Serves(ctx context.Context, client *http.Client, url, model string) error {
 		return err
 	}
 	if status != http.StatusOK {
-		return refused(target, status, body)
+		return refused(http.MethodGet, target, status, body)
 	}
 	var list struct {
 		Data []struct {
@@ -88,42 +88,62 @@ var requests = map[string][]request{
 	}, "data"}},
 }
 
+// tasks in the order in which they are tried on a server that has not the
+// interface of its own.
+var tasks = []string{"generate", "embed", "rerank", "score"}
+
 // Proves checks that the server serves the model under this name, and then that
-// it answers one real request of the task.
-func Proves(ctx context.Context, client *http.Client, url, model, task string) error {
+// it answers one real request.
+func Proves(ctx context.Context, client *http.Client, url, model, task string) (served string, err error) {
 	if err := Serves(ctx, client, url, model); err != nil {
-		return err
+		return "", err
 	}
 	return Answers(ctx, client, url, model, task)
 }
 
 // Answers sends one real request of the task ("" = generate) and checks that
 // the answer holds something: a server that is up can still fail its first
-// forward pass. The error is a Failure of class unhealthy.
-func Answers(ctx context.Context, client *http.Client, url, model, task string) error {
+// forward pass. A server without an interface for the task is asked once by those
+// of the others, since what a model is for is sometimes only known by its name;
+// served is the task that it has answered. The error is a Failure of class
+// unhealthy, or wrong_task where the server has none of the interfaces.
+func Answers(ctx context.Context, client *http.Client, url, model, task string) (served string, err error) {
 	if task == "" {
 		task = "generate"
 	}
-	tries, ok := requests[task]
-	if !ok {
-		return aim.Failf(aim.ClassInternal, "no request is known for task %q", task)
+	if requests[task] == nil {
+		return "", aim.Failf(aim.ClassInternal, "no request is known for task %q", task)
 	}
-	var last error
-	for _, r := range tries {
-		missing, err := ask(ctx, client, url+r.path, r, model)
-		if err == nil {
-			return nil
+	missing, first := answersTask(ctx, client, url, model, task)
+	if !missing {
+		return task, first
+	}
+	for _, other := range tasks {
+		if other == task {
+			continue
 		}
-		if last = err; !missing {
-			break
+		if missing, err := answersTask(ctx, client, url, model, other); !missing {
+			return other, err
 		}
 	}
-	return last
+	return "", aim.Failf(aim.ClassTask, "%s, and it has no interface of another task", aim.FailureOf(first).Why)
+}
+
+// answersTask sends the requests of one task until one is answered. missing is
+// true when the server has none of their interfaces for this model.
+func answersTask(ctx context.Context, client *http.Client, url, model, task string) (missing bool, err error) {
+	for _, r := range requests[task] {
+		if missing, err = ask(ctx, client, url, r, model); !missing {
+			return false, err
+		}
+	}
+	return true, err
 }
 
 // ask sends one request. missing is true when the server has no such interface
 // for this model, so that another one may be tried.
-func ask(ctx context.Context, client *http.Client, target string, r request, model string) (missing bool, err error) {
+func ask(ctx context.Context, client *http.Client, url string, r request, model string) (missing bool, err error) {
+	target := url + r.path
 	body, err := json.Marshal(r.body(model))
 	if err != nil {
 		return false, fmt.Errorf("write the request for %s: %w", target, err)
@@ -134,12 +154,12 @@ func ask(ctx context.Context, client *http.Client, target string, r request, mod
 	}
 	if status != http.StatusOK {
 		missing = status == http.StatusNotFound || status == http.StatusBadRequest || status == http.StatusMethodNotAllowed || status == http.StatusNotImplemented
-		return missing, refused(target, status, answer)
+		return missing, refused(http.MethodPost, target, status, answer)
 	}
 	var fields map[string]json.RawMessage
 	var list []json.RawMessage
 	if json.Unmarshal(answer, &fields) != nil || json.Unmarshal(fields[r.list], &list) != nil || len(list) == 0 {
-		return false, aim.Failf(aim.ClassUnhealthy, "%s answers without %q: %s", target, r.list, short(answer))
+		return false, aim.Failf(aim.ClassUnhealthy, "POST %s answers without %q: %s", r.path, r.list, short(answer))
 	}
 	return false, nil
 }
@@ -174,8 +194,17 @@ func unreachable(ctx context.Context, url string, err error) error {
 	return aim.Failf(aim.ClassUnhealthy, "%s does not answer: %v", url, err)
 }
 
-func refused(url string, status int, body []byte) error {
-	return aim.Failf(aim.ClassUnhealthy, "%s answers %d %s: %s", url, status, http.StatusText(status), short(body))
+// refused tells the path alone: the address stands beside it wherever it is told.
+func refused(method, url string, status int, body []byte) error {
+	return aim.Failf(aim.ClassUnhealthy, "%s %s answers %d %s: %s", method, pathOf(url), status, http.StatusText(status), short(body))
+}
+
+func pathOf(url string) string {
+	_, rest, _ := strings.Cut(url, "://")
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		return rest[i:]
+	}
+	return url
 }
 
 // short is the start of an answer, in one line, for a message.

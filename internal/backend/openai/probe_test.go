@@ -93,28 +93,40 @@ func TestServes(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
+	const completes, embeds = `{"choices":[{"text":"x"}]}`, `{"data":[{"embedding":[0.1]}]}`
 	for name, c := range map[string]struct {
 		task    string
 		answers map[string]string
+		served  string
 		want    string // of the failure; "" = it answers
 	}{
-		"completion":             {"", map[string]string{"/v1/completions": `{"choices":[{"text":"x"}]}`}, ""},
-		"chat only":              {"generate", map[string]string{"/v1/chat/completions": `{"choices":[{}]}`}, ""},
-		"completion refused":     {"generate", map[string]string{"/v1/completions": `400|no`, "/v1/chat/completions": `{"choices":[{}]}`}, ""},
-		"neither":                {"generate", map[string]string{"/v1/completions": `400|no`, "/v1/chat/completions": `400|no chat template`}, "no chat template"},
-		"a failing forward pass": {"generate", map[string]string{"/v1/completions": `500|HIP error`, "/v1/chat/completions": `{"choices":[{}]}`}, "HIP error"},
-		"an empty answer":        {"generate", map[string]string{"/v1/completions": `{"choices":[]}`}, `without "choices"`},
-		"no JSON":                {"generate", map[string]string{"/v1/completions": `ok`}, `without "choices"`},
-		"embedding":              {"embed", map[string]string{"/v1/embeddings": `{"data":[{"embedding":[0.1]}]}`}, ""},
-		"no embedding":           {"embed", map[string]string{"/v1/completions": `{"choices":[{}]}`}, "404"},
-		"rerank":                 {"rerank", map[string]string{"/v1/rerank": `{"results":[{"index":0}]}`}, ""},
-		"score":                  {"score", map[string]string{"/v1/score": `{"data":[{"score":0.5}]}`}, ""},
-		"no such task":           {"dance", nil, `task "dance"`},
+		"completion":             {"", map[string]string{"/v1/completions": completes}, "generate", ""},
+		"chat only":              {"generate", map[string]string{"/v1/chat/completions": `{"choices":[{}]}`}, "generate", ""},
+		"completion refused":     {"generate", map[string]string{"/v1/completions": `400|no`, "/v1/chat/completions": `{"choices":[{}]}`}, "generate", ""},
+		"neither":                {"generate", map[string]string{"/v1/completions": `400|no`, "/v1/chat/completions": `400|no chat template`}, "", "no chat template"},
+		"a failing forward pass": {"generate", map[string]string{"/v1/completions": `500|HIP error`, "/v1/chat/completions": `{"choices":[{}]}`}, "generate", "HIP error"},
+		"an empty answer":        {"generate", map[string]string{"/v1/completions": `{"choices":[]}`}, "generate", `without "choices"`},
+		"no JSON":                {"generate", map[string]string{"/v1/completions": `ok`}, "generate", `without "choices"`},
+		"embedding":              {"embed", map[string]string{"/v1/embeddings": embeds}, "embed", ""},
+		"rerank":                 {"rerank", map[string]string{"/v1/rerank": `{"results":[{"index":0}]}`}, "rerank", ""},
+		"score":                  {"score", map[string]string{"/v1/score": `{"data":[{"score":0.5}]}`}, "score", ""},
+		"no such task":           {"dance", nil, "", `task "dance"`},
+
+		// What a model is for is sometimes guessed wrong; the server knows.
+		"generates, taken for an embedder":  {"embed", map[string]string{"/v1/completions": completes}, "generate", ""},
+		"embeds, taken for a chat model":    {"generate", map[string]string{"/v1/embeddings": embeds}, "embed", ""},
+		"reranks, taken for an embedder":    {"embed", map[string]string{"/v1/rerank": `{"results":[{"index":0}]}`}, "rerank", ""},
+		"taken for another, and failing":    {"embed", map[string]string{"/v1/completions": `500|HIP error`}, "generate", "HIP error"},
+		"no interface at all":               {"embed", map[string]string{"/v1/models": "{}"}, "", "POST /v1/embeddings answers 404"},
+		"an interface that is busy is none": {"embed", map[string]string{"/v1/embeddings": `503|loading`, "/v1/completions": completes}, "embed", "503"},
 	} {
 		s := server(t, c.answers)
-		err := openai.Answers(t.Context(), s.Client(), s.URL, "m", c.task)
-		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
-			t.Errorf("%s: %v, want %q", name, err, c.want)
+		served, err := openai.Answers(t.Context(), s.Client(), s.URL, "m", c.task)
+		if served != c.served || c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %q %v, want %q %q", name, served, err, c.served, c.want)
 		}
+	}
+	if _, err := openai.Answers(t.Context(), http.DefaultClient, server(t, nil).URL, "m", "embed"); aim.FailureOf(err).Class != aim.ClassTask {
+		t.Errorf("a server without any interface: %v", err)
 	}
 }

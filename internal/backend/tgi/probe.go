@@ -15,9 +15,9 @@ func (Backend) Health(ctx context.Context, client *http.Client, url string) erro
 
 // Prove checks that the server is up and that it answers one real request. TGI
 // has one model and takes any name for it, so there is no name to check.
-func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, task string) error {
+func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, task string) (served string, err error) {
 	if err := b.Health(ctx, client, url); err != nil {
-		return err
+		return "", err
 	}
 	return openai.Answers(ctx, client, url, model, task)
 }

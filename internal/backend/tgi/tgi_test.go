@@ -143,7 +143,7 @@ func TestProve(t *testing.T) {
 			_, _ = io.WriteString(w, `{"choices":[{"text":"!"}]}`)
 		})
 		s := httptest.NewServer(mux)
-		err := tgi.New().Prove(t.Context(), s.Client(), s.URL, "a name of ours", "")
+		_, err := tgi.New().Prove(t.Context(), s.Client(), s.URL, "a name of ours", "")
 		s.Close()
 		if (err == nil) != c.proved {
 			t.Errorf("%s: %v", name, err)

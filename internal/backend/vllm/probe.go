@@ -15,10 +15,11 @@ func (Backend) Health(ctx context.Context, client *http.Client, url string) erro
 
 // Prove checks, in this order, that the server is up, that it serves the
 // model under this name (else a Failure of class wrong), and that it answers
-// one real request of the task.
-func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, task string) error {
+// one real request. served is the task that it has answered: the asked one, or the
+// only one that the server has.
+func (b Backend) Prove(ctx context.Context, client *http.Client, url, model, task string) (served string, err error) {
 	if err := b.Health(ctx, client, url); err != nil {
-		return err
+		return "", err
 	}
 	return openai.Proves(ctx, client, url, model, task)
 }

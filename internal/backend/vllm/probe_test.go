@@ -33,7 +33,7 @@ func TestProve(t *testing.T) {
 			_, _ = io.WriteString(w, `{"choices":[{"text":"!"}]}`)
 		})
 		s := httptest.NewServer(mux)
-		err := vllm.New().Prove(t.Context(), s.Client(), s.URL, "m", "generate")
+		_, err := vllm.New().Prove(t.Context(), s.Client(), s.URL, "m", "generate")
 		s.Close()
 		if (err == nil) != (c.class == "") || err != nil && aim.FailureOf(err).Class != c.class {
 			t.Errorf("%s: %v, want %q", name, err, c.class)
