@@ -66,6 +66,8 @@ var exceptions = []struct{ from, to, why string }{
 		"what every server with OpenAI's API answers the same way"},
 	{"internal/backend", "./internal/backend/cause",
 		"how a root cause is found in any server's log, and what PyTorch, ROCm and the hub's library say"},
+	{"internal/backend", "./internal/backend/metrics",
+		"what servers count of their work, whatever they call it"},
 	{"internal/backend", "./internal/backend/command",
 		"the last check of a rung before it is a command line, and what is known of images"},
 }

@@ -39,14 +39,14 @@ func TestBackendUnderstandsEveryFault(t *testing.T) {
 func TestBackendProvesTheServer(t *testing.T) {
 	backend, client := vllm.New(), http.DefaultClient
 	right := serve(t, nil, local("org/model")...).ready(t)
-	if err := backend.Prove(t.Context(), client, right, "org/model", ""); err != nil {
+	if _, err := backend.Prove(t.Context(), client, right, "org/model", ""); err != nil {
 		t.Errorf("a good server: %v", err)
 	}
-	if err := backend.Prove(t.Context(), client, right, "org/model", "embed"); err != nil {
+	if _, err := backend.Prove(t.Context(), client, right, "org/model", "embed"); err != nil {
 		t.Errorf("a good server of embeddings: %v", err)
 	}
 	wrong := serve(t, map[string]string{"AIM_SIMULATE": "wrong"}, local("org/model")...).ready(t)
-	if err := backend.Prove(t.Context(), client, wrong, "org/model", ""); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassWrongName {
+	if _, err := backend.Prove(t.Context(), client, wrong, "org/model", ""); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassWrongName {
 		t.Errorf("a server of another model: %v", err)
 	}
 }

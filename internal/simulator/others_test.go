@@ -54,7 +54,7 @@ func TestOtherBackendsStartTheirServers(t *testing.T) {
 		if name == "tgi" {
 			served = "any name" // there is none of its own
 		}
-		if err := o.backend.Prove(t.Context(), http.DefaultClient, url, served, ""); err != nil {
+		if _, err := o.backend.Prove(t.Context(), http.DefaultClient, url, served, ""); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if f, ok := o.backend.Classify(s.out.String(), nil); ok {
