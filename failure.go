@@ -175,6 +175,10 @@ type Failure struct {
 	AvailableBytes uint64 `json:"available_bytes,omitempty"`
 	LongestLength  int    `json:"longest_length,omitempty"` // tokens that would fit
 
+	// RetryAfterSeconds is how long whoever refused asks to wait, 0 = it does not
+	// say. Trying again then is the end of a wait, not another attempt.
+	RetryAfterSeconds int `json:"retry_after_s,omitempty"`
+
 	// Fingerprint is the error of a server in its own words, without what varies,
 	// where no class explains it; "" otherwise.
 	Fingerprint string `json:"fingerprint,omitempty"`

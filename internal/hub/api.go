@@ -26,14 +26,14 @@ func (a *api) describe(ctx context.Context) (info, error) {
 		"/" + url.PathEscape(a.repo.revision) + "?blobs=true"
 	var in info
 	err := a.pace.keep(ctx, func() (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, a.pace.stall)
+		ctx, cancel := context.WithTimeoutCause(ctx, a.pace.answer, errEndless)
 		defer cancel()
 		resp, err := a.do(ctx, http.MethodGet, u, 0)
 		if err != nil {
 			return false, err
 		}
 		defer resp.Body.Close()
-		data, err := io.ReadAll(io.LimitReader(resp.Body, maxIndex))
+		data, err := readAnswer(ctx, resp.Body, maxInfo)
 		if err != nil {
 			return false, err
 		}
@@ -52,7 +52,7 @@ func (a *api) describe(ctx context.Context) (info, error) {
 func (a *api) stat(ctx context.Context, commit, name string) (file, error) {
 	f := file{Name: name, Size: -1}
 	err := a.pace.keep(ctx, func() (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, a.pace.stall)
+		ctx, cancel := context.WithTimeoutCause(ctx, a.pace.answer, errEndless)
 		defer cancel()
 		resp, err := a.do(ctx, http.MethodHead, a.fileURL(commit, name), 0)
 		if err != nil {
@@ -94,6 +94,26 @@ func (a *api) get(ctx context.Context, commit string, f file, offset int64) (bod
 	return resp.Body, offset, nil
 }
 
+// maxInfo bounds the description of a repository: the largest, of data sets with
+// a hundred thousand files, have some 30 MB.
+const maxInfo = 64 << 20
+
+// errEndless is a small answer that goes on for ever, or comes so slowly that it
+// might as well.
+var errEndless = errors.New("the answer does not end")
+
+// readAnswer reads a small answer, in full or not at all.
+func readAnswer(ctx context.Context, body io.Reader, most int64) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(body, most+1))
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	if int64(len(data)) > most {
+		return nil, fmt.Errorf("%w: it has more than %s", errBadAnswer, size(uint64(most)))
+	}
+	return data, nil
+}
+
 // do sends one request. Any status but 2xx, and 3xx for HEAD, is an *answer.
 func (a *api) do(ctx context.Context, method, u string, offset int64) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, u, nil)
@@ -111,7 +131,7 @@ func (a *api) do(ctx context.Context, method, u string, offset int64) (*http.Res
 	}
 	resp, err := a.client.Do(req)
 	if err != nil {
-		return nil, redact(err)
+		return nil, cause(ctx, redact(err))
 	}
 	ok := resp.StatusCode/100 == 2 || method == http.MethodHead && resp.StatusCode/100 == 3
 	if ok && (offset > 0 || resp.StatusCode != http.StatusPartialContent) {

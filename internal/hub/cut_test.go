@@ -147,14 +147,3 @@ func TestASilentConnectionIsCutAndResumed(t *testing.T) {
 		t.Error("the silent connection was waited for")
 	}
 }
-
-func TestAWaitThatAHubAsksForIsKept(t *testing.T) {
-	a := &answer{status: http.StatusTooManyRequests, retryAfter: 20 * time.Second}
-	if d := quick.pause(1, a); d < 20*time.Second {
-		t.Errorf("pause %v", d)
-	}
-	a.retryAfter = 24 * time.Hour
-	if d := quick.pause(1, a); d > time.Minute {
-		t.Errorf("pause %v", d)
-	}
-}

@@ -3,12 +3,10 @@ package hub
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/aim-engine/aim"
 )
@@ -41,7 +39,7 @@ func (h *Hub) Describe(ctx context.Context, model, revision string) (config []by
 	if err != nil {
 		return nil, 0, err
 	}
-	a.pace.tries, a.pace.stall = 2, min(a.pace.stall, 10*time.Second)
+	a.pace = a.pace.brief()
 	config, weightBytes, err = a.describeModel(ctx)
 	return config, weightBytes, h.explain(ctx, r, err)
 }
@@ -109,14 +107,14 @@ func (a *api) read(ctx context.Context, commit string, f file) (data []byte, err
 		return nil, fmt.Errorf("%w: %s has %d bytes", errBadAnswer, f.Name, f.Size)
 	}
 	err = a.pace.keep(ctx, func() (bool, error) {
-		ctx, cancel := context.WithTimeout(ctx, a.pace.stall)
+		ctx, cancel := context.WithTimeoutCause(ctx, a.pace.answer, errEndless)
 		defer cancel()
 		body, _, err := a.get(ctx, commit, f, 0)
 		if err != nil {
 			return false, err
 		}
 		defer body.Close()
-		data, err = io.ReadAll(io.LimitReader(body, maxConfig))
+		data, err = readAnswer(ctx, body, maxConfig)
 		return false, err
 	})
 	if err != nil {

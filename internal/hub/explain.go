@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/aim-engine/aim"
 )
@@ -26,6 +28,9 @@ func (h *Hub) explain(ctx context.Context, r repo, err error) error {
 	if a, ok := errors.AsType[*answer](err); ok {
 		return h.refused(r, a, err)
 	}
+	if g, ok := errors.AsType[*shutGate](err); ok {
+		return h.tooMany(r, g.left, err)
+	}
 	if outOfSpace(err) {
 		return h.diskFull(r, err)
 	}
@@ -37,32 +42,64 @@ func (h *Hub) explain(ctx context.Context, r repo, err error) error {
 		WithHint("what has arrived is kept; look at the network of the node, or name a mirror with HF_ENDPOINT")
 }
 
-// refused explains an answer of the hub. Three different things stop a reader of
-// a gated model, and each has its own remedy.
+// refused explains an answer of the hub. Only the hub's own code says that a
+// model is gated or absent: whatever else stands on the way (a filtering proxy, a
+// mirror that drops headers) answers with the same statuses and knows nothing of
+// models, and is told as it is.
 func (h *Hub) refused(r repo, a *answer, err error) *aim.Failure {
 	page := h.endpoint.JoinPath(r.id).String()
 	switch {
+	case a.limited():
+		return h.tooMany(r, a.told, err)
 	case a.passing():
 		return aim.Failf(aim.ClassWeights, "cannot fetch model %s: %v", r, err).
 			WithHint("what has arrived is kept; try again when the hub is well")
 	case a.code == "RevisionNotFound":
 		return aim.Failf(aim.ClassMissing, "model %s has no revision %q", r.id, r.revision).
 			WithHint("its branches and tags are at %s/tree/main", page)
-	case a.code == "RepoNotFound", a.status == http.StatusNotFound:
+	case a.code == "RepoNotFound":
 		return aim.Failf(aim.ClassMissing, "model %s does not exist on %s, or is private", r, h.endpoint.Host).
 			WithHint("check the spelling; for a private model give the node a token that may read it (HF_TOKEN)")
-	case a.status == http.StatusUnauthorized && !a.hadToken:
+	case a.code == "GatedRepo" && !a.hadToken:
 		return aim.Failf(aim.ClassAuth, "model %s is gated, and this node has no Hugging Face token", r).
 			WithHint("accept its licence at %s, then give the node a token (HF_TOKEN)", page)
-	case a.status == http.StatusUnauthorized:
-		return aim.Failf(aim.ClassAuth, "the hub does not accept the Hugging Face token of this node (asked for model %s)", r).
-			WithHint("make a new token at %s and give it to the node (HF_TOKEN)", h.endpoint.JoinPath("settings", "tokens"))
-	case a.status == http.StatusForbidden:
+	case a.code == "GatedRepo":
 		return aim.Failf(aim.ClassAuth, "the account of this node's token may not read model %s: its licence is not accepted%s", r, said(a)).
 			WithHint("accept the licence at %s with that account; a fine-grained token also needs read access to gated repositories", page)
+	case a.status == http.StatusUnauthorized && a.hadToken && badToken(a.message):
+		return aim.Failf(aim.ClassAuth, "the hub does not accept the Hugging Face token of this node (asked for model %s)", r).
+			WithHint("make a new token at %s and give it to the node (HF_TOKEN)", h.endpoint.JoinPath("settings", "tokens"))
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden, a.status == http.StatusUnavailableForLegalReasons,
+		a.status == http.StatusProxyAuthRequired:
+		return aim.Failf(aim.ClassWeights, "cannot fetch model %s: %s", r, a.unexplained()).
+			WithHint("a proxy or filter may stand between this node and the hub, or a mirror may not have the model; open %s for this node, or name another mirror with HF_ENDPOINT", a.host)
+	case a.status == http.StatusNotFound:
+		return aim.Failf(aim.ClassMissing, "cannot fetch model %s: %s", r, a.unexplained()).
+			WithHint("check the spelling, and that %s is a Hugging Face hub or a mirror of one", h.endpoint)
 	}
 	return aim.Failf(aim.ClassWeights, "cannot fetch model %s: %v", r, err).
 		WithHint("check that %s is a Hugging Face hub or a mirror of one", h.endpoint)
+}
+
+// tooMany is the failure of who could not wait as long as the hub asks. Nothing
+// is wrong with the model, the node or the weights that are here.
+func (h *Hub) tooMany(r repo, told time.Duration, err error) *aim.Failure {
+	f := aim.Failf(aim.ClassWeights, "%s limits how much this site may ask, and model %s has to wait: %v", h.endpoint.Host, r, err).
+		WithHint("wait; the limit is that of the site's address, so that another node behind it is no remedy; an account's token (HF_TOKEN) has a larger one, a mirror (HF_ENDPOINT) none")
+	f.RetryAfterSeconds = int(max(told, time.Second).Seconds())
+	return f
+}
+
+// badToken recognises what hubs say, without a code, to credentials that they do
+// not take.
+func badToken(message string) bool {
+	message = strings.ToLower(message)
+	for _, words := range []string{"credential", "token", "username or password"} {
+		if strings.Contains(message, words) {
+			return true
+		}
+	}
+	return false
 }
 
 // said quotes the hub.

@@ -33,6 +33,7 @@ func (h *Hub) run(ctx context.Context, r repo, p *progress) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	a.pace.note = p.note
 	path, err := h.download(ctx, &fetch{api: a, store: s, progress: p})
 	if err != nil {
 		return "", h.explain(ctx, r, err)

@@ -118,7 +118,10 @@ func only(m standin.Model) standin.Config {
 }
 
 // quick is a pace for tests: the same rules in milliseconds.
-var quick = pace{tries: 4, first: time.Millisecond, longest: 4 * time.Millisecond, stall: 10 * time.Second}
+var quick = pace{
+	tries: 4, first: time.Millisecond, longest: 4 * time.Millisecond, stall: 10 * time.Second, answer: 10 * time.Second,
+	patience: time.Hour,
+}
 
 // newHub makes a hub with a cache of its own.
 func newHub(t *testing.T, url string, change ...func(*Config)) *Hub {

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/aim-engine/aim"
 )
@@ -46,6 +45,7 @@ type Hub struct {
 	localRoots []string
 	client     *http.Client
 	pace       pace
+	gate       gate
 	free       func(*os.Root) (uint64, error) // free bytes of the cache's file system
 
 	// flights are the fetches under way, so that callers for the same model in
@@ -135,8 +135,7 @@ func (h *Hub) probe(ctx context.Context, r repo) error {
 	if err != nil {
 		return err
 	}
-	// Quick: one accident is forgiven, an outage is not waited for.
-	a.pace.tries, a.pace.stall = 2, min(a.pace.stall, 10*time.Second)
+	a.pace = a.pace.brief()
 	in, err := a.describe(ctx)
 	if err != nil {
 		return err
@@ -164,7 +163,9 @@ func (h *Hub) api(r repo) (*api, error) {
 		}
 		token = strings.TrimSpace(t)
 	}
-	return &api{client: h.client, endpoint: h.endpoint, token: token, pace: h.pace, repo: r}, nil
+	a := &api{client: h.client, endpoint: h.endpoint, token: token, pace: h.pace, repo: r}
+	a.pace.gate = &h.gate
+	return a, nil
 }
 
 // parseEndpoint checks the base URL of a hub.

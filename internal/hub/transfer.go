@@ -68,6 +68,11 @@ func (f *fetch) transfer(ctx context.Context, commit string, p *part) error {
 // with fewer, a hub that cuts every connection would never be given up.
 const worthwhile = 1 << 20
 
+// leastPerStall is how many bytes a connection must bring in each stall time: one
+// that drips counts as silent, or a hub that never ends an answer would hold a
+// fetch for ever.
+const leastPerStall = 16 << 10
+
 var errStalled = errors.New("the connection went silent")
 
 // attempt is one request for the rest of the part.
@@ -88,9 +93,13 @@ func (f *fetch) attempt(ctx context.Context, commit string, p *part) error {
 			return err
 		}
 	}
+	trickle := 0 // bytes since the watchdog last heard of any
 	received := reader(func(b []byte) (int, error) {
 		n, err := body.Read(b)
-		watchdog.Reset(stall)
+		if trickle += n; trickle >= leastPerStall {
+			watchdog.Reset(stall)
+			trickle = 0
+		}
 		f.progress.add(int64(n))
 		return n, err
 	})

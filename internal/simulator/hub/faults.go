@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -15,11 +16,13 @@ type Fault struct {
 	// Times is how often it strikes; 0 is for ever.
 	Times int
 
-	Status   int   // answer with this status instead
-	CutAfter int64 // cut the connection after so many bytes of the body
-	Corrupt  bool  // change bytes on the way
-	Rate     int64 // send no more bytes a second than this
-	NoRange  bool  // ignore Range and send everything
+	Status   int               // answer with this status instead
+	Header   map[string]string // with Status: these headers, and none of the hub's own
+	Body     string            // with Header: the content
+	CutAfter int64             // cut the connection after so many bytes of the body
+	Corrupt  bool              // change bytes on the way
+	Rate     int64             // send no more bytes a second than this
+	NoRange  bool              // ignore Range and send everything
 }
 
 // Inject adds a fault. The first one that matches a request strikes.
@@ -52,6 +55,14 @@ func (s *Server) sabotage(w http.ResponseWriter, r *http.Request) (_ http.Respon
 	f, ok := s.strike(r.URL.Path)
 	if !ok {
 		return w, false
+	}
+	if f.Header != nil {
+		for name, value := range f.Header {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(f.Status)
+		_, _ = io.WriteString(w, f.Body)
+		return w, true
 	}
 	if f.Status != 0 {
 		refuse(w, f.Status, "", "Simulated fault")
