@@ -43,16 +43,26 @@ func (p *progress) line(text string) {
 // milestone is a step of the start; the same one again is none.
 func (p *progress) milestone(text string) {
 	p.mu.Lock()
-	if p.new("milestone " + text) {
+	news := p.new("milestone " + text)
+	if news {
 		p.at = time.Now()
 	}
 	p.mu.Unlock()
-	p.note(text)
+	if news {
+		p.note(text)
+	}
 }
+
+// healthyBut begins the notes of a server that is up and not proved. What its log
+// says of the start is no news any more then.
+const healthyBut = "healthy, "
 
 // note says what the server does, or what is waited for. It is no progress.
 func (p *progress) note(text string) {
 	p.mu.Lock()
+	if strings.HasPrefix(p.text, healthyBut) && !strings.HasPrefix(text, healthyBut) {
+		text = p.text
+	}
 	news := p.text != text
 	p.text = text
 	p.mu.Unlock()

@@ -114,7 +114,7 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 				return "", p.err
 			}
 			if p.healthy {
-				seen.note("healthy, but " + p.err.Error())
+				seen.note(healthyBut + "but " + p.err.Error())
 			}
 			next = time.After(ask(time.Since(started)))
 		case <-stalled.C:
@@ -135,7 +135,7 @@ func (n *Node) proveOnce(ctx context.Context, backend Backend, server aim.Server
 	if err != nil {
 		return proof{err: err}
 	}
-	seen.milestone("healthy, asked for a first answer")
+	seen.milestone(healthyBut + "asked for a first answer")
 	served, err := backend.Prove(ctx, n.ports.Requests, url, server.Model, task)
 	return proof{healthy: true, task: served, err: err}
 }

@@ -133,3 +133,49 @@ func TestLogsAreFoundByTheAttempt(t *testing.T) {
 		t.Errorf("no such log: %v", err)
 	}
 }
+
+// A server that says the same over and over, or that is healthy and answers our
+// questions with nothing but refusals, makes no progress.
+func TestAwaitReadyIsNotTalkedInto(t *testing.T) {
+	for _, c := range []struct {
+		what, simulate string
+		class          aim.Class
+		want           string
+	}{
+		{"a line that repeats", "talk", aim.ClassTimeout, "no progress for"},
+		{"a healthy port without an interface", "no_generate;no_embed", aim.ClassTask, "POST /v1/chat/completions answers 404"},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, 1, func(b *box) { b.opts.Stall = time.Second })
+			b.mustStart(identity("a"), c.simulate)
+			began := time.Now()
+			_, err := b.awaitReady(identity("a"), rung(1, ""))
+			failure(t, err, c.class, c.want)
+			if took := time.Since(began); took > 15*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// A first request that is never answered, on a healthy port, ends by the stall time.
+func TestAwaitReadyOfAServerThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1, func(b *box) { b.opts.Stall = time.Second })
+	b.mustStart(identity("a"), "stall=0s;ttft=500ms")
+	_, err := b.awaitReady(identity("a"), rung(1, ""))
+	failure(t, err, aim.ClassTimeout, "healthy, asked for a first answer")
+}
+
+// A model whose task was guessed wrong is served all the same, and its endpoint
+// says as what.
+func TestAwaitReadyAsksTheOtherInterfaceOnce(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	b.mustStart(identity("a"), "no_generate")
+	res, err := b.awaitReady(identity("a"), rung(1, ""))
+	if err != nil || res.Endpoint.Task != "embed" || !res.Endpoint.Healthy {
+		t.Fatalf("%+v, %v", res.Endpoint, err)
+	}
+}

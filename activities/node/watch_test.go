@@ -2,6 +2,7 @@ package node
 
 import (
 	"errors"
+	"net/http"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,4 +163,75 @@ func TestWatchAsksWhoseTheServerIs(t *testing.T) {
 	b.eventually("it is asked again while nobody can answer", asked(8))
 	b.owners.say(func(aim.Identity) (Ownership, error) { return Ownership{Why: "deployment a has ended"}, nil })
 	failure(t, w.wait(t), aim.ClassOrphaned, "deployment a has ended")
+}
+
+// A server that says that it is well and does no work any more is told so, and
+// given up; slow work is work.
+func TestWatchOfAServerThatIsWellAndDoesNoWork(t *testing.T) {
+	for _, simulate := range []string{"mute=300ms", "stall=300ms"} {
+		t.Run(simulate, func(t *testing.T) {
+			t.Parallel()
+			b := newBox(t, 1, func(b *box) {
+				b.opts.HealthEvery, b.opts.ProbeEvery, b.opts.HangAfter = 20*time.Millisecond, 100*time.Millisecond, 5*time.Second
+			})
+			b.mustServe(identity("a"), simulate)
+			w := watch(b, identity("a"))
+			b.eventually("it is told before it is given up", func() bool {
+				return strings.Contains(b.endpoint().Reason, "has not answered a small request") || len(w.ended) > 0
+			})
+			f := failure(t, w.wait(t), aim.ClassHung, "has not answered a small request")
+			if e := b.endpoint(); e.Healthy || e.Reason != f.Error() {
+				t.Errorf("endpoint %+v", e)
+			}
+		})
+	}
+}
+
+func TestWatchIsPatientWithSlowWork(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1, func(b *box) {
+		b.opts.HealthEvery, b.opts.ProbeEvery, b.opts.HangAfter = 20*time.Millisecond, 50*time.Millisecond, 2*time.Second
+	})
+	b.mustServe(identity("a"), "ttft=600ms;tpot=300ms")
+	w := watch(b, identity("a"))
+	resp, err := http.Post(b.endpoint().URL+"/v1/completions", "application/json",
+		strings.NewReader(`{"model":"org/model","prompt":"a","max_tokens":12}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	select {
+	case err := <-w.ended:
+		t.Fatalf("given up: %v", err)
+	default:
+	}
+	b.endLife()
+	retried(t, w.wait(t))
+}
+
+// From the end of a server to the word of it in the inventory: at once, whatever
+// the search for the cause takes.
+func TestAnEndIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	b.mustServe(identity("a"), "")
+	began := time.Now()
+	b.signal(identity("a"), syscall.SIGKILL)
+	b.eventually("the endpoint is not healthy", func() bool { return !b.endpoint().Healthy })
+	if took := time.Since(began); took > 700*time.Millisecond {
+		t.Errorf("told after %s", took)
+	}
+}
+
+// A server that does not answer, such as a stopped process, is told so before it is
+// given up.
+func TestAStoppedServerIsToldSo(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	b.mustServe(identity("a"), "")
+	b.signal(identity("a"), syscall.SIGSTOP)
+	defer b.signal(identity("a"), syscall.SIGCONT)
+	b.eventually("the endpoint is not healthy", func() bool {
+		return strings.Contains(b.endpoint().Reason, "has not answered GET /health")
+	})
 }

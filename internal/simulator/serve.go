@@ -36,6 +36,7 @@ func (s *standIn) serve(ctx context.Context) error {
 func (s *standIn) watch(ctx context.Context, ended <-chan error) error {
 	crash, exit0 := s.due(script.Crash), s.due(script.Exit0)
 	gpuFault, unhealthy := s.due(script.GPUFault), s.due(script.Unhealthy)
+	mute, stall := s.due(script.Mute), s.due(script.Stall)
 	for {
 		select {
 		case <-ctx.Done():
@@ -54,6 +55,14 @@ func (s *standIn) watch(ctx context.Context, ended <-chan error) error {
 			s.voice.unwell()
 			if s.front != nil {
 				s.front.api.Fail()
+			}
+		case <-mute:
+			if s.front != nil {
+				s.front.api.Mute()
+			}
+		case <-stall:
+			if s.front != nil {
+				s.front.api.Stall()
 			}
 		}
 	}
@@ -81,7 +90,10 @@ func (s *standIn) config() openai.Config {
 	if _, wrong := s.active[script.Wrong]; wrong {
 		names = []string{"simulated/another-model"}
 	}
+	_, noGenerate := s.active[script.NoGenerate]
+	_, noEmbed := s.active[script.NoEmbed]
 	return openai.Config{
+		NoGenerate: noGenerate, NoEmbed: noEmbed,
 		Backend: s.dialect.backend, Names: names, AnyName: s.dialect.anyName, Model: c.model, Version: c.version,
 		MaxModelLen: s.memory.longest, MaxSeqs: c.number("max-num-seqs"), KVTokens: s.memory.tokens,
 		Keys: c.keys(s.env),

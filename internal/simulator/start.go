@@ -96,6 +96,9 @@ func (s *standIn) load(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
 	}
+	if _, talks := s.active[script.Talk]; talks {
+		return s.talk(ctx)
+	}
 	for done := 1; done <= shards; done++ {
 		if err := pause(ctx, s.script.Timing.Load/shards); err != nil {
 			return err
@@ -104,6 +107,20 @@ func (s *standIn) load(ctx context.Context) error {
 	}
 	s.voice.loaded(s.memory.weights, time.Since(began))
 	return s.fail(script.GPUFault) // in the profiling run, the first use of the GPU
+}
+
+// talkEvery is the pace of a server that waits for ever and says so; a real one
+// says it every minute.
+const talkEvery = 50 * time.Millisecond
+
+// talk says one thing over and over, as an engine does whose workers hang.
+func (s *standIn) talk(ctx context.Context) error {
+	for {
+		if err := pause(ctx, talkEvery); err != nil {
+			return err
+		}
+		s.log.info(engineCore, "shm_broadcast.py:681", "No available shared memory broadcast block found in 60 seconds. This typically happens when some processes are hanging or doing some time-consuming work (e.g. compilation, weight/kv cache quantization).")
+	}
 }
 
 // fillCache takes the memory of the KV cache.

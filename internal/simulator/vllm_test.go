@@ -1,6 +1,7 @@
 package simulator_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -9,13 +10,17 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/backend/vllm"
 	"github.com/aim-engine/aim/internal/simulator"
 	"github.com/aim-engine/aim/internal/simulator/openai"
 	"github.com/aim-engine/aim/internal/simulator/script"
@@ -261,10 +266,13 @@ func TestEveryFaultEndsTheStartInVLLMsWords(t *testing.T) {
 	}
 }
 
+// quietFaults change a start without ending it; they have tests of their own.
+var quietFaults = []script.Name{script.Hang, script.Wrong, script.Talk, script.NoGenerate, script.NoEmbed}
+
 func TestEveryNameOfAFaultIsTested(t *testing.T) {
 	for _, name := range script.Names() {
 		late := script.Fault{Name: name}.Late()
-		if _, tested := faultTexts[name]; !tested && !late && name != script.Hang && name != script.Wrong {
+		if _, tested := faultTexts[name]; !tested && !late && !slices.Contains(quietFaults, name) {
 			t.Errorf("no test for %s", name)
 		}
 	}
@@ -413,6 +421,82 @@ func TestUnhealthyServerStaysAndDoesNotAnswer(t *testing.T) {
 	if code := s.wait(t); code != 0 {
 		t.Errorf("ended with %d, want 0", code)
 	}
+}
+
+// A server that has stopped working says that it is well, and its counters of work
+// stand still, whatever else it counts.
+func TestServersThatAreWellAndDoNoWork(t *testing.T) {
+	for _, fault := range []string{"mute=1ms", "stall=1ms"} {
+		t.Run(fault, func(t *testing.T) {
+			s := serve(t, map[string]string{"AIM_SIMULATE": fault}, local("m")...)
+			url := s.ready(t)
+			client := http.Client{Timeout: 300 * time.Millisecond}
+			eventually(t, "a request is not answered", func() bool {
+				resp, err := client.Post(url+"/v1/completions", "application/json", strings.NewReader(`{"model":"m","prompt":"a"}`))
+				if err == nil {
+					resp.Body.Close()
+				}
+				return err != nil
+			})
+			if code, _ := get(t, url+"/health"); code != http.StatusOK {
+				t.Errorf("/health answers %d", code)
+			}
+			before, err := vllm.New().Metrics(t.Context(), http.DefaultClient, url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := client.Post(url+"/v1/completions", "application/json", strings.NewReader(`{"model":"m","prompt":"a"}`)); err == nil {
+				t.Errorf("it answers: %s", resp.Status)
+			}
+			if after, err := vllm.New().Metrics(t.Context(), http.DefaultClient, url); err != nil || after.WorkedSince(before) {
+				t.Errorf("it counts work (%v): %+v, before %+v", err, after, before)
+			}
+		})
+	}
+}
+
+// Answers stop in mid-stream: what was said is counted, and no more comes.
+func TestAnEngineStallsInMidStream(t *testing.T) {
+	s := serve(t, map[string]string{"AIM_SIMULATE": "stall=400ms;tpot=20ms"}, local("m")...)
+	resp, err := http.Post(s.ready(t)+"/v1/completions", "application/json", strings.NewReader(`{"model":"m","prompt":"a","stream":true,"max_tokens":1000,"ignore_eos":true}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var heard atomic.Int64
+	go func() {
+		for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+			heard.Add(1)
+		}
+	}()
+	last, since := int64(0), time.Now()
+	eventually(t, "it says something, and then nothing for ten tokens' time", func() bool {
+		if now := heard.Load(); now != last {
+			last, since = now, time.Now()
+		}
+		return last > 0 && time.Since(since) > 200*time.Millisecond
+	})
+	if last > 2*1000 {
+		t.Errorf("it said all: %d lines", last)
+	}
+}
+
+func TestMissingInterfaces(t *testing.T) {
+	s := serve(t, map[string]string{"AIM_SIMULATE": "no_generate"}, local("m")...)
+	if served, err := vllm.New().Prove(t.Context(), http.DefaultClient, s.ready(t), "m", "generate"); err != nil || served != "embed" {
+		t.Errorf("a server of embeddings alone: %q, %v", served, err)
+	}
+	s = serve(t, map[string]string{"AIM_SIMULATE": "no_generate;no_embed"}, local("m")...)
+	if _, err := vllm.New().Prove(t.Context(), http.DefaultClient, s.ready(t), "m", "embed"); aim.FailureOf(err).Class != aim.ClassTask {
+		t.Errorf("a server of nothing: %v", err)
+	}
+}
+
+func TestATalkingServerRepeatsItself(t *testing.T) {
+	s := serve(t, map[string]string{"AIM_SIMULATE": "talk"}, local("m")...)
+	eventually(t, "it says so again", func() bool {
+		return strings.Count(s.out.String(), "No available shared memory broadcast block") > 3
+	})
 }
 
 func TestReadyTakesTheTimeItIsToldTo(t *testing.T) {

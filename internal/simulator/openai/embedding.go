@@ -33,6 +33,10 @@ func (s *Server) embeddings(w http.ResponseWriter, r *http.Request) {
 	if s.dead.Load() {
 		failed = engineDead()
 	}
+	if isClosed(s.stalled) {
+		<-r.Context().Done()
+		return
+	}
 	if failed != nil {
 		writeError(w, failed)
 		return

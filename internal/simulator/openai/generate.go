@@ -84,9 +84,14 @@ func (s *Server) speak(ctx context.Context, g *generation, say func(token string
 		if err := pause(ctx, delay); err != nil {
 			return s.aborted(err)
 		}
+		if isClosed(s.stalled) {
+			<-ctx.Done()
+			return s.aborted(ctx.Err())
+		}
 		if s.dead.Load() {
 			return s.aborted(engineDead())
 		}
+		s.metrics.token(g, i)
 		if err := say(g.token(i)); err != nil {
 			return s.aborted(err)
 		}
@@ -139,5 +144,14 @@ func pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }

@@ -108,10 +108,6 @@ func (m *metrics) finished(g *generation, first time.Time) {
 		}
 	}
 	prompt, answer := float64(g.prompt.tokens), float64(g.tokens)
-	m.promptTokens.Add(prompt)
-	m.computed.Add(prompt)
-	m.queries.Add(prompt)
-	m.generated.Add(answer)
 	m.ended[g.reason].Inc()
 	m.promptLength.Observe(prompt)
 	m.answerLength.Observe(answer)
@@ -122,6 +118,18 @@ func (m *metrics) finished(g *generation, first time.Time) {
 	if g.asked > 0 {
 		m.askedLength.Observe(float64(g.asked))
 	}
+}
+
+// token counts the i-th token of an answer, and the prompt with the first: vLLM
+// counts as it goes, not when a request is done.
+func (m *metrics) token(g *generation, i int) {
+	if i == 0 {
+		prompt := float64(g.prompt.tokens)
+		m.promptTokens.Add(prompt)
+		m.computed.Add(prompt)
+		m.queries.Add(prompt)
+	}
+	m.generated.Inc()
 }
 
 func (m *metrics) handler() http.Handler {

@@ -25,6 +25,8 @@ type Config struct {
 	TTFT, TPOT  time.Duration
 	Cache       map[string]string // labels of vllm:cache_config_info
 	NoStats     bool              // no engine metrics (--disable-log-stats)
+	NoGenerate  bool              // no routes for completions and chat
+	NoEmbed     bool              // no route for embeddings
 }
 
 // Server answers requests. It is safe for use by many requests at once.
@@ -34,7 +36,9 @@ type Server struct {
 	metrics *metrics
 	slots   chan struct{} // one for each running request
 	dead    atomic.Bool
-	last    atomic.Int64 // number of the latest request
+	mute    atomic.Bool
+	stalled chan struct{} // closed when the engine stops
+	last    atomic.Int64  // number of the latest request
 	started time.Time
 }
 
@@ -48,6 +52,7 @@ func New(c Config) *Server {
 		routes:  http.NewServeMux(),
 		metrics: newMetrics(c),
 		slots:   make(chan struct{}, max(c.MaxSeqs, 1)),
+		stalled: make(chan struct{}),
 		started: time.Now(),
 	}
 	s.routes.HandleFunc("/health", s.health)
@@ -57,9 +62,13 @@ func New(c Config) *Server {
 		s.routes.Handle("GET /metrics", s.metrics.handler())
 	}
 	s.routes.HandleFunc("GET /v1/models", s.models)
-	s.routes.HandleFunc("POST /v1/completions", s.completions)
-	s.routes.HandleFunc("POST /v1/chat/completions", s.chatCompletions)
-	s.routes.HandleFunc("POST /v1/embeddings", s.embeddings)
+	if !c.NoGenerate {
+		s.routes.HandleFunc("POST /v1/completions", s.completions)
+		s.routes.HandleFunc("POST /v1/chat/completions", s.chatCompletions)
+	}
+	if !c.NoEmbed {
+		s.routes.HandleFunc("POST /v1/embeddings", s.embeddings)
+	}
 	s.routes.HandleFunc("POST /tokenize", s.tokenize)
 	return s
 }
@@ -68,11 +77,23 @@ func New(c Config) *Server {
 // process lives on.
 func (s *Server) Fail() { s.dead.Store(true) }
 
+// Mute leaves every request of the /v1 routes without an answer from now on, while
+// the server says that it is well.
+func (s *Server) Mute() { s.mute.Store(true) }
+
+// Stall stops the engine, once: no token comes out any more, of running requests
+// neither, while the server says that it is well and goes on counting who waits.
+func (s *Server) Stall() { close(s.stalled) }
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(Header, "true")
 	if strings.HasPrefix(r.URL.Path, "/v1/") && !s.allowed(r) {
 		writeJSON(w, http.StatusUnauthorized, map[string]string{"error": "Unauthorized"})
+		return
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") && s.mute.Load() {
+		<-r.Context().Done()
 		return
 	}
 	s.routes.ServeHTTP(w, r)

@@ -29,11 +29,17 @@
 //
 // Faults of a server that starts, or seems to; the time counts from ready:
 //
-//	hang            never becomes ready
+//	hang            never becomes ready, and says nothing
+//	talk            never becomes ready, and says the same thing over and over
 //	wrong           serves another model's name
+//	no_generate     has no interface for completions and chat (404)
+//	no_embed        has no interface for embeddings (404)
 //	crash=5s        the engine dies and the server ends (exit 1)
 //	exit0=5s        the same, but it ends with exit code 0, as vLLM may
 //	unhealthy=5s    /health answers 503 and requests fail; the server stays
+//	mute=5s         /health and /metrics answer, and no request does any more
+//	stall=5s        the engine stops: answers stop in mid-stream and new requests wait, while
+//	                /health answers and /metrics goes on counting who waits
 //	gpu_fault=5s    a GPU faults while the server runs (exit 1)
 //
 // A fault happens when all conditions after it hold, each led by an @:

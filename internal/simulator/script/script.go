@@ -54,10 +54,15 @@ const (
 	Crash      Name = "crash"
 	Exit0      Name = "exit0"
 	Unhealthy  Name = "unhealthy"
+	Talk       Name = "talk"
+	Mute       Name = "mute"
+	Stall      Name = "stall"
+	NoGenerate Name = "no_generate"
+	NoEmbed    Name = "no_embed"
 )
 
 // lateFaults happen to a server that is up.
-var lateFaults = []Name{Crash, Exit0, Unhealthy}
+var lateFaults = []Name{Crash, Exit0, Unhealthy, Mute, Stall}
 
 // timedFaults may have a time; a GPU fault without one happens in the start.
 var timedFaults = append([]Name{GPUFault}, lateFaults...)
@@ -65,7 +70,7 @@ var timedFaults = append([]Name{GPUFault}, lateFaults...)
 // startFaults change or end the start.
 var startFaults = []Name{
 	Option, Port, Auth, Missing, Arch, Quant, Length, RemoteCode, Parser, TPHeads, TPBlock,
-	GPUBusy, Attn, OOM, KVNone, KVShort, GPUFault, Disk, Hang, Wrong,
+	GPUBusy, Attn, OOM, KVNone, KVShort, GPUFault, Disk, Hang, Talk, Wrong, NoGenerate, NoEmbed,
 }
 
 // Names lists every fault.
