@@ -1,18 +1,26 @@
 package display
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 )
 
 // Data prints a value for programs: indented JSON, or one line for jsonl.
 func Data(o *Output, format string, value any) error {
-	encoder := json.NewEncoder(o)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
 	if format != "jsonl" {
 		encoder.SetIndent("", "  ")
 	}
 	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print JSON: %w", err)
+	}
+	// encoding/json leaves DEL and C1 as they are; escaped, they are the same JSON.
+	_, err := io.WriteString(o, Escape(text.String()))
+	if err != nil {
 		return fmt.Errorf("print JSON: %w", err)
 	}
 	return nil

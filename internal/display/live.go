@@ -70,11 +70,11 @@ func (l *Live) draw(lines []string) {
 		fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
 	}
 	for _, text := range lines {
-		b.WriteString("\r" + cut(text, width) + "\x1b[K\n")
+		b.WriteString("\r" + l.out.rendered(cut(text, width)) + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
 	l.drawn = len(lines)
-	l.out.Printf("%s", b.String())
+	_, _ = l.out.Write([]byte(b.String())) // its reader may be gone
 }
 
 // size is asked for at every frame: windows change. 0 is unknown.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -55,53 +56,73 @@ func colored(mode Mode, terminal bool) bool {
 	return terminal && os.Getenv("TERM") != "dumb"
 }
 
-// Write passes bytes on unchanged.
+// Write passes bytes on unchanged: data for programs, and files.
 func (o *Output) Write(p []byte) (int, error) { return o.w.Write(p) }
 
 // Printf prints one piece of text. There is nobody to tell when the reader of
 // our output is gone, so its error is dropped.
-func (o *Output) Printf(format string, args ...any) { fmt.Fprintf(o.w, format, args...) }
+func (o *Output) Printf(format string, args ...any) { o.print(fmt.Sprintf(format, args...)) }
 
 // Println prints one line.
-func (o *Output) Println(args ...any) { fmt.Fprintln(o.w, args...) }
+func (o *Output) Println(args ...any) { o.print(fmt.Sprintln(args...)) }
+
+// print is the one place where text goes to a screen.
+func (o *Output) print(text string) { _, _ = io.WriteString(o.w, o.rendered(text)) }
+
+// rendered is text as a terminal takes it: what others wrote is escaped, and the
+// marks of our own colours become those colours.
+func (o *Output) rendered(text string) string {
+	return colours.Replace(Escape(text))
+}
 
 // Terminal tells whether a person looks at it.
 func (o *Output) Terminal() bool { return o.terminal }
 
-// The colours carry no meaning that the words do not.
+// The colours carry no meaning that the words do not. Until it is printed, text
+// holds a mark for each: a noncharacter (Unicode 23.7), which text of others does
+// not contain, and which could become nothing but one of these.
 const (
-	codeBold   = "1"
-	codeDim    = "2"
-	codeRed    = "31"
-	codeGreen  = "32"
-	codeYellow = "33"
-	codeCyan   = "36"
+	markBold   = "\ufdd1"
+	markDim    = "\ufdd2"
+	markRed    = "\ufdd3"
+	markGreen  = "\ufdd4"
+	markYellow = "\ufdd5"
+	markCyan   = "\ufdd6"
+	markEnd    = "\ufdd0"
 )
 
-func (o *Output) paint(code, s string) string {
+// colours are the marks as a terminal has them (SGR, ECMA-48).
+var colours = strings.NewReplacer(
+	markBold, "\x1b[1m", markDim, "\x1b[2m", markRed, "\x1b[31m", markGreen, "\x1b[32m",
+	markYellow, "\x1b[33m", markCyan, "\x1b[36m", markEnd, "\x1b[0m")
+
+// isMark tells whether r is a mark: it takes no room.
+func isMark(r rune) bool { return r >= '\ufdd0' && r <= '\ufdd6' }
+
+func (o *Output) paint(mark, s string) string {
 	if !o.color || s == "" {
 		return s
 	}
-	return "\x1b[" + code + "m" + s + "\x1b[0m"
+	return mark + s + markEnd
 }
 
 // Bold marks what a person looks for first.
-func (o *Output) Bold(s string) string { return o.paint(codeBold, s) }
+func (o *Output) Bold(s string) string { return o.paint(markBold, s) }
 
 // Dim marks what is there for completeness.
-func (o *Output) Dim(s string) string { return o.paint(codeDim, s) }
+func (o *Output) Dim(s string) string { return o.paint(markDim, s) }
 
 // Good, Bad, Warn and Busy mark how something is.
-func (o *Output) Good(s string) string { return o.paint(codeGreen, s) }
+func (o *Output) Good(s string) string { return o.paint(markGreen, s) }
 
 // Bad marks what has failed.
-func (o *Output) Bad(s string) string { return o.paint(codeRed, s) }
+func (o *Output) Bad(s string) string { return o.paint(markRed, s) }
 
 // Warn marks what a person should look at.
-func (o *Output) Warn(s string) string { return o.paint(codeYellow, s) }
+func (o *Output) Warn(s string) string { return o.paint(markYellow, s) }
 
 // Busy marks what is going on.
-func (o *Output) Busy(s string) string { return o.paint(codeCyan, s) }
+func (o *Output) Busy(s string) string { return o.paint(markCyan, s) }
 
 // Phase colours a phase.
 func (o *Output) Phase(p aim.Phase) string {

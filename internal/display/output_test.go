@@ -2,7 +2,7 @@ package display
 
 import (
 	"bytes"
-	"strings"
+	"regexp"
 	"testing"
 	"time"
 
@@ -60,15 +60,14 @@ func TestTableAlignsColouredCells(t *testing.T) {
 		require.NotEmpty(t, b.String())
 	}
 	require.NotEqual(t, plainOut.String(), colouredOut.String())
-	require.Equal(t, plainOut.String(), plain(colouredOut.String()))
+	require.Equal(t, plainOut.String(), uncoloured.ReplaceAllString(colouredOut.String(), ""))
 }
 
 func TestCut(t *testing.T) {
 	require.Equal(t, "abc", cut("abc", 3))
 	require.Equal(t, "abc", cut("abc", 0))
-	require.Equal(t, "ab…", plain(cut("abcd", 3)))
-	require.Equal(t, "ab…", plain(cut("\x1b[31mabcd\x1b[0m", 3)))
-	require.True(t, strings.HasSuffix(cut("\x1b[31mabcd\x1b[0m", 3), "\x1b[0m"), "colour must not run on")
+	require.Equal(t, "ab…", cut("abcd", 3))
+	require.Equal(t, markRed+"ab…"+markEnd, cut(markRed+"abcd"+markEnd, 3), "colour must not run on")
 }
 
 func TestBytes(t *testing.T) {
@@ -106,3 +105,6 @@ func TestJSONForms(t *testing.T) {
 	require.NoError(t, Data(o, "json", map[string]int{"a": 1}))
 	require.Equal(t, "{\n  \"a\": 1\n}\n", b.String())
 }
+
+// uncoloured matches what a colour is on a terminal.
+var uncoloured = regexp.MustCompile("\x1b\\[[0-9]*m")

@@ -1,9 +1,6 @@
 package display
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "strings"
 
 // gap is the room between two columns.
 const gap = 3
@@ -16,7 +13,12 @@ type Table struct {
 }
 
 // Add appends a row.
-func (t *Table) Add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *Table) Add(cells ...string) {
+	for i, c := range cells {
+		cells[i] = strings.ReplaceAll(c, "\n", `\n`) // a row is a line
+	}
+	t.rows = append(t.rows, cells)
+}
 
 // Len is the number of rows.
 func (t *Table) Len() int { return len(t.rows) }
@@ -65,39 +67,35 @@ func line(row []string, widths []int) string {
 	return b.String()
 }
 
-// visible is the number of columns that s takes, colour codes apart.
-func visible(s string) int { return utf8.RuneCountInString(plain(s)) }
-
-// plain is s without colour codes.
-func plain(s string) string {
-	for {
-		start := strings.Index(s, "\x1b[")
-		if start < 0 {
-			return s
+// visible is the number of columns that s takes once it is printed, colours
+// apart.
+func visible(s string) int {
+	columns := 0
+	for _, r := range Escape(s) {
+		if !isMark(r) {
+			columns++
 		}
-		end := strings.IndexByte(s[start:], 'm')
-		if end < 0 {
-			return s[:start]
-		}
-		s = s[:start] + s[start+end+1:]
 	}
+	return columns
 }
 
-// cut shortens s to width columns, colour codes apart; 0 is no limit.
+// cut shortens s to width columns, colours apart; 0 is no limit.
 func cut(s string, width int) string {
 	if width <= 0 || visible(s) <= width {
 		return s
 	}
 	var b strings.Builder
-	columns, inCode := 0, false
-	for _, r := range s {
+	columns, painted := 0, false
+	for _, r := range Escape(s) {
 		switch {
-		case r == '\x1b':
-			inCode = true
-		case inCode:
-			inCode = r != 'm'
+		case isMark(r):
+			painted = string(r) != markEnd
 		case columns == width-1:
-			return b.String() + "…\x1b[0m"
+			b.WriteString("…")
+			if painted {
+				b.WriteString(markEnd)
+			}
+			return b.String()
 		default:
 			columns++
 		}

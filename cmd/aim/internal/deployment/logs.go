@@ -13,12 +13,14 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/internal/inventory"
 )
 
 type logsOptions struct {
 	follow                 bool
 	first                  bool // no replica was named
+	raw                    bool
 	replica, attempt, tail int
 }
 
@@ -40,6 +42,7 @@ keep their logs: aim status lists them.`,
 	flags.BoolVarP(&o.follow, "follow", "f", false, "go on until the server ends")
 	flags.IntVar(&o.replica, "replica", 0, "which replica; the first one where it is not told")
 	flags.IntVar(&o.attempt, "attempt", 0, "which attempt, from 1 (default the one at hand)")
+	flags.BoolVar(&o.raw, "raw", false, "the bytes as they were written; what a terminal acts on is escaped otherwise")
 	flags.IntVar(&o.tail, "tail", 0, "only the last `N` lines")
 	return cmd
 }
@@ -66,7 +69,13 @@ func (o logsOptions) run(ctx context.Context, a *cli.App, name string) error {
 		return err
 	}
 	defer log.Close()
-	if _, err := io.Copy(a.Out, log); err != nil && ctx.Err() == nil {
+	var out io.Writer = a.Out
+	if !o.raw {
+		escaper := display.NewEscaper(a.Out)
+		defer escaper.Close()
+		out = escaper
+	}
+	if _, err := io.Copy(out, log); err != nil && ctx.Err() == nil {
 		return err
 	}
 	if ctx.Err() != nil {

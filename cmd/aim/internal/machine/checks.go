@@ -29,12 +29,15 @@ import (
 func checkState(_ context.Context, a *cli.App) Finding {
 	f := Finding{Check: "state", State: StateOK, Text: a.Settings.Dir}
 	s, err := config.ReadStack(a.Settings.Dir)
+	runs, asked := up.Runs(a.Settings.Dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		f.Text += ": aim up has not run here"
 	case err != nil:
 		f.State, f.Text = StateBad, err.Error()
-	case up.Runs(a.Settings.Dir):
+	case asked != nil:
+		f.State, f.Text = StateBad, asked.Error()
+	case runs:
 		f.Text += fmt.Sprintf(": aim up runs (pid %d)", s.PID)
 	default:
 		f.State, f.Text, f.Next = StateNote, f.Text+": aim up is stopped", "aim up"

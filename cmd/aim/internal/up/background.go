@@ -3,10 +3,12 @@ package up
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -20,10 +22,15 @@ import (
 // is ready. What it prints goes to log/up.log.
 func (o options) background(ctx context.Context, a *cli.App, cmd *cobra.Command) error {
 	lock, err := lockStack(a.Settings.Dir) // say at once what it would say
+	if errors.Is(err, errRunning) {
+		return o.already(ctx, a, err)
+	}
 	if err != nil {
 		return err
 	}
-	lock.release()
+	if err := lock.Release(); err != nil {
+		return cli.Failed("unlock the state folder %s: %w", a.Settings.Dir, err)
+	}
 	path := filepath.Join(a.Settings.Dir, "log", "up.log")
 	child, ready, err := o.spawn(cmd, path)
 	if err != nil {
@@ -57,6 +64,18 @@ func (o options) background(ctx context.Context, a *cli.App, cmd *cobra.Command)
 	return tellStack(ctx, a, state)
 }
 
+// already is for a stack that is up: it is what was asked for, unless other nodes
+// are.
+func (o options) already(ctx context.Context, a *cli.App, running error) error {
+	state, err := config.ReadStack(a.Settings.Dir)
+	other := o.simulate != "" && o.simulate != state.Simulate && !(o.simulate == "none" && state.Simulate == "")
+	if err != nil || !state.Ready || other {
+		return running
+	}
+	a.Hint("aim up is running already (pid %d)", state.PID)
+	return tellStack(ctx, a, state)
+}
+
 // spawn starts the background process. The pipe says when it is ready, and
 // ends when it ends.
 func (o options) spawn(cmd *cobra.Command, path string) (*exec.Cmd, *os.File, error) {
@@ -86,10 +105,29 @@ func (o options) spawn(cmd *cobra.Command, path string) (*exec.Cmd, *os.File, er
 	child := exec.Command(self, args...)
 	child.Stdout, child.Stderr = log, log
 	child.ExtraFiles = []*os.File{theirs} // as descriptor 3
+	if err := keepToOurselves(); err != nil {
+		return nil, nil, err
+	}
 	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := child.Start(); err != nil {
 		ours.Close()
 		return nil, nil, err
 	}
 	return child, ours, nil
+}
+
+// keepToOurselves makes sure that a process we start inherits nothing that it was
+// not given: whoever has started us may have left descriptors open, and waits
+// until the last process that has them ends, such as a shell for its 2> >(...).
+func keepToOurselves() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range open {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd)
+		}
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func (s *stack) startDevserver(ctx context.Context) error {
 	dir := filepath.Join(s.app.Settings.Dir, "devserver")
 	readyFile := filepath.Join(s.app.Settings.Dir, "run", "devserver.json")
 	ports := s.devserverPorts()
-	if err := s.checkPorts(ports); err != nil {
+	if err := s.checkPorts(ctx, ports); err != nil {
 		return err
 	}
 	return cli.Next(s.launch(ctx, devserverWithin, supervise.Process{
@@ -101,35 +101,79 @@ func (s *stack) findDevserver() (string, error) {
 var usualPorts = [3]int{7233, 8233, 4222}
 
 // devserverPorts are those of the last time. The first time the usual ones are
-// taken where they are free, but only for the user's own stack: other folders
-// are for tests and trials, which would only fight over them.
+// taken where they are free, for the user's own stack; other folders are for tests
+// and trials, which would only fight over them, and choose by their name.
 func (s *stack) devserverPorts() [3]string {
 	if s.state.TemporalAddress != "" {
 		return [3]string{portOf(s.state.TemporalAddress), portOf(s.state.UIAddress), portOf(s.state.NATSURL)}
 	}
-	ports := [3]string{"0", "0", "0"}
+	wanted := usualPorts
 	if s.app.Settings.Given("dir") {
-		return ports
+		wanted = ownPorts(s.app.Settings.Dir)
 	}
-	for i, p := range usualPorts {
-		if portFree(fmt.Sprintf("127.0.0.1:%d", p)) {
-			ports[i] = strconv.Itoa(p)
-		}
+	var ports [3]string
+	for i, p := range wanted {
+		ports[i] = firstFree(p)
 	}
 	return ports
 }
 
+// Ports of a stack in a folder of its own lie below those of simulated nodes,
+// and like them below those that Linux gives to outgoing connections (32768 and
+// up): a remembered port of those is taken at times by somebody's connection.
+const (
+	lowestOwnPort = 10000
+	ownPortSpan   = lowestPort - lowestOwnPort - 3*portTries
+	portTries     = 50 // of each port, before the system chooses
+)
+
+// ownPorts are three ports by the name of the state folder.
+func ownPorts(dir string) [3]int {
+	first := lowestOwnPort + int(hashOf(dir)%(ownPortSpan/3))*3
+	return [3]int{first, first + 1, first + 2}
+}
+
+// firstFree is the port itself, or one of the next where it is taken; "0", any,
+// after portTries. Steps of three keep the ports of one folder apart.
+func firstFree(port int) string {
+	for try := range portTries {
+		p := port + 3*try
+		if portFree(fmt.Sprintf("127.0.0.1:%d", p)) {
+			return strconv.Itoa(p)
+		}
+	}
+	return "0"
+}
+
+// portWithin is how long a port of the last time may still be somebody's: the
+// rest of a killed part, or an outgoing connection that was given it.
+const portWithin = 5 * time.Second
+
 // checkPorts refuses to start where somebody else has taken a port of the last
 // time: clients know the addresses, so others are not taken silently.
-func (s *stack) checkPorts(ports [3]string) error {
+func (s *stack) checkPorts(ctx context.Context, ports [3]string) error {
+	ctx, cancel := context.WithTimeout(ctx, portWithin)
+	defer cancel()
 	for i, name := range []string{"Temporal", "the Temporal UI", "NATS"} {
-		if ports[i] == "0" || portFree("127.0.0.1:"+ports[i]) {
+		if ports[i] == "0" || awaitPort(ctx, "127.0.0.1:"+ports[i]) {
 			continue
 		}
 		file := filepath.Join(s.app.Settings.Dir, "up.json")
 		return cli.Next(cli.Failed("port %s, where %s was the last time, is taken; stop what listens there, or delete %s to take other ports", ports[i], name, file), "aim up")
 	}
 	return nil
+}
+
+// awaitPort waits until one could listen there; false when ctx ends before.
+func awaitPort(ctx context.Context, address string) bool {
+	for !portFree(address) {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return true
 }
 
 // portOf finds the port in host:port or in a URL, "0" if there is none.

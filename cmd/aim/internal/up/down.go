@@ -38,7 +38,11 @@ serving meanwhile; simulated ones end.`,
 // files and ports free.
 func (o downOptions) run(ctx context.Context, a *cli.App) error {
 	dir := a.Settings.Dir
-	if !Runs(dir) {
+	runs, err := Runs(dir)
+	if err != nil {
+		return err
+	}
+	if !runs {
 		return o.clear(ctx, a)
 	}
 	if err := o.ask(ctx, a); err != nil {
@@ -64,7 +68,7 @@ func (o downOptions) run(ctx context.Context, a *cli.App) error {
 // clear ends what a killed aim up has left behind.
 func (o downOptions) clear(ctx context.Context, a *cli.App) error {
 	dir := a.Settings.Dir
-	left := len(orphans(dir)) + len(shimsBelow(simulatedDir(dir)))
+	left := len(orphans(dir)) + len(serversBelow(simulatedDir(dir)))
 	if left > 0 {
 		a.Hint("ending what a killed aim up has left behind: %s", display.Count(left, "process", "processes"))
 	}

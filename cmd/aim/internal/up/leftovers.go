@@ -3,6 +3,7 @@ package up
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
 )
@@ -40,45 +42,72 @@ func (s *stack) endStrays(ctx context.Context) error {
 	return nil
 }
 
-// endLeftovers ends the simulated servers below a folder: the shims that lead
-// them pass the SIGTERM on and go when all is gone.
+// leftoverPatience is how long a simulated server may take to end when asked,
+// before it is killed: as long as its shim would give it.
+const leftoverPatience = 12 * time.Second
+
+// endLeftovers ends the simulated servers below a folder. The shims that lead
+// them pass the SIGTERM on and go when all is gone; a server whose shim was
+// killed is asked itself.
 func endLeftovers(ctx context.Context, dir string) error {
+	kill := time.After(leftoverPatience)
 	for asked := map[int]bool{}; ; {
-		shims := shimsBelow(dir)
-		if len(shims) == 0 {
+		left := serversBelow(dir)
+		if len(left) == 0 {
 			return nil
 		}
-		for _, p := range shims {
-			if !asked[p.Pid] {
-				asked[p.Pid] = true
-				_ = p.Signal(syscall.SIGTERM) // one that has ended needs none
+		for _, s := range left {
+			if !asked[s.Pid] && !s.led {
+				asked[s.Pid] = true
+				_ = s.Signal(syscall.SIGTERM) // one that has ended needs none
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("end simulated servers below %s: %s still there", dir, display.Count(len(shims), "is", "are"))
+			return fmt.Errorf("end simulated servers below %s: %s still there", dir, display.Count(len(left), "is", "are"))
+		case <-kill:
+			for _, s := range left {
+				_ = s.Signal(syscall.SIGKILL)
+			}
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// shimsBelow finds the shims whose server folder lies below dir. The handles
-// stay with their processes even if a pid is given to another.
-func shimsBelow(dir string) []*os.Process {
+// leftover is a shim, or a simulated server. The handle stays with its process
+// even if the pid is given to another.
+type leftover struct {
+	*os.Process
+	led bool // a server whose shim lives: the shim ends it
+}
+
+// serversBelow finds the shims whose server folder lies below dir, and the
+// simulated servers whose tree does.
+func serversBelow(dir string) []leftover {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
-	var found []*os.Process
+	var found []leftover
+	shims := map[int]bool{}
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
 		p, err := os.FindProcess(pid) // before the look at what it is
-		if err == nil && isShimBelow(pid, dir) {
-			found = append(found, p)
+		if err != nil {
+			continue
 		}
+		shim := isShimBelow(pid, dir)
+		shims[pid] = shim
+		if shim || isServerBelow(pid, dir) {
+			found = append(found, leftover{Process: p})
+		}
+	}
+	for i, l := range found {
+		parent, _ := parentOf(l.Pid)
+		found[i].led = !shims[l.Pid] && shims[parent]
 	}
 	return found
 }
@@ -87,8 +116,17 @@ func shimsBelow(dir string) []*os.Process {
 func isShimBelow(pid int, dir string) bool {
 	args := argsOf(pid)
 	i := slices.Index(args, "shim")
-	return i > 0 && i+1 < len(args) && strings.HasPrefix(args[i+1], dir+string(filepath.Separator))
+	return i > 0 && i+1 < len(args) && below(args[i+1], dir)
 }
+
+// isServerBelow looks for "simulate BACKEND --root TREE" with the tree below dir.
+func isServerBelow(pid int, dir string) bool {
+	args := argsOf(pid)
+	i := slices.Index(args, "simulate")
+	return i > 0 && i+3 < len(args) && slices.Contains(aim.Backends(), args[i+1]) && args[i+2] == "--root" && below(args[i+3], dir)
+}
+
+func below(path, dir string) bool { return strings.HasPrefix(path, dir+string(filepath.Separator)) }
 
 // argsOf is the command line of a process, nil when there is none.
 func argsOf(pid int) []string {
@@ -123,7 +161,10 @@ func endOrphans(ctx context.Context, dir string, patience time.Duration) error {
 			return fmt.Errorf("end what an earlier aim up has left behind in %s: process %d is still there", dir, left[0].Pid)
 		case <-again:
 			for _, p := range left {
-				_ = p.Signal(syscall.SIGTERM) // one that has ended needs none
+				// One that has ended needs none; one of another user takes none.
+				if err := p.Signal(syscall.SIGTERM); errors.Is(err, os.ErrPermission) {
+					return cli.Failed("end what an earlier aim up has left behind in %s: process %d: %w", dir, p.Pid, err)
+				}
 			}
 		case <-time.After(20 * time.Millisecond):
 		}

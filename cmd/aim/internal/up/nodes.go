@@ -100,10 +100,12 @@ const (
 )
 
 // portsOf picks a range by the name of the state folder.
-func portsOf(dir string) int {
+func portsOf(dir string) int { return lowestPort + int(hashOf(dir)%portRanges)*portsPerNode }
+
+func hashOf(dir string) uint32 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(dir)) // never fails
-	return lowestPort + int(h.Sum32()%portRanges)*portsPerNode
+	return h.Sum32()
 }
 
 // commands start a stand-in for each backend.

@@ -42,8 +42,10 @@ GPUs of this machine. With --simulate it runs nodes whose GPUs and models are
 stand-ins.
 
 All state is in one folder (--dir), and so are the logs. Up again goes on where
-it stopped, at the same addresses: deployments stay wanted. With addresses of an
-existing Temporal and NATS it starts none of its own.
+it stopped, at the same addresses: deployments stay wanted. The first time these
+are the usual ports where they are free; in a folder of its own, ports from 10000
+on that its name chooses. With addresses of an existing Temporal and NATS it
+starts none of its own.
 
 Ctrl-C ends what up has started and nothing else. Real models go on serving.`,
 		Example:     "  aim up --simulate 2x8",
@@ -70,7 +72,10 @@ func (o options) run(ctx context.Context, a *cli.App) error {
 	if err != nil {
 		return err
 	}
-	defer lock.release()
+	defer lock.Release()
+	if err := keepToOurselves(); err != nil {
+		return fmt.Errorf("close what was left open: %w", err)
+	}
 	s, err := o.plan(a)
 	if err != nil {
 		return err

@@ -3,9 +3,12 @@ package up
 import (
 	"context"
 	"io"
+	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +25,9 @@ import (
 // The test binary plays a shim besides the test: it waits for SIGTERM.
 func TestMain(m *testing.M) {
 	if os.Getenv("AIM_TEST_SHIM") != "" {
+		if os.Getenv("AIM_TEST_SHIM") == "deaf" {
+			signal.Ignore(syscall.SIGTERM)
+		}
 		time.Sleep(10 * time.Minute) // SIGTERM ends it at once
 		os.Exit(1)
 	}
@@ -152,11 +158,11 @@ func TestSimulatedNodeSettings(t *testing.T) {
 // with the process.
 func TestOneStackAFolder(t *testing.T) {
 	dir := t.TempDir()
-	require.False(t, Runs(dir))
+	require.False(t, runs(t, dir))
 	lock, err := lockStack(dir)
 	require.NoError(t, err)
 	require.NoError(t, config.Stack{PID: 4711}.Write(dir))
-	require.True(t, Runs(dir))
+	require.True(t, runs(t, dir))
 	_, err = lockStack(dir)
 	require.ErrorContains(t, err, "running already in "+dir+" (pid 4711)")
 	require.Contains(t, cli.NextOf(err), "aim down")
@@ -164,9 +170,9 @@ func TestOneStackAFolder(t *testing.T) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), 50*time.Millisecond, cli.ErrTimeout)
 	defer cancel()
 	require.ErrorIs(t, awaitStackEnd(ctx, dir), cli.ErrTimeout)
-	lock.release()
+	require.NoError(t, lock.Release())
 	require.NoError(t, awaitStackEnd(t.Context(), dir))
-	require.False(t, Runs(dir))
+	require.False(t, runs(t, dir))
 }
 
 // A pid that belongs to another process now is not the stack.
@@ -187,6 +193,144 @@ func TestFindStack(t *testing.T) {
 		_, err := findStack(dir)
 		require.Error(t, err, name)
 	}
+}
+
+func runs(t *testing.T, dir string) bool {
+	t.Helper()
+	held, err := Runs(dir)
+	require.NoError(t, err)
+	return held
+}
+
+// TestAskingIsNotInTheWay: whoever asks whether a stack runs never turns away one
+// that is just starting.
+func TestAskingIsNotInTheWay(t *testing.T) {
+	dir := t.TempDir()
+	first, err := lockStack(dir)
+	require.NoError(t, err)
+	require.NoError(t, first.Release())
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = Runs(dir)
+			}
+		}
+	}()
+	for range 300 {
+		lock, err := lockStack(dir)
+		require.NoError(t, err)
+		require.NoError(t, lock.Release())
+	}
+	close(stop)
+	<-stopped
+}
+
+// A folder that cannot be looked at is told, and not taken for one in which
+// nothing runs.
+func TestAFolderThatCannotBeReadIsTold(t *testing.T) {
+	clitest.Alone(t)
+	dir := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(dir, nil, 0o600))
+	code, _, stderr := clitest.Run(t, []func(*cli.App) *cobra.Command{NewDown}, "down", "--dir", dir)
+	require.Equal(t, cli.ExitFailed, code)
+	require.Contains(t, stderr, "not a directory")
+}
+
+// server starts a process that looks like a simulated server of this tree, whose
+// shim is gone.
+func server(t *testing.T, tree, manner string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "simulate", "vllm", "--root", tree, "--", "m")
+	cmd.Env = append(os.Environ(), "AIM_TEST_SHIM="+manner)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return cmd
+}
+
+// A simulated server whose shim was killed is ended as well; one of another
+// folder is not.
+func TestServersWithoutAShimAreEnded(t *testing.T) {
+	dir := t.TempDir()
+	ours := server(t, filepath.Join(simulatedDir(dir), "n1", "tree"), "1")
+	other := server(t, filepath.Join(simulatedDir(dir)+"-too", "n1", "tree"), "1")
+	ended := make(chan error, 1)
+	go func() { ended <- ours.Wait() }()
+	require.NoError(t, endLeftovers(t.Context(), simulatedDir(dir)))
+	require.ErrorContains(t, <-ended, "signal: terminated")
+	require.NoError(t, other.Process.Signal(syscall.Signal(0)), "it still runs")
+}
+
+// Remembered ports are none that the kernel gives to outgoing connections.
+func TestOwnPortsAreKeptByNobodyElse(t *testing.T) {
+	clitest.Alone(t)
+	t.Setenv("TEMPORAL_ADDRESS", "")
+	t.Setenv("NATS_URL", "")
+	s, err := planned(t, config.Stack{}, options{})
+	require.NoError(t, err)
+	ports := s.devserverPorts()
+	seen := map[string]bool{}
+	for _, text := range ports {
+		port, err := strconv.Atoi(text)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, port, lowestOwnPort)
+		require.Less(t, port, lowestPort)
+		require.False(t, seen[text])
+		seen[text] = true
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:"+ports[0])
+	require.NoError(t, err)
+	defer l.Close()
+	require.NotEqual(t, ports[0], s.devserverPorts()[0], "somebody has it")
+}
+
+// A port of the last time that is somebody's for a moment is waited for.
+func TestAPortOfTheLastTimeIsWaitedFor(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	s := &stack{app: cli.New(cli.Streams{})}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorContains(t, s.checkPorts(ctx, [3]string{port, "0", "0"}), "is taken")
+	time.AfterFunc(100*time.Millisecond, func() { l.Close() })
+	require.NoError(t, s.checkPorts(t.Context(), [3]string{port, "0", "0"}))
+}
+
+// What was left open by whoever has started us is not handed on.
+func TestNothingLeftOpenIsInherited(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	left, err := syscall.Dup(int(w.Fd())) // without close-on-exec, as a shell leaves it
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.NoError(t, keepToOurselves())
+	server(t, filepath.Join(t.TempDir(), "tree"), "1")
+	require.NoError(t, syscall.Close(left))
+	_, err = r.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF, "the child has it still")
+}
+
+// A stack that runs is what `aim up --detach` is asked for, unless other nodes are.
+func TestUpDetachedAgain(t *testing.T) {
+	clitest.Alone(t)
+	dir := t.TempDir()
+	lock, err := lockStack(dir)
+	require.NoError(t, err)
+	defer lock.Release()
+	require.NoError(t, config.Stack{PID: os.Getpid(), Ready: true, Simulate: "2x8"}.Write(dir))
+	up := []func(*cli.App) *cobra.Command{New}
+	code, stdout, stderr := clitest.Run(t, up, "up", "--detach", "-o", "json", "--dir", dir, "--simulate", "2x8")
+	require.Equal(t, cli.ExitDone, code, stderr)
+	require.Contains(t, stdout, `"2x8"`)
+	code, _, stderr = clitest.Run(t, up, "up", "--detach", "--dir", dir, "--simulate", "3x8")
+	require.Equal(t, cli.ExitFailed, code)
+	require.Contains(t, stderr, "running already")
 }
 
 // shim starts a process that looks like the shim of this folder.
