@@ -17,6 +17,7 @@ import (
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/recipes"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -38,7 +39,8 @@ const (
 // Control is a control process: it runs the workflows, the short activities,
 // and, while it leads, the waiting order.
 type Control struct {
-	cfg      ControlConfig
+	cfg      settings.Control
+	to       settings.Connection
 	log      *slog.Logger
 	monitor  *monitor
 	temporal client.Client
@@ -51,12 +53,12 @@ type Control struct {
 
 // NewControl connects a control process. It refuses to start where Temporal,
 // its search attributes or NATS are missing, and says what to do about it.
-func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Control, error) {
+func NewControl(ctx context.Context, to settings.Connection, cfg settings.Control, log *slog.Logger) (*Control, error) {
 	if cfg.ID == "" {
 		host, _ := os.Hostname()
 		cfg.ID = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
-	c := &Control{cfg: cfg, log: log, monitor: newMonitor()}
+	c := &Control{cfg: cfg, to: to, log: log, monitor: newMonitor()}
 	catalogue, err := recipes.Load(cfg.Recipes...)
 	if err == nil {
 		err = catalogue.Check()
@@ -64,14 +66,14 @@ func NewControl(ctx context.Context, cfg ControlConfig, log *slog.Logger) (*Cont
 	if err != nil {
 		return nil, err
 	}
-	if c.temporal, err = Dial(ctx, cfg.Connection, "aim-control/"+cfg.ID, newSDKMetrics(c.monitor.registry), log); err != nil {
+	if c.temporal, err = Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, newSDKMetrics(c.monitor.registry), log); err != nil {
 		return nil, err
 	}
-	if err := checkAttributes(ctx, c.temporal, cfg.Namespace); err != nil {
+	if err := checkAttributes(ctx, c.temporal, to.Temporal.Namespace); err != nil {
 		c.temporal.Close()
 		return nil, err
 	}
-	if c.nats, err = inventory.Connect(ctx, cfg.NATS, "aim-control/"+cfg.ID, inventory.Options{Creds: cfg.NATSCreds, Log: log}); err != nil {
+	if c.nats, err = inventory.Connect(ctx, to.NATS, "aim-control/"+cfg.ID, log); err != nil {
 		c.temporal.Close()
 		return nil, err
 	}
@@ -191,7 +193,7 @@ func (c *Control) ensureScheduler(ctx context.Context) error {
 // rebalancer makes room for those who wait, as far as the settings let it.
 func (c *Control) rebalancer() *control.Rebalancer {
 	return &control.Rebalancer{
-		Level: c.cfg.Relief, Placer: c.placer, Deployments: control.Workflows{Temporal: c.temporal}, Log: c.log,
+		Level: control.RebalanceLevel(c.cfg.Relief), Placer: c.placer, Deployments: control.Workflows{Temporal: c.temporal}, Log: c.log,
 	}
 }
 

@@ -50,7 +50,7 @@ func TestControlJudgesNodesItNeverHears(t *testing.T) {
 	s := server(t)
 	c := s.dial(t)
 	on(t, c, "late-a", "gone-1")
-	conn, err := inventory.Connect(t.Context(), s.Ready.NATS, "aim-control/late", inventory.Options{})
+	conn, err := inventory.Connect(t.Context(), s.connection().NATS, "aim-control/late", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/hub"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // hubs keeps one hub for each token in use, so that fetches of one model meet
@@ -16,7 +17,7 @@ type hubs struct {
 	open map[string]*hub.Hub
 }
 
-func newHubs(cfg NodeConfig) *hubs {
+func newHubs(cfg settings.Node) *hubs {
 	return &hubs{open: map[string]*hub.Hub{}, cfg: hub.Config{
 		Cache: cfg.Cache, Endpoint: cfg.HubEndpoint, Offline: cfg.HubOffline, LocalRoots: cfg.WeightRoots,
 	}}

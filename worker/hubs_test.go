@@ -6,11 +6,12 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities/node"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // Fetches of one model share a download only where they share a hub.
 func TestOneHubForEachToken(t *testing.T) {
-	h := newHubs(NodeConfig{Cache: t.TempDir(), HubOffline: true})
+	h := newHubs(settings.Node{Cache: t.TempDir(), HubOffline: true})
 	got := make([]node.Hub, 8)
 	var wg sync.WaitGroup
 	for i := range got {
@@ -33,7 +34,7 @@ func TestOneHubForEachToken(t *testing.T) {
 }
 
 func TestABadHubSettingIsTold(t *testing.T) {
-	h := newHubs(NodeConfig{Cache: t.TempDir(), HubEndpoint: "ftp://hub"})
+	h := newHubs(settings.Node{Cache: t.TempDir(), HubEndpoint: "ftp://hub"})
 	for range 2 {
 		if _, err := h.get(""); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassInput {
 			t.Errorf("error %v", err)

@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/client"
 	sdklog "go.temporal.io/sdk/log"
 
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -104,8 +105,11 @@ func (d *devserver) stop() {
 }
 
 // connection is how a process reaches the server.
-func (d *devserver) connection() Connection {
-	return Connection{Address: d.Ready.Temporal, Namespace: "default", NATS: d.Ready.NATS}
+func (d *devserver) connection() settings.Connection {
+	return settings.Connection{
+		Temporal: settings.Temporal{Address: d.Ready.Temporal, Namespace: "default"},
+		NATS:     settings.NATS{URL: d.Ready.NATS},
+	}
 }
 
 // dial connects a plain client.

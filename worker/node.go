@@ -24,22 +24,14 @@ import (
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/ledger"
 	"github.com/aim-engine/aim/internal/runtime/docker"
-)
-
-// Defaults of NodeConfig.
-const (
-	defaultRescan  = 30 * time.Second
-	defaultSilence = 30 * time.Second
-	defaultGrace   = 30 * time.Second
-	// defaultStall is how long a starting server may show no sign of life.
-	// Compiling kernels at the first start is silent for minutes.
-	defaultStall = 15 * time.Minute
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // Node is a node agent: it carries out the activities of its machine, keeps
 // its claims, and tells the fleet what it has.
 type Node struct {
-	cfg       NodeConfig
+	cfg       settings.Node
+	to        settings.Connection
 	log       *slog.Logger
 	monitor   *monitor
 	temporal  client.Client
@@ -49,15 +41,17 @@ type Node struct {
 	runtimes  []node.Runtime
 	node      *node.Node
 	publisher *inventory.Publisher
-	options   node.NodeOptions
+	options   node.Options
 	docker    *docker.Runtime // nil unless Docker is the runtime
 }
 
 // NewNode connects a node agent. No GPU is no reason to fail; a ledger that
 // another agent holds, or that a newer version wrote, is.
-func NewNode(ctx context.Context, cfg NodeConfig, log *slog.Logger) (*Node, error) {
-	cfg = cfg.defaulted()
-	n := &Node{cfg: cfg, log: log.With("node", cfg.ID), monitor: newMonitor()}
+func NewNode(ctx context.Context, to settings.Connection, cfg settings.Node, log *slog.Logger) (*Node, error) {
+	if cfg.Address == "" {
+		cfg.Address = ownAddress(to.Temporal.Address)
+	}
+	n := &Node{cfg: cfg, to: to, log: log.With("node", cfg.ID), monitor: newMonitor()}
 	n.gpus = amdgpu.New(cfg.Sysfs, amdgpu.WithBaseline(n.acceptedErrors))
 	var err error
 	if n.ledger, err = openLedger(cfg.Dir, n.log); err != nil {
@@ -68,27 +62,6 @@ func NewNode(ctx context.Context, cfg NodeConfig, log *slog.Logger) (*Node, erro
 		return nil, err
 	}
 	return n, nil
-}
-
-func (c NodeConfig) defaulted() NodeConfig {
-	for _, d := range []struct {
-		value *time.Duration
-		other time.Duration
-	}{{&c.Rescan, defaultRescan}, {&c.Silence, defaultSilence}, {&c.Grace, defaultGrace}} {
-		if *d.value <= 0 {
-			*d.value = d.other
-		}
-	}
-	if c.Address == "" {
-		c.Address = "127.0.0.1"
-	}
-	if c.Level == "" {
-		c.Level = aim.LevelCompat
-	}
-	if c.HubToken == "" {
-		c.HubToken = "env:HF_TOKEN"
-	}
-	return c
 }
 
 // openLedger opens the node's record. A damaged one is set aside: containers
@@ -107,10 +80,10 @@ func (n *Node) connect(ctx context.Context) error {
 	if n.runtimes, err = n.openRuntimes(ctx); err != nil {
 		return err
 	}
-	if n.temporal, err = Dial(ctx, n.cfg.Connection, n.identity(), newSDKMetrics(n.monitor.registry), n.log); err != nil {
+	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), newSDKMetrics(n.monitor.registry), n.log); err != nil {
 		return err
 	}
-	namespace, err := namespaceID(ctx, n.temporal, n.cfg.Namespace)
+	namespace, err := namespaceID(ctx, n.temporal, n.to.Temporal.Namespace)
 	if err != nil {
 		n.temporal.Close()
 		return err
@@ -119,27 +92,19 @@ func (n *Node) connect(ctx context.Context) error {
 	if err != nil {
 		n.log.Error("the ledger cannot be written; nothing new is taken until it can", "error", err)
 	}
-	n.nats, err = inventory.Connect(ctx, n.cfg.NATS, inventory.NodeName(n.cfg.ID), inventory.Options{Creds: n.cfg.NATSCreds, Log: n.log})
+	n.nats, err = inventory.Connect(ctx, n.to.NATS, inventory.NodeName(n.cfg.ID), n.log)
 	if err != nil {
 		n.temporal.Close()
 		return err
 	}
-	n.options = n.activityOptions(namespace, epoch)
+	n.options = n.agentOptions(namespace, epoch)
 	return nil
 }
 
-func (n *Node) activityOptions(namespace string, epoch uint64) node.NodeOptions {
+// agentOptions are the settings, and what the agent has found out at its start.
+func (n *Node) agentOptions(namespace string, epoch uint64) node.Options {
 	host, _ := os.Hostname()
-	labels := map[string]string{"node": n.cfg.ID}
-	for name, value := range n.cfg.Labels {
-		labels[name] = value
-	}
-	return node.NodeOptions{
-		ID: n.cfg.ID, Host: host, Address: n.cfg.Address, Version: Version, Namespace: namespace, Epoch: epoch,
-		Labels: labels, PortFirst: n.cfg.PortFirst, PortLast: n.cfg.PortLast, Shares: n.cfg.Shares, Level: n.cfg.Level,
-		Registries: n.cfg.Registries, WeightRoots: n.cfg.WeightRoots, Secrets: n.cfg.Secrets, HubToken: n.cfg.HubToken,
-		SimulateRoot: n.cfg.SimulateRoot, Grace: n.cfg.Grace, Silence: n.cfg.Silence, Stall: defaultStall, Log: n.log,
-	}
+	return node.Options{Node: n.cfg, Host: host, Version: Version, Namespace: namespace, Epoch: epoch, Log: n.log}
 }
 
 // Run works until ctx ends. Servers go on without it.
@@ -151,7 +116,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	n.node = node.NewNode(ctx, n.ports(), n.options)
+	n.node = node.New(ctx, n.ports(), n.options)
 	if err := n.node.Reconcile(ctx); err != nil {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
@@ -172,8 +137,8 @@ func (n *Node) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-func (n *Node) ports() node.NodePorts {
-	return node.NodePorts{
+func (n *Node) ports() node.Ports {
+	return node.Ports{
 		GPUs: n.gpus, Runtimes: n.runtimes, Backends: Backends(), Ledger: n.ledger,
 		Hub:       newHubs(n.cfg).get,
 		Owners:    owners{temporal: n.temporal},

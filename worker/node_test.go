@@ -16,21 +16,9 @@ import (
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/simulator"
 )
-
-func TestNodeDefaults(t *testing.T) {
-	c := NodeConfig{}.defaulted()
-	if c.Rescan != defaultRescan || c.Silence != defaultSilence || c.Grace != defaultGrace || c.Address != "127.0.0.1" ||
-		c.Level != aim.LevelCompat || c.HubToken != "env:HF_TOKEN" {
-		t.Errorf("defaults are %+v", c)
-	}
-	set := NodeConfig{Rescan: time.Minute, Silence: time.Hour, Grace: time.Second, Address: "10.0.0.1", Level: aim.LevelStrict, HubToken: "file:/t"}
-	if got := set.defaulted(); got.Rescan != set.Rescan || got.Silence != set.Silence || got.Grace != set.Grace || got.Address != set.Address ||
-		got.Level != set.Level || got.HubToken != set.HubToken {
-		t.Errorf("%+v has become %+v", set, got)
-	}
-}
 
 func TestADamagedLedgerIsSetAside(t *testing.T) {
 	dir := t.TempDir()
@@ -64,9 +52,9 @@ func runNode(t *testing.T, id string) (dir string, conn *inventory.Conn) {
 	if _, err := simulator.CreateTree(root, id, 1); err != nil {
 		t.Fatal(err)
 	}
-	n, err := NewNode(t.Context(), NodeConfig{
-		Connection: s.connection(), ID: id, Dir: dir, Sysfs: root, SimulateRoot: root, Runtime: "process", Cache: t.TempDir(),
-		HubOffline: true, PortFirst: 22900, PortLast: 22909,
+	n, err := NewNode(t.Context(), s.connection(), settings.Node{
+		ID: id, Dir: dir, Sysfs: root, SimulateRoot: root, Runtime: "process", Cache: t.TempDir(), HubOffline: true,
+		Ports: settings.Ports{First: 22900, Last: 22909}, Rescan: time.Minute, Silence: time.Minute,
 	}, quiet())
 	if err != nil {
 		t.Fatal(err)
@@ -85,7 +73,7 @@ func runNode(t *testing.T, id string) (dir string, conn *inventory.Conn) {
 	case err := <-ended:
 		t.Fatalf("the agent ended with %v", err)
 	}
-	if conn, err = inventory.Connect(t.Context(), s.Ready.NATS, "aim-test", inventory.Options{}); err != nil {
+	if conn, err = inventory.Connect(t.Context(), s.connection().NATS, "aim-test", nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
@@ -138,7 +126,7 @@ func TestNodeAnswersQuestions(t *testing.T) {
 }
 
 func TestNodeRefusesBadQuestions(t *testing.T) {
-	n := &Node{cfg: NodeConfig{ID: "n1"}, node: node.NewNode(t.Context(), node.NodePorts{}, node.NodeOptions{ID: "n1"})}
+	n := &Node{cfg: settings.Node{ID: "n1"}, node: node.New(t.Context(), node.Ports{}, node.Options{Node: settings.Node{ID: "n1"}})}
 	write := func([]byte) error { return nil }
 	for _, c := range []struct{ question, payload, want string }{
 		{"weather", "", `node n1 does not know the question "weather"`},

@@ -45,7 +45,7 @@ func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 
 func (n *Node) openProcess() (node.Runtime, error) {
 	return process.New(process.Config{
-		Dir: filepath.Join(n.cfg.Dir, "servers"), Self: n.cfg.Self, Commands: n.cfg.Commands,
+		Dir: filepath.Join(n.cfg.Dir, "servers"), Commands: n.cfg.Commands,
 	})
 }
 

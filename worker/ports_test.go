@@ -4,10 +4,11 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 func TestRuntimesByTheirSetting(t *testing.T) {
-	n := &Node{cfg: NodeConfig{Runtime: "process", Dir: t.TempDir()}, log: quiet()}
+	n := &Node{cfg: settings.Node{Runtime: "process", Dir: t.TempDir()}, log: quiet()}
 	if r, err := n.openRuntimes(t.Context()); err != nil || len(r) != 1 || r[0].Name() != "process" {
 		t.Errorf("%v, %v", r, err)
 	}

@@ -54,7 +54,7 @@ func (n *Node) takeOverSteps(ctx context.Context, id aim.Identity) error {
 			continue
 		}
 		run := d.WorkflowExecutionInfo.Execution.RunId
-		if err := n.temporal.CompleteActivityByID(ctx, n.cfg.Namespace, workflow, run, p.ActivityId, nil, n.startedAnew()); err != nil {
+		if err := n.temporal.CompleteActivityByID(ctx, n.to.Temporal.Namespace, workflow, run, p.ActivityId, nil, n.startedAnew()); err != nil {
 			errs = append(errs, fmt.Errorf("hand back %s of %s: %w", p.ActivityType.GetName(), workflow, err))
 			continue
 		}

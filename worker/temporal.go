@@ -20,6 +20,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -28,16 +29,19 @@ import (
 const dialWithin = 15 * time.Second
 
 // Dial connects to Temporal. The error names the address and what to do.
-func Dial(ctx context.Context, c Connection, identity string, metrics client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
+func Dial(ctx context.Context, c settings.Temporal, identity string, metrics client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
 	options := client.Options{
 		HostPort: c.Address, Namespace: c.Namespace, Identity: identity,
 		MetricsHandler: metrics, Logger: log.NewStructuredLogger(logger),
 	}
-	if c.APIKey != "" {
-		options.Credentials = client.NewAPIKeyStaticCredentials(c.APIKey)
+	key, err := settings.Secret(c.APIKey)
+	if err != nil {
+		return nil, fmt.Errorf("read the setting temporal.api_key: %w; set it to env:NAME or file:/path", err)
 	}
-	var err error
-	if options.ConnectionOptions.TLS, err = c.tls(); err != nil {
+	if key != "" {
+		options.Credentials = client.NewAPIKeyStaticCredentials(key)
+	}
+	if options.ConnectionOptions.TLS, err = tlsConfig(c); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
@@ -70,7 +74,7 @@ func plainCause(ctx context.Context, address string, took time.Duration, err err
 	return err
 }
 
-func (c Connection) tls() (*tls.Config, error) {
+func tlsConfig(c settings.Temporal) (*tls.Config, error) {
 	if c.TLSCert == "" && c.TLSCA == "" {
 		return nil, nil
 	}

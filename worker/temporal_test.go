@@ -8,13 +8,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/workflows"
 )
 
 func TestDialSaysWhatToDo(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := Dial(ctx, Connection{Address: "127.0.0.1:1", Namespace: "default"}, "test", nil, quiet())
+	_, err := Dial(ctx, settings.Temporal{Address: "127.0.0.1:1", Namespace: "default"}, "test", nil, quiet())
 	if err == nil || !strings.Contains(err.Error(), "cannot reach Temporal at 127.0.0.1:1") || !strings.Contains(err.Error(), "aim up") {
 		t.Errorf("error %v", err)
 	}
@@ -27,18 +28,18 @@ func TestBadCertificatesAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
-		connection Connection
-		want       string
+		temporal settings.Temporal
+		want     string
 	}{
-		{Connection{TLSCert: missing, TLSKey: missing}, "read Temporal's client certificate"},
-		{Connection{TLSCA: missing}, "read Temporal's CA"},
-		{Connection{TLSCA: rubbish}, "no certificate in " + rubbish},
+		{settings.Temporal{TLSCert: missing, TLSKey: missing}, "read Temporal's client certificate"},
+		{settings.Temporal{TLSCA: missing}, "read Temporal's CA"},
+		{settings.Temporal{TLSCA: rubbish}, "no certificate in " + rubbish},
 	} {
-		if _, err := Dial(t.Context(), c.connection, "test", nil, quiet()); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%+v: %v, want %q", c.connection, err, c.want)
+		if _, err := Dial(t.Context(), c.temporal, "test", nil, quiet()); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: %v, want %q", c.temporal, err, c.want)
 		}
 	}
-	if none, err := (Connection{}).tls(); none != nil || err != nil {
+	if none, err := tlsConfig(settings.Temporal{}); none != nil || err != nil {
 		t.Errorf("without certificates: %v, %v", none, err)
 	}
 }

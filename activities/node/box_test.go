@@ -19,6 +19,7 @@ import (
 	"github.com/aim-engine/aim/internal/hub"
 	"github.com/aim-engine/aim/internal/ledger"
 	"github.com/aim-engine/aim/internal/runtime/process"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/simulator"
 )
 
@@ -39,8 +40,8 @@ type box struct {
 	t       *testing.T
 	tree    *simulator.Tree
 	dir     string // state of the node
-	ports   NodePorts
-	opts    NodeOptions
+	ports   Ports
+	opts    Options
 	ledger  *ledger.Ledger
 	owners  *owners
 	endLife context.CancelFunc // of the agent
@@ -62,13 +63,16 @@ func newBox(t *testing.T, gpus int, change ...func(*box)) *box {
 	}
 	go b.tree.Reap(t.Context()) // ends with the test; a tree that is gone is no matter
 	first := 23000 + int(ports.Add(1))*portsOfBox
-	b.opts = NodeOptions{
-		ID: "n1", Host: "host1", Address: "127.0.0.1", Version: "test", Namespace: "ns",
-		PortFirst: first, PortLast: first + portsOfBox - 1, Level: aim.LevelCompat, SimulateRoot: root,
-		Grace: 5 * time.Second, Silence: time.Hour, Stall: within, FreeWithin: within,
+	b.opts = Options{
+		Node: settings.Node{
+			ID: "n1", Address: "127.0.0.1", Ports: settings.Ports{First: first, Last: first + portsOfBox - 1},
+			Level: aim.LevelCompat, Cache: filepath.Join(b.dir, "cache"), SimulateRoot: root,
+			Grace: 5 * time.Second, Silence: time.Hour,
+		},
+		Host: "host1", Version: "test", Namespace: "ns", Stall: within, FreeWithin: within,
 		Log: slog.New(slog.DiscardHandler),
 	}
-	b.ports = NodePorts{
+	b.ports = Ports{
 		GPUs: amdgpu.New(root), Runtimes: []Runtime{b.newRuntime()}, Backends: map[string]Backend{"vllm": vllm.New()},
 		Hub: b.offlineHub, Owners: b.owners, Machine: func() Machine { return Machine{CPUs: 8, BootID: "boot-1"} },
 		Client: &http.Client{Timeout: 10 * time.Second},
@@ -106,7 +110,7 @@ func (b *box) newRuntime() *process.Runtime {
 }
 
 func (b *box) offlineHub(string) (Hub, error) {
-	return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache"), Offline: true, LocalRoots: b.opts.WeightRoots})
+	return hub.New(hub.Config{Cache: b.opts.Cache, Offline: true, LocalRoots: b.opts.WeightRoots})
 }
 
 // openLedger opens the ledger under this boot id. A program that another test is
@@ -127,7 +131,7 @@ func (b *box) openLedger(boot string) {
 func (b *box) startAgent() {
 	life, end := context.WithCancel(context.Background())
 	b.endLife = end
-	b.Node = NewNode(life, b.ports, b.opts)
+	b.Node = New(life, b.ports, b.opts)
 }
 
 // restart ends the agent and starts another one over what is on disk, under

@@ -93,7 +93,7 @@ func (n *Node) portClaimed(port int) bool {
 // freePort finds a port of the node's range that no claim has and nobody
 // listens on.
 func (n *Node) freePort(skip []int) (int, error) {
-	for port := n.opts.PortFirst; port <= n.opts.PortLast; port++ {
+	for port := n.opts.Ports.First; port <= n.opts.Ports.Last; port++ {
 		if slices.Contains(skip, port) || n.portClaimed(port) {
 			continue
 		}
@@ -104,7 +104,7 @@ func (n *Node) freePort(skip []int) (int, error) {
 		_ = l.Close()
 		return port, nil
 	}
-	return 0, aim.Failf(aim.ClassRefused, "no free port in %d-%d on node %s", n.opts.PortFirst, n.opts.PortLast, n.opts.ID).
+	return 0, aim.Failf(aim.ClassRefused, "no free port in %d-%d on node %s", n.opts.Ports.First, n.opts.Ports.Last, n.opts.ID).
 		WithHint("widen the range with --ports")
 }
 

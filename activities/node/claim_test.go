@@ -26,8 +26,8 @@ func TestClaimTakesAllGPUsAndAPort(t *testing.T) {
 	if !slices.Equal(c.GPUs, []string{b.gpu(1), b.gpu(0)}) || c.Namespace != "ns" {
 		t.Errorf("claim %+v, want both GPUs in the order asked for, in namespace ns", c)
 	}
-	if c.Port < b.opts.PortFirst || c.Port > b.opts.PortLast {
-		t.Errorf("port %d is not in %d-%d", c.Port, b.opts.PortFirst, b.opts.PortLast)
+	if c.Port < b.opts.Ports.First || c.Port > b.opts.Ports.Last {
+		t.Errorf("port %d is not in %d-%d", c.Port, b.opts.Ports.First, b.opts.Ports.Last)
 	}
 	if on := b.ledger.Claims(); len(on) != 1 || on[0].Token != c.Token {
 		t.Errorf("the ledger holds %+v", on)
@@ -90,7 +90,7 @@ func TestClaimIsRefusedWithTheReason(t *testing.T) {
 		{"given to a container", func(_ *testing.T, b *box) {
 			b.Node.ports.Strangers = strangers("container trainer (pytorch:2)", b.tree.GPUs()[0].Render)
 		}, "given to container trainer (pytorch:2)"},
-		{"no free port", func(_ *testing.T, b *box) { b.Node.opts.PortLast = b.Node.opts.PortFirst - 1 }, "no free port in"},
+		{"no free port", func(_ *testing.T, b *box) { b.Node.opts.Ports.Last = b.Node.opts.Ports.First - 1 }, "no free port in"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -129,16 +129,16 @@ func TestClaimNamesTheProcessThatHoldsAGPU(t *testing.T) {
 func TestClaimsGetPortsThatAreFree(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 2)
-	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", b.opts.PortFirst))
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", b.opts.Ports.First))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	if got := b.mustClaim(identity("a"), b.gpu(0)).Port; got != b.opts.PortFirst+1 {
-		t.Errorf("port %d, want %d: somebody listens on the one before", got, b.opts.PortFirst+1)
+	if got := b.mustClaim(identity("a"), b.gpu(0)).Port; got != b.opts.Ports.First+1 {
+		t.Errorf("port %d, want %d: somebody listens on the one before", got, b.opts.Ports.First+1)
 	}
-	if got := b.mustClaim(identity("b"), b.gpu(1)).Port; got != b.opts.PortFirst+2 {
-		t.Errorf("port %d, want %d: the one before is another claim's, though nobody listens yet", got, b.opts.PortFirst+2)
+	if got := b.mustClaim(identity("b"), b.gpu(1)).Port; got != b.opts.Ports.First+2 {
+		t.Errorf("port %d, want %d: the one before is another claim's, though nobody listens yet", got, b.opts.Ports.First+2)
 	}
 }
 
@@ -160,8 +160,8 @@ func TestClaimTakesTheNextPortWhenAnotherIsFaster(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 2)
 	b.Node.ports.Ledger = rival{b.ledger, b.gpu(1), &sync.Once{}}
-	if got := b.mustClaim(identity("a"), b.gpu(0)).Port; got != b.opts.PortFirst+1 {
-		t.Errorf("port %d, want %d", got, b.opts.PortFirst+1)
+	if got := b.mustClaim(identity("a"), b.gpu(0)).Port; got != b.opts.Ports.First+1 {
+		t.Errorf("port %d, want %d", got, b.opts.Ports.First+1)
 	}
 }
 

@@ -34,7 +34,7 @@ func (n *Node) Inventory() aim.Node {
 	node := aim.Node{
 		ID: n.opts.ID, Address: n.opts.Address, Host: n.opts.Host, Version: n.opts.Version,
 		Simulated: n.opts.SimulateRoot != "", BootID: machine.BootID, Namespace: n.opts.Namespace,
-		Epoch: n.opts.Epoch, Labels: labels(n.opts.Labels, state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable()), Shares: n.opts.Shares,
+		Epoch: n.opts.Epoch, Labels: n.labels(state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable()), Shares: n.opts.Shares,
 		CPUs: machine.CPUs, HostBytes: machine.HostBytes, HostFree: machine.HostFree, DiskFree: machine.DiskFree,
 		Detection: detection, Claims: n.marked(claims), Endpoints: n.endpoints(claims),
 	}
@@ -67,11 +67,10 @@ func explain(seen []aim.GPU, claims []aim.Claim, quarantine map[string]string) [
 	return gpus
 }
 
-func labels(settings, state map[string]string) map[string]string {
-	all := maps.Clone(settings)
-	if all == nil {
-		all = map[string]string{}
-	}
+// labels are the node's name, its settings' labels, and those it was given since.
+func (n *Node) labels(state map[string]string) map[string]string {
+	all := map[string]string{"node": n.opts.ID}
+	maps.Copy(all, n.opts.Labels)
 	maps.Copy(all, state)
 	return all
 }

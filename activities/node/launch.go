@@ -6,22 +6,15 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
-
-// Site is what a node adds to a launch.
-type Site struct {
-	Address      string    // where servers are published
-	Level        aim.Level // how tightly containers are closed
-	Cache        string    // folder that servers see as their Hugging Face home
-	SimulateRoot string    // tree of a simulated node; "" = the GPUs are real
-}
 
 // NewLaunch builds everything a runtime needs to start the server of a claim,
 // but for the values of secrets. bind tells where a server that is published on
 // an address and port must listen (Runtime.Bind). It is pure: what a node starts
 // is what `aim render` writes. The error is a Failure.
-func NewLaunch(b Backend, rung aim.Rung, claim aim.Claim, gpus []aim.GPU, site Site, bind func(string, int) (string, int)) (aim.Launch, error) {
-	host, port := bind(site.Address, claim.Port)
+func NewLaunch(b Backend, rung aim.Rung, claim aim.Claim, gpus []aim.GPU, n settings.Node, bind func(string, int) (string, int)) (aim.Launch, error) {
+	host, port := bind(n.Address, claim.Port)
 	args, env, err := b.Args(rung, host, port)
 	if err != nil {
 		return aim.Launch{}, err
@@ -34,17 +27,17 @@ func NewLaunch(b Backend, rung aim.Rung, claim aim.Claim, gpus []aim.GPU, site S
 	l := aim.Launch{
 		Identity: claim.Identity, Backend: rung.Backend, Image: rung.Image,
 		Entrypoint: b.Entrypoint(rung.Image), Args: args, GPUs: gpus, ShareBytes: claim.ShareBytes,
-		Address: site.Address, Port: claim.Port, Resources: rung.Resources,
-		Level: site.Level, Model: rung.ServedName, Weights: rung.Model, Task: rung.Task, Simulated: site.SimulateRoot != "",
+		Address: n.Address, Port: claim.Port, Resources: rung.Resources,
+		Level: n.Level, Model: rung.ServedName, Weights: rung.Model, Task: rung.Task, Simulated: n.SimulateRoot != "",
 	}
-	l.Env = cacheEnv(site.Cache)
+	l.Env = cacheEnv(n.Cache)
 	maps.Copy(l.Env, env)
-	l.Mounts = append(l.Mounts, aim.Mount{Source: site.Cache, Target: site.Cache, ReadOnly: true})
+	l.Mounts = append(l.Mounts, aim.Mount{Source: n.Cache, Target: n.Cache, ReadOnly: true})
 	if filepath.IsAbs(rung.Model) {
 		l.Mounts = append(l.Mounts, aim.Mount{Source: rung.Model, Target: rung.Model, ReadOnly: true})
 	}
-	if site.SimulateRoot != "" {
-		simulate(&l, site.SimulateRoot, rung.Version)
+	if n.SimulateRoot != "" {
+		simulate(&l, n.SimulateRoot, rung.Version)
 	}
 	return l, nil
 }

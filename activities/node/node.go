@@ -12,10 +12,11 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
-// NodePorts are the outside things a node works with.
-type NodePorts struct {
+// Ports are the outside things a node works with.
+type Ports struct {
 	GPUs     GPUReader
 	Runtimes []Runtime // the first that answers starts new servers; all are searched for old ones
 	Backends map[string]Backend
@@ -58,34 +59,26 @@ type Machine struct {
 	BootID              string
 }
 
-// NodeOptions are the node's settings.
-type NodeOptions struct {
-	ID, Host, Address, Version, Namespace string
-	Epoch                                 uint64
-	Labels                                map[string]string
-	PortFirst, PortLast                   int
-	Shares                                bool // replicas may share the memory of one GPU
-	Level                                 aim.Level
-	Registries                            []string
-	WeightRoots                           []string
-	Secrets                               []string // allowed secret references; a trailing * matches the rest
-	HubToken                              string   // reference of the token for gated models
-	SimulateRoot                          string
-	Grace                                 time.Duration // for a server to end by itself
-	Silence                               time.Duration // before asking whose a claim is
-	Stall                                 time.Duration // without progress before readiness is given up
-	HealthEvery                           time.Duration // between two health checks of a ready server; 0 = 2 s
-	ProbeEvery                            time.Duration // without work, before a ready server is sent a small request; 0 = 30 s
-	HangAfter                             time.Duration // that such a request may be unanswered while a busy server does no work; 0 = 5 min
-	FreeWithin                            time.Duration // for the memory of a stopped server to be seen free; 0 = 30 s
-	Log                                   *slog.Logger
+// Options are the node's settings, and what its agent has found out at its start.
+type Options struct {
+	settings.Node
+	Host, Version string
+	Namespace     string // id of Temporal's namespace
+	Epoch         uint64
+
+	Stall       time.Duration // without progress before readiness is given up; 0 = 15 min
+	HealthEvery time.Duration // between two health checks of a ready server; 0 = 2 s
+	ProbeEvery  time.Duration // without work, before a ready server is sent a small request; 0 = 30 s
+	HangAfter   time.Duration // that such a request may be unanswered while a busy server does no work; 0 = 5 min
+	FreeWithin  time.Duration // for the memory of a stopped server to be seen free; 0 = 30 s
+	Log         *slog.Logger
 }
 
 // Node carries out the activities of one machine and is the one writer of its
 // inventory.
 type Node struct {
-	ports   NodePorts
-	opts    NodeOptions
+	ports   Ports
+	opts    Options
 	secrets secrets
 	started time.Time
 	ledger  *trackedLedger  // ports.Ledger
@@ -101,8 +94,9 @@ type Node struct {
 	attempts  map[attemptKey]*attemptState
 }
 
-// NewNode makes a node whose server monitors live until ctx ends.
-func NewNode(ctx context.Context, ports NodePorts, opts NodeOptions) *Node {
+// New makes a node whose server monitors live until ctx ends.
+func New(ctx context.Context, ports Ports, opts Options) *Node {
+	opts.Stall = cmp.Or(opts.Stall, stall)
 	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
 	opts.ProbeEvery = cmp.Or(opts.ProbeEvery, probeEvery)
 	opts.HangAfter = cmp.Or(opts.HangAfter, hangAfter)

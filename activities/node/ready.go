@@ -26,6 +26,10 @@ func ask(since time.Duration) time.Duration {
 	return time.Second
 }
 
+// stall is how long a starting server may show no sign of life. Compiling kernels
+// at the first start is silent for minutes.
+const stall = 15 * time.Minute
+
 // logTail is how much of a log is read to find a root cause: the first errors
 // of a multi-process start lie within it.
 const logTail = 4000 // lines

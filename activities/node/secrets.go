@@ -2,6 +2,7 @@ package node
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -14,8 +15,8 @@ func (n *Node) secret(ref string) (string, error) {
 		return "", aim.Failf(aim.ClassInput, "%v", err)
 	}
 	if !n.allowsSecret(ref) {
-		return "", aim.Failf(aim.ClassInput, "node %s does not allow secret %s", n.opts.ID, ref).
-			WithHint("add it to the node's setting node.secrets")
+		return "", aim.Failf(aim.ClassInput, "node %s does not allow deployments to use secret %s", n.opts.ID, ref).
+			WithHint("add it to the node's setting node.secrets (AIM_NODE_SECRETS), and start its agent again")
 	}
 	return n.resolveSecret(ref)
 }
@@ -47,8 +48,10 @@ func (n *Node) readSecret(ref string) (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
+// allowsSecret compares a reference with the node's list. A path that is not in
+// its shortest form is on no list: "file:/a/../b" is not below "file:/a/".
 func (n *Node) allowsSecret(ref string) bool {
-	if strings.Contains(ref, "/../") {
+	if path, ok := strings.CutPrefix(ref, "file:"); ok && path != filepath.Clean(path) {
 		return false
 	}
 	for _, allowed := range n.opts.Secrets {

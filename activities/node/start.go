@@ -95,8 +95,7 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 			return aim.Launch{}, err
 		}
 	}
-	site := Site{Address: n.opts.Address, Level: n.opts.Level, Cache: hub.Cache(), SimulateRoot: n.opts.SimulateRoot}
-	l, err := NewLaunch(backend, rung, claim, gpus, site, r.Bind)
+	l, err := NewLaunch(backend, rung, claim, gpus, n.opts.Node, r.Bind)
 	if err != nil {
 		return aim.Launch{}, err
 	}

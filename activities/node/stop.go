@@ -12,7 +12,7 @@ import (
 )
 
 // freeWithin is how long the memory of a stopped server may take to be seen free
-// before the GPU is quarantined, unless NodeOptions say otherwise. The driver frees at once; a process that
+// before the GPU is quarantined, unless Options say otherwise. The driver frees at once; a process that
 // hangs in it does not.
 const freeWithin = 30 * time.Second
 

@@ -64,7 +64,7 @@ func TestReconcileStopsAServerOnGPUsOfAnother(t *testing.T) {
 	if err := b.ledger.Release(identity("a")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.ledger.Claim(aim.Claim{Identity: identity("b"), GPUs: []string{b.gpu(0)}, Port: b.opts.PortLast}); err != nil {
+	if _, err := b.ledger.Claim(aim.Claim{Identity: identity("b"), GPUs: []string{b.gpu(0)}, Port: b.opts.Ports.Last}); err != nil {
 		t.Fatal(err)
 	}
 	b.restart("boot-1")

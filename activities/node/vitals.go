@@ -8,7 +8,7 @@ import (
 
 // How a ready server is judged.
 const (
-	healthEvery = 2 * time.Second // unless NodeOptions say otherwise
+	healthEvery = 2 * time.Second // unless Options say otherwise
 	healthFails = 3               // in a row are no accident; a single one may be a long prefill
 	healthLimit = 10 * time.Second
 	healthSlow  = 2500 * time.Millisecond // a server that has not answered by then is told so, and waited for

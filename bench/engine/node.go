@@ -21,6 +21,7 @@ import (
 	"github.com/aim-engine/aim/internal/hub"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/ledger"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/simulator"
 )
 
@@ -127,11 +128,14 @@ func benchClaim(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer l.Close()
-	n := node.NewNode(ctx, node.NodePorts{
+	n := node.New(ctx, node.Ports{
 		GPUs: amdgpu.New(root), Ledger: l,
 		Hub:     func(string) (node.Hub, error) { return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache")}) },
 		Machine: func() node.Machine { return node.Machine{} },
-	}, node.NodeOptions{ID: "bench", Address: "127.0.0.1", PortFirst: 19000, PortLast: 19099, Log: slog.New(slog.DiscardHandler)})
+	}, node.Options{
+		Node: settings.Node{ID: "bench", Address: "127.0.0.1", Ports: settings.Ports{First: 19000, Last: 19099}},
+		Log:  slog.New(slog.DiscardHandler),
+	})
 	var all []time.Duration
 	for i := range rounds {
 		id := aim.Identity{Deployment: "bench", UID: "u", Attempt: i + 1, Token: fmt.Sprint(i)}
@@ -157,7 +161,7 @@ func benchLiveness(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.Down(ctx)
-	conn, err := inventory.Connect(ctx, s.NATSURL, "aim-bench", inventory.Options{})
+	conn, err := inventory.Connect(ctx, settings.NATS{URL: s.NATSURL}, "aim-bench", nil)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // act plays a role until standard input ends, which it does with the parent.
@@ -67,7 +68,7 @@ const (
 
 // hear is the control process: the view, and one reader of its changes.
 func hear(ctx context.Context, url string, nodes int) error {
-	conn, err := inventory.Connect(ctx, url, "aim-bench", inventory.Options{})
+	conn, err := inventory.Connect(ctx, settings.NATS{URL: url}, "aim-bench", nil)
 	if err != nil {
 		return err
 	}

@@ -19,13 +19,18 @@ import (
 // Each returns what is wrong with the value, without its name.
 
 // oneOf names the nearest allowed word.
-func oneOf(value *string, allowed ...string) func() error {
+func oneOf[S ~string](value *S, allowed ...S) func() error {
 	return func() error {
 		if slices.Contains(allowed, *value) {
 			return nil
 		}
-		words := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
-		if near := aim.Nearest(*value, words); near != "" {
+		var words []string
+		for _, w := range allowed {
+			if w != "" {
+				words = append(words, string(w))
+			}
+		}
+		if near := aim.Nearest(string(*value), words); near != "" {
 			return fmt.Errorf("is not known; did you mean %q?", near)
 		}
 		return fmt.Errorf("is not known; use one of %s", strings.Join(words, ", "))
@@ -124,6 +129,21 @@ func secretRef(value *string) func() error {
 			return nil
 		}
 		return aim.CheckSecretRef(*value)
+	}
+}
+
+// secretRefs takes references, where a trailing * stands for the rest of one.
+func secretRefs(values *[]string) func() error {
+	return func() error {
+		for _, ref := range *values {
+			if ref == "env:*" || ref == "file:/*" {
+				continue // all of a kind
+			}
+			if err := aim.CheckSecretRef(strings.TrimSuffix(ref, "*")); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/config"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // clean gives the test a home of its own and no settings in the environment.
@@ -96,7 +97,7 @@ func TestUsualNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "prod", s.Temporal.Namespace)
 	require.Equal(t, "tls://nats:4222", s.NATS.URL)
-	require.Equal(t, "unix:///run/d.sock", s.Docker.Host)
+	require.Equal(t, "unix:///run/d.sock", s.Node.DockerHost)
 	require.Equal(t, "/models", s.Node.Cache)
 	require.Equal(t, "https://hub.example", s.Node.HubEndpoint)
 	require.True(t, s.Node.HubOffline)
@@ -122,7 +123,7 @@ node:
 	require.Equal(t, []string{"/opt/a b/aim", "simulate", "vllm", "--root", "/r", "--"}, s.Node.Commands["vllm"])
 	require.Equal(t, []string{"docker.io/rocm"}, s.Node.Registries)
 	require.Equal(t, 5*time.Second, s.Node.Grace)
-	require.Equal(t, config.Ports{First: 100, Last: 200}, s.Node.Ports)
+	require.Equal(t, settings.Ports{First: 100, Last: 200}, s.Node.Ports)
 
 	t.Setenv("AIM_NODE_LABELS", "a=1,B=2")
 	t.Setenv("AIM_NODE_COMMANDS", "vllm=/usr/bin/vllm serve")
@@ -218,13 +219,13 @@ func TestSecrets(t *testing.T) {
 	t.Setenv("TOKEN", "t1")
 	file := write(t, filepath.Join(t.TempDir(), "token"), "t2\n")
 	for ref, want := range map[string]string{"": "", "env:TOKEN": "t1", "env:NOT_SET": "", "file:" + file: "t2"} {
-		got, err := config.Secret(ref)
+		got, err := settings.Secret(ref)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	_, err := config.Secret("t1")
+	_, err := settings.Secret("t1")
 	require.ErrorContains(t, err, "by reference")
-	_, err = config.Secret("file:/nowhere/token")
+	_, err = settings.Secret("file:/nowhere/token")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // key is one setting: its name in the file, where its value goes, and what the
@@ -41,7 +42,10 @@ func (s *Settings) keys(host, home string) []key {
 		{"temporal.tls_ca", &s.Temporal.TLSCA, "", []string{"TEMPORAL_TLS_SERVER_CA_CERT_PATH"}, nil},
 		{"nats.url", &s.NATS.URL, "nats://127.0.0.1:4222", []string{"NATS_URL"}, natsURL(&s.NATS.URL)},
 		{"nats.creds", &s.NATS.Creds, "", []string{"NATS_CREDS"}, nil},
-		{"docker.host", &s.Docker.Host, "", []string{"DOCKER_HOST"}, nil},
+		{"nats.tls_cert", &s.NATS.TLSCert, "", []string{"NATS_CERT"}, nil}, // the names of the nats command
+		{"nats.tls_key", &s.NATS.TLSKey, "", []string{"NATS_KEY"}, nil},
+		{"nats.tls_ca", &s.NATS.TLSCA, "", []string{"NATS_CA"}, nil},
+		{"docker.host", &n.DockerHost, "", []string{"DOCKER_HOST"}, nil},
 
 		{"control.id", &s.Control.ID, "", nil, nil},
 		{"control.metrics", &s.Control.Metrics, "127.0.0.1:9470", nil, hostPortOrNone(&s.Control.Metrics)},
@@ -58,10 +62,11 @@ func (s *Settings) keys(host, home string) []key {
 		{"node.runtime", &n.Runtime, "", nil, oneOf(&n.Runtime, "", "docker", "process")},
 		{"node.commands", &n.Commands, map[string][]string(nil), nil, backendCommands(&n.Commands)},
 		// Below the range that Linux gives to outgoing connections (32768 and up).
-		{"node.ports", &n.Ports, Ports{21000, 21999}, nil, nil},
+		{"node.ports", &n.Ports, settings.Ports{First: 21000, Last: 21999}, nil, nil},
 		{"node.shares", &n.Shares, false, nil, nil},
-		{"node.level", &n.Level, string(aim.LevelCompat), nil, oneOf(&n.Level, string(aim.LevelStrict), string(aim.LevelCompat), string(aim.LevelVendor))},
+		{"node.level", &n.Level, aim.LevelCompat, nil, oneOf(&n.Level, aim.LevelStrict, aim.LevelCompat, aim.LevelVendor)},
 		{"node.registries", &n.Registries, []string(nil), nil, nil},
+		{"node.secrets", &n.Secrets, []string(nil), nil, secretRefs(&n.Secrets)},
 		{"node.grace", &n.Grace, 30 * time.Second, nil, positive(&n.Grace)},
 		{"node.cache", &n.Cache, filepath.Join(home, ".cache", "huggingface"), []string{"HF_HOME"}, folder(&n.Cache)},
 		{"node.hub_endpoint", &n.HubEndpoint, "", []string{"HF_ENDPOINT"}, httpURL(&n.HubEndpoint)},

@@ -7,6 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // read puts a raw value into a field. Raw values are text from a flag or the
@@ -36,7 +39,9 @@ func read(raw, into any) error {
 			}
 			return nil
 		})
-	case *Ports:
+	case *aim.Level:
+		return readText(raw, func(s string) error { *into = aim.Level(s); return nil })
+	case *settings.Ports:
 		return readText(raw, func(s string) error { return into.UnmarshalText([]byte(s)) })
 	case *[]string:
 		return readList(raw, into)

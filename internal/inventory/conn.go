@@ -12,15 +12,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-)
 
-// Options of a connection. The zero value is a plain connection.
-type Options struct {
-	Creds     string // file with the user's JWT and seed, "" = none
-	CA        string // file with the certificates to trust, "" = the system's
-	Cert, Key string // files of the client's own certificate, "" = none
-	Log       *slog.Logger
-}
+	"github.com/aim-engine/aim/internal/settings"
+)
 
 const (
 	// After a server restart all clients come back within half a second and not
@@ -48,23 +42,23 @@ type Conn struct {
 	hooks       int
 }
 
-// Connect connects to NATS under this client name (see NodeName); server may be
-// a list of URLs with commas, of which any may be dead: each costs at most 1.5 s.
-// The context's deadline bounds the first attempt, at most 5 s. The error says which server could not be reached and what to do;
-// passwords in the URL are not shown.
-func Connect(ctx context.Context, server, name string, opts Options) (*Conn, error) {
+// Connect connects to NATS under this client name (see NodeName). Of a list of
+// servers any may be dead: each costs at most 1.5 s. The context's deadline bounds
+// the first attempt, at most 5 s. The error says which server could not be reached
+// and what to do; passwords in the URL are not shown. A nil log tells nothing.
+func Connect(ctx context.Context, to settings.NATS, name string, log *slog.Logger) (*Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	c := &Conn{log: quietLog(opts.Log, time.Now), onReconnect: map[int]func(){}}
+	c := &Conn{log: quietLog(log, time.Now), onReconnect: map[int]func(){}}
 	timeout := connectTimeout
-	if strings.Contains(server, ",") {
+	if strings.Contains(to.URL, ",") {
 		timeout = connectOneOf
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = min(timeout, time.Until(deadline))
 	}
-	nc, err := nats.Connect(server, append(secure(opts),
+	nc, err := nats.Connect(to.URL, append(secure(to),
 		nats.Name(name),
 		nats.Timeout(timeout),
 		nats.MaxReconnects(-1),
@@ -82,7 +76,7 @@ func Connect(ctx context.Context, server, name string, opts Options) (*Conn, err
 		nats.ErrorHandler(c.asyncError),
 	)...)
 	if err != nil {
-		return nil, connectError(server, err)
+		return nil, connectError(to.URL, err)
 	}
 	c.nc = nc
 	return c, nil
@@ -97,16 +91,16 @@ func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 // Server is the URL of the server in use, without credentials.
 func (c *Conn) Server() string { return c.nc.ConnectedUrlRedacted() }
 
-func secure(opts Options) []nats.Option {
+func secure(to settings.NATS) []nats.Option {
 	var out []nats.Option
-	if opts.Creds != "" {
-		out = append(out, nats.UserCredentials(opts.Creds))
+	if to.Creds != "" {
+		out = append(out, nats.UserCredentials(to.Creds))
 	}
-	if opts.CA != "" {
-		out = append(out, nats.RootCAs(opts.CA))
+	if to.TLSCA != "" {
+		out = append(out, nats.RootCAs(to.TLSCA))
 	}
-	if opts.Cert != "" {
-		out = append(out, nats.ClientCert(opts.Cert, opts.Key))
+	if to.TLSCert != "" {
+		out = append(out, nats.ClientCert(to.TLSCert, to.TLSKey))
 	}
 	return out
 }
@@ -117,7 +111,7 @@ func connectError(server string, err error) error {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return fmt.Errorf("NATS at %s refuses the credentials: %w; check the user in NATS_URL or the credentials file", where, err)
 	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("connect to NATS at %s: %w", where, err) // a file of the options
+		return fmt.Errorf("connect to NATS at %s: %w", where, err) // a file of the settings
 	}
 	return fmt.Errorf("cannot reach NATS at %s: %w; start it or set NATS_URL", where, err)
 }

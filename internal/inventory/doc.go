@@ -6,7 +6,7 @@
 // A node broadcasts a beat of 48 bytes four times a second and a full snapshot
 // when something changed:
 //
-//	conn, err := inventory.Connect(ctx, url, inventory.NodeName(id), inventory.Options{})
+//	conn, err := inventory.Connect(ctx, settings.NATS{URL: url}, inventory.NodeName(id), log)
 //	p, err := inventory.NewPublisher(conn, id, epoch, inventory.PublisherOptions{Answer: answer})
 //	go p.Run(ctx)      // until ctx ends; then it says goodbye
 //	p.Publish(node)    // after every look at the machine

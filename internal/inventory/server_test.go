@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -62,7 +63,7 @@ func portOf(s *server.Server) int { return s.Addr().(*net.TCPAddr).Port }
 
 func connect(t testing.TB, url, name string) *Conn {
 	t.Helper()
-	conn, err := Connect(t.Context(), url, name, Options{})
+	conn, err := Connect(t.Context(), settings.NATS{URL: url}, name, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // mute is the address of a server that takes connections and says nothing, as a
@@ -26,7 +28,7 @@ func TestAFrozenServerOfAListCostsAtMostTwoSeconds(t *testing.T) {
 	frozen, well := mute(t), urlOf(startServer(t, server.Options{}))
 	for range 3 { // the client tries them in random order
 		start := time.Now()
-		conn, err := Connect(t.Context(), frozen+","+well, "x", Options{})
+		conn, err := Connect(t.Context(), settings.NATS{URL: frozen+","+well}, "x", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +45,7 @@ func TestAFrozenServerOfAListCostsAtMostTwoSeconds(t *testing.T) {
 func TestAListWithoutALivingServerIsToldWhole(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	_, err := Connect(ctx, "nats://127.0.0.1:1,nats://me:secret@127.0.0.1:2", "x", Options{})
+	_, err := Connect(ctx, settings.NATS{URL: "nats://127.0.0.1:1,nats://me:secret@127.0.0.1:2"}, "x", nil)
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") || !strings.Contains(err.Error(), "127.0.0.1:2") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("error %v", err)
 	}

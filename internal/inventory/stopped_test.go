@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -34,7 +35,7 @@ func TestMain(m *testing.M) {
 // printChanges runs until it is killed. Probes of endpoints fail, so a node that
 // is thought silent for a second is lost.
 func printChanges(ctx context.Context, url string) error {
-	conn, err := Connect(ctx, url, "aim-control/stopped", Options{})
+	conn, err := Connect(ctx, settings.NATS{URL: url}, "aim-control/stopped", nil)
 	if err != nil {
 		return err
 	}

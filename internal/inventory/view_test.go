@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/nats-io/nats-server/v2/server"
 )
 
@@ -21,7 +22,7 @@ func TestUnreachableServer(t *testing.T) {
 	}
 	addr := l.Addr().String()
 	l.Close() // a port where nobody listens
-	_, err = Connect(t.Context(), "nats://me:hunter2@"+addr, "test", Options{})
+	_, err = Connect(t.Context(), settings.NATS{URL: "nats://me:hunter2@" + addr}, "test", nil)
 	if err == nil || !strings.Contains(err.Error(), "cannot reach NATS at nats://me:xxxxx@"+addr) ||
 		!strings.Contains(err.Error(), "start it or set NATS_URL") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("error = %v", err)
@@ -30,7 +31,7 @@ func TestUnreachableServer(t *testing.T) {
 
 func TestRefusedCredentials(t *testing.T) {
 	s := startServer(t, server.Options{Username: "me", Password: "right"})
-	_, err := Connect(t.Context(), strings.Replace(urlOf(s), "nats://", "nats://me:wrong@", 1), "test", Options{})
+	_, err := Connect(t.Context(), settings.NATS{URL: strings.Replace(urlOf(s), "nats://", "nats://me:wrong@", 1)}, "test", nil)
 	if err == nil || !strings.Contains(err.Error(), "refuses the credentials") || strings.Contains(err.Error(), "wrong@") {
 		t.Errorf("error = %v", err)
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // Options of a stack.
@@ -84,7 +85,7 @@ func (s *Stack) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.nats, err = inventory.Connect(ctx, s.NATSURL, "aim-scenario", inventory.Options{})
+	s.nats, err = inventory.Connect(ctx, settings.NATS{URL: s.NATSURL}, "aim-scenario", nil)
 	return err
 }
 

@@ -19,7 +19,7 @@ func (a *App) NATS(ctx context.Context) (*inventory.Conn, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	conn, err := inventory.Connect(ctx, a.Settings.NATS.URL, "aim-cli", inventory.Options{Creds: a.Settings.NATS.Creds})
+	conn, err := inventory.Connect(ctx, a.Settings.NATS, "aim-cli", nil)
 	if err != nil {
 		return nil, a.unreachable("NATS at "+a.Settings.NATS.URL, "nats.url", err)
 	}

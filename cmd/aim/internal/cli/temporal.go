@@ -10,7 +10,6 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/worker"
 )
 
@@ -28,13 +27,9 @@ func (a *App) Temporal(ctx context.Context) (client.Client, error) {
 	if a.client != nil {
 		return a.client, nil
 	}
-	connection, err := a.Connection()
-	if err != nil {
-		return nil, err
-	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, err := worker.Dial(ctx, connection, "aim-cli", nil, slog.New(slog.DiscardHandler))
+	c, err := worker.Dial(ctx, a.Settings.Temporal, "aim-cli", nil, slog.New(slog.DiscardHandler))
 	if file := (*fs.PathError)(nil); errors.As(err, &file) {
 		return nil, Failed("connect to Temporal: %w", err) // a certificate
 	}
@@ -69,19 +64,6 @@ func ShortCause(err error) string {
 		}
 		err = inner
 	}
-}
-
-// Connection is how daemons reach Temporal and NATS.
-func (a *App) Connection() (worker.Connection, error) {
-	t, n := a.Settings.Temporal, a.Settings.NATS
-	key, err := config.Secret(t.APIKey)
-	if err != nil {
-		return worker.Connection{}, Next(err, "set temporal.api_key to env:NAME or file:/path")
-	}
-	return worker.Connection{
-		Address: t.Address, Namespace: t.Namespace, NATS: n.URL, NATSCreds: n.Creds,
-		TLSCert: t.TLSCert, TLSKey: t.TLSKey, TLSCA: t.TLSCA, APIKey: key,
-	}, nil
 }
 
 // DaemonEnd tells an ordered end from a failure: being told to stop is no error.

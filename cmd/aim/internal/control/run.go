@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/worker"
 )
@@ -43,15 +42,7 @@ number of control processes may run side by side; one of them leads.`,
 
 // run ends well when it is told to end: a service manager asks with SIGTERM.
 func (o runOptions) run(ctx context.Context, a *cli.App) error {
-	connection, err := a.Connection()
-	if err != nil {
-		return err
-	}
-	s := a.Settings.Control
-	control, err := worker.NewControl(ctx, worker.ControlConfig{
-		Connection: connection, ID: s.ID, Metrics: s.Metrics, Recipes: s.Recipes,
-		Relief: control.RebalanceLevel(s.Relief),
-	}, a.Logger())
+	control, err := worker.NewControl(ctx, a.Settings.Connection, a.Settings.Control, a.Logger())
 	if err != nil {
 		return cli.Next(cli.Failed("start control: %w", err), "aim doctor")
 	}

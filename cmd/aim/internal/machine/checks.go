@@ -19,6 +19,7 @@ import (
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/internal/runtime/docker"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -197,7 +198,7 @@ func checkGPUs(ctx context.Context, a *cli.App) Finding {
 // checkDocker is a note as well: the process runtime does without.
 func checkDocker(ctx context.Context, a *cli.App) Finding {
 	f := Finding{Check: "Docker", State: StateOK, Text: "answers"}
-	if err := askDocker(ctx, a.Settings.Docker.Host); err != nil {
+	if err := askDocker(ctx, a.Settings.Node.DockerHost); err != nil {
 		f.State, f.Text = StateNote, fmt.Sprintf("does not answer: %v; only servers without containers can run here", err)
 	}
 	return f
@@ -222,7 +223,7 @@ func askDocker(ctx context.Context, host string) error {
 func checkHub(_ context.Context, a *cli.App) Finding {
 	n := a.Settings.Node
 	f := Finding{Check: "weights", State: StateOK, Text: fmt.Sprintf("cached in %s (from %s)", n.Cache, a.Settings.Source("node.cache"))}
-	token, err := config.Secret(n.HubToken)
+	token, err := settings.Secret(n.HubToken)
 	if err != nil {
 		return bad(f, err)
 	}

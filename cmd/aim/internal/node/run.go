@@ -2,11 +2,9 @@ package node
 
 import (
 	"context"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/worker"
 )
@@ -35,7 +33,7 @@ func nodeFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	for _, f := range []struct{ flag, key, text string }{
 		{"id", "node.id", "name of the node, a DNS label (default from the hostname)"},
-		{"address", "node.address", "`IP` where endpoints listen and are reached (default loopback)"},
+		{"address", "node.address", "`IP` where endpoints listen and are reached (default where this machine talks to Temporal from)"},
 		{"state", "node.dir", "`folder` of claims, servers and logs (default below --dir)"},
 		{"metrics", "node.metrics", "`address` of /metrics, /healthz and /readyz (default 127.0.0.1:9471)"},
 		{"sysfs-root", "node.sysfs", "`folder` above sys/, or sys/ itself (default /)"},
@@ -53,53 +51,23 @@ func nodeFlags(cmd *cobra.Command) {
 	flags.Bool("shares", false, "let replicas share the memory of one GPU (default whole GPUs only)")
 	cli.Setting(flags, "shares", "node.shares")
 	flags.StringArray("label", nil, "`name=value` that selectors look for; repeatable")
+	flags.StringArray("secret", nil, "secret `reference` that deployments may name, * for the rest of it; repeatable (default none)")
 	flags.StringArray("registry", nil, "`prefix` of images that may run; repeatable (default all)")
 	flags.StringArray("weight-root", nil, "`folder` below which a model may be given by path; repeatable")
 	cli.Setting(flags, "label", "node.labels")
 	cli.Setting(flags, "registry", "node.registries")
+	cli.Setting(flags, "secret", "node.secrets")
 	cli.Setting(flags, "weight-root", "node.weight_roots")
 }
 
 // run refuses a folder that is no sysfs here; a machine without GPUs goes on.
 func (o runOptions) run(ctx context.Context, a *cli.App) error {
-	cfg, err := settings(a)
-	if err != nil {
-		return err
-	}
 	if err := a.CheckSysfs(); err != nil {
 		return err
 	}
-	if host := a.Settings.Docker.Host; host != "" {
-		// The Docker client reads nothing else.
-		if err := os.Setenv("DOCKER_HOST", host); err != nil {
-			return cli.Failed("set DOCKER_HOST: %w", err)
-		}
-	}
-	node, err := worker.NewNode(ctx, cfg, a.Logger())
+	node, err := worker.NewNode(ctx, a.Settings.Connection, a.Settings.Node, a.Logger())
 	if err != nil {
-		return cli.Next(cli.Failed("start node %s: %w", cfg.ID, err), "aim doctor")
+		return cli.Next(cli.Failed("start node %s: %w", a.Settings.Node.ID, err), "aim doctor")
 	}
-	return cli.DaemonEnd(ctx, "node "+cfg.ID, node.Run(ctx))
-}
-
-// settings hands the settings over. The path of this binary goes along, because
-// servers of the process runtime are led by it.
-func settings(a *cli.App) (worker.NodeConfig, error) {
-	connection, err := a.Connection()
-	if err != nil {
-		return worker.NodeConfig{}, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return worker.NodeConfig{}, cli.Failed("find the program of aim itself: %w", err)
-	}
-	n := a.Settings.Node
-	return worker.NodeConfig{
-		Connection: connection, ID: n.ID, Address: n.Address, Labels: n.Labels, Dir: n.Dir, Metrics: n.Metrics, Self: self,
-		Sysfs: n.Sysfs, Dev: n.Dev,
-		Runtime: n.Runtime, Commands: n.Commands, PortFirst: n.Ports.First, PortLast: n.Ports.Last,
-		Shares: n.Shares, Level: aim.Level(n.Level), Registries: n.Registries, Grace: n.Grace,
-		Cache: n.Cache, HubEndpoint: n.HubEndpoint, HubOffline: n.HubOffline, WeightRoots: n.WeightRoots, HubToken: n.HubToken,
-		SimulateRoot: n.SimulateRoot, Rescan: n.Rescan, Silence: n.Silence,
-	}, nil
+	return cli.DaemonEnd(ctx, "node "+a.Settings.Node.ID, node.Run(ctx))
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/hub"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/recipes"
 )
 
@@ -52,7 +52,7 @@ func describeHere(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) (rec
 	h, err := hub.New(hub.Config{
 		Cache: n.Cache, Endpoint: n.HubEndpoint, Offline: n.HubOffline, LocalRoots: []string{"/"},
 		Token: func() (string, error) {
-			token, _ := config.Secret(n.HubToken) // it is optional
+			token, _ := settings.Secret(n.HubToken) // it is optional
 			return token, nil
 		},
 	})

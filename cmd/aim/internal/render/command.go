@@ -114,9 +114,9 @@ func launchOf(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, at *aim.
 	}
 	s := seatOf(ctx, a, spec, ladder, fleet, at)
 	n := a.Settings.Node
-	site := node.Site{Address: s.address, Level: aim.Level(n.Level), Cache: n.Cache}
+	n.Address = s.address
 	claim := aim.Claim{Identity: aim.Identity{Deployment: spec.Defaulted().Name}, Port: s.port}
-	l, err := node.NewLaunch(worker.Backends()[s.rung.Backend], s.rung, claim, s.gpus, site, docker.Listen)
+	l, err := node.NewLaunch(worker.Backends()[s.rung.Backend], s.rung, claim, s.gpus, n, docker.Listen)
 	if err != nil {
 		return l, nil, cli.Next(err, "aim plan %s", spec.Model)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/config"
+	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/simulator"
 )
 
@@ -119,20 +120,19 @@ func (n simulatedNode) commands(self string) map[string][]string {
 
 // writeConfig writes the node's settings where its agent reads them.
 func (n simulatedNode) writeConfig(self, hub string) error {
-	settings := map[string]any{"node": map[string]any{
+	text, err := yaml.Marshal(map[string]any{"node": map[string]any{
 		"id":            n.id,
 		"dir":           filepath.Join(n.dir, "node"),
 		"sysfs":         n.root(),
 		"dev":           filepath.Join(n.root(), "dev"),
 		"runtime":       "process",
 		"commands":      n.commands(self),
-		"ports":         config.Ports{First: n.port, Last: n.port + portsPerNode - 1}.String(),
+		"ports":         settings.Ports{First: n.port, Last: n.port + portsPerNode - 1}.String(),
 		"cache":         filepath.Join(n.dir, "cache"),
 		"hub_endpoint":  hub,
 		"simulate_root": n.root(),
 		"shares":        n.shares,
-	}}
-	text, err := yaml.Marshal(settings)
+	}})
 	if err == nil {
 		err = os.WriteFile(n.configFile(), text, 0o600)
 	}
