@@ -70,7 +70,7 @@ func TestInventoryDescribesTheNode(t *testing.T) {
 	if n.ClaimCPUs != 6 || n.ClaimBytes != 2<<30 || len(n.Claims) != 2 {
 		t.Errorf("%d CPUs and %d bytes are claimed by %+v", n.ClaimCPUs, n.ClaimBytes, n.Claims)
 	}
-	if !maps.Equal(n.Labels, map[string]string{"rack": "r1", "zone": "b"}) || n.Cordon != "upgrade" {
+	if !maps.Equal(n.Labels, map[string]string{"node": "n1", "rack": "r1", "zone": "b"}) || n.Cordon != "upgrade" {
 		t.Errorf("labels %v, cordon %q", n.Labels, n.Cordon)
 	}
 	if n.ID != "n1" || n.CPUs != 8 || n.BootID != "boot-1" || !n.Simulated || !slices.Equal(n.Runtimes, []string{"process"}) {

@@ -100,7 +100,7 @@ func New(ctx context.Context, ports Ports, opts Options) *Node {
 	opts.HealthEvery = cmp.Or(opts.HealthEvery, healthEvery)
 	opts.ProbeEvery = cmp.Or(opts.ProbeEvery, probeEvery)
 	opts.HangAfter = cmp.Or(opts.HangAfter, hangAfter)
-	if ports.Requests == nil {
+	if ports.Requests == nil && ports.Client != nil {
 		patient := *ports.Client
 		patient.Timeout = 0
 		ports.Requests = &patient
