@@ -28,7 +28,7 @@ func TestAFrozenServerOfAListCostsAtMostTwoSeconds(t *testing.T) {
 	frozen, well := mute(t), urlOf(startServer(t, server.Options{}))
 	for range 3 { // the client tries them in random order
 		start := time.Now()
-		conn, err := Connect(t.Context(), settings.NATS{URL: frozen+","+well}, "x", nil)
+		conn, err := Connect(t.Context(), settings.NATS{URL: frozen + "," + well}, "x", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
