@@ -10,9 +10,10 @@ type Request struct {
 	Deployment string            `json:"deployment"`
 	UID        string            `json:"uid"`
 	Ordinal    int               `json:"ordinal"`
-	Token      string            `json:"token"` // of the attempt that asks
-	GPUs       int               `json:"gpus"`  // per node (rank); 0 with no ShareBytes = none, only CPUs and memory
-	Nodes      int               `json:"nodes"` // ranks; 1 unless the replica spans nodes
+	Token      string            `json:"token"`              // of the attempt that asks
+	Succeeds   string            `json:"succeeds,omitempty"` // token of an earlier attempt of the replica whose claim still stands: what it holds counts as free
+	GPUs       int               `json:"gpus"`               // per node (rank); 0 with no ShareBytes = none, only CPUs and memory
+	Nodes      int               `json:"nodes"`              // ranks; 1 unless the replica spans nodes
 	GPUType    string            `json:"gpu_type,omitempty"`
 	GPUTypes   []string          `json:"gpu_types,omitempty"`   // or any of these, beside GPUType
 	VRAMBytes  uint64            `json:"vram_bytes,omitempty"`  // least memory of each GPU
@@ -66,9 +67,15 @@ type Decision struct {
 // Reason counts the nodes that one rule turned away.
 type Reason struct {
 	Rule  string   `json:"rule"`            // "free GPUs"
-	Text  string   `json:"text"`            // "fewer than 4 free GPUs"
+	Text  string   `json:"text"`            // "with fewer than 4 free GPUs (15 free, at most 3 on one node)"
 	Count int      `json:"count"`           // nodes
 	Nodes []string `json:"nodes,omitempty"` // the first few, by name
+
+	// Of rule "free GPUs": GPUs that would serve and are free on those nodes, and
+	// the most of them on one node. The first is large and the second small where the
+	// fleet is fragmented.
+	FreeGPUs    int `json:"free_gpus,omitempty"`
+	LargestFree int `json:"largest_free,omitempty"`
 }
 
 // NodeScore is a candidate with its score, term by term; higher is better.

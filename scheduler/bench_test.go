@@ -7,25 +7,8 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/scheduler/internal/fleettest"
 )
-
-// benchNode is a node of eight MI300X in two NUMA nodes, all joined by xGMI.
-func benchNode(i int) aim.FleetNode {
-	n := aim.FleetNode{Liveness: aim.Alive}
-	n.ID, n.Runtimes, n.DiskFree = fmt.Sprintf("n%05d", i), []string{"docker"}, 10<<40
-	n.CPUs, n.HostBytes, n.Images = 192, 2<<40, []string{"vllm"}
-	if i%4 == 0 {
-		n.Models = []string{"qwen"}
-	}
-	for g := range 8 {
-		numa, render, vram := g/4, g, uint64(192<<30)
-		n.GPUs = append(n.GPUs, aim.GPU{
-			ID: fmt.Sprintf("GPU-%05d-%d", i, g), PCI: fmt.Sprint(g), Type: "MI300X", Partitions: 1, Health: aim.HealthOK,
-			CPUNode: &numa, RenderMinor: &render, VRAMBytes: &vram, Hive: "h",
-		})
-	}
-	return n
-}
 
 // churn is a fleet on which replicas of the usual sizes come and go.
 type churn struct {
@@ -38,7 +21,7 @@ type churn struct {
 func newChurn(nodes int) *churn {
 	c := &churn{s: New(Options{AssumeFor: 1000 * time.Hour}), rand: rand.New(rand.NewPCG(1, 2))}
 	for i := range nodes {
-		c.s.Apply(benchNode(i))
+		c.s.Apply(fleettest.MI300X(i))
 	}
 	return c
 }
@@ -58,7 +41,7 @@ func (c *churn) next() aim.Request {
 }
 
 func (c *churn) place(r aim.Request) aim.Decision {
-	d := c.s.Place(r, time.Time{})
+	d := c.s.Propose(r, time.Time{})
 	if d.Outcome == aim.Place {
 		c.live = append(c.live, r)
 		c.used += r.GPUs
@@ -127,10 +110,10 @@ func BenchmarkApply(b *testing.B) {
 	s := New(Options{})
 	var news [2][]aim.FleetNode
 	for i := range 10_000 {
-		n := benchNode(i)
+		n := fleettest.MI300X(i)
 		s.Apply(n)
 		news[0] = append(news[0], n)
-		n = benchNode(i)
+		n = fleettest.MI300X(i)
 		n.Claims = []aim.Claim{{Identity: aim.Identity{Deployment: "d", UID: "u", Token: n.ID}, GPUs: []string{n.GPUs[3].ID}}}
 		news[1] = append(news[1], n)
 	}

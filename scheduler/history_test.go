@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/scheduler/internal/fleettest"
 	"pgregory.net/rapid"
 )
 
@@ -227,9 +228,9 @@ func (h *history) drain(t *rapid.T) {
 // TestALargeRequestDoesNotStarve: small replicas come and go on a full fleet
 // without end; the large one that waits still gets its node.
 func TestALargeRequestDoesNotStarve(t *testing.T) {
-	s := New(Options{})
-	node := drawNode(t, "n1 MI300X ........")
-	node2 := drawNode(t, "n2 MI300X ........")
+	s := New(Options{AssumeFor: time.Hour}) // stands for the claims that the nodes would have shown by then
+	node := fleettest.Node(t, "n1 MI300X ........")
+	node2 := fleettest.Node(t, "n2 MI300X ........")
 	s.Apply(node)
 	s.Apply(node2)
 	now := time.Unix(0, 0)
@@ -249,9 +250,6 @@ func TestALargeRequestDoesNotStarve(t *testing.T) {
 		s.Refused(&small[0], nodeOf(s, small[0].Token))
 		next := aim.Request{Deployment: "x", UID: "u", Token: fmt.Sprint("x", i), GPUs: 1, AskedAt: int64(200 + i)}
 		s.Wait(next)
-		for _, r := range small[1:] {
-			s.keepAssumed(&r, now)
-		}
 		small = append(small[1:], next)
 		for _, g := range s.Turn(now) {
 			if g.Request.Token == large.Token {
@@ -272,11 +270,4 @@ func nodeOf(s *Scheduler, token string) string {
 		}
 	}
 	return ""
-}
-
-// keepAssumed stands for the claim that a node would have shown by now.
-func (s *Scheduler) keepAssumed(r *aim.Request, now time.Time) {
-	if a := s.assumedFor(r); a != nil {
-		a.since = now
-	}
 }

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/scheduler/internal/fleettest"
+	"github.com/aim-engine/aim/scheduler/preempt"
+	"github.com/aim-engine/aim/scheduler/queue"
 )
 
 // go test ./scheduler -run Stories -rewrite  writes what the code answers into
@@ -25,8 +27,8 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the expected answers in testd
 //	----
 //	expected answer
 //
-// Verbs: fleet (nodes drawn as text, see drawNode; "node" adds or replaces some,
-// "remove" forgets one), decide (the function Place), relieve (Relieve), and on one Scheduler place,
+// Verbs: fleet (nodes drawn as text, see fleettest.Node; "node" adds or replaces some,
+// "remove" forgets one), decide (the function Place), makeroom (MakeRoom), and on one Scheduler place,
 // wait, turn, refused, cancel, where, snapshot, at (sets the time).
 func TestStories(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -88,7 +90,7 @@ func (st *story) run(question string) string {
 	if len(lines) == 0 {
 		return ""
 	}
-	verb, args := options(lines[0])
+	verb, args := fleettest.Options(lines[0])
 	switch verb {
 	case "fleet":
 		st.fleet = aim.Fleet{}
@@ -105,20 +107,18 @@ func (st *story) run(question string) string {
 		}
 		st.now = time.Unix(0, 0).Add(d)
 	case "decide":
-		return show(Place(request(st.t, args), st.fleet), args["scores"] != "")
-	case "relieve":
-		return st.relieve(args)
+		return show(Place(fleettest.Request(st.t, args), st.fleet), args["scores"] != "")
+	case "makeroom":
+		return st.makeRoom(args)
 	case "place":
-		d := st.s.Place(request(st.t, args), st.now)
-		st.s.Explain(&d)
-		return show(d, false)
+		return show(st.s.Place(fleettest.Request(st.t, args), st.now), false)
 	case "wait":
-		st.s.Wait(request(st.t, args))
+		st.s.Wait(fleettest.Request(st.t, args))
 	case "refused":
-		r := request(st.t, args)
+		r := fleettest.Request(st.t, args)
 		st.s.Refused(&r, args["node"])
 	case "cancel":
-		r := request(st.t, args)
+		r := fleettest.Request(st.t, args)
 		st.s.Cancel(&r)
 	case "turn":
 		return showTurn(st.s.Turn(st.now))
@@ -132,12 +132,12 @@ func (st *story) run(question string) string {
 	return ""
 }
 
-// relieve answers with the plan; spare says how many replicas of each deployment
+// makeRoom answers with the plan; spare says how many replicas of each deployment
 // may stop (1 by default), <deployment>=<priority> what priority its replicas have.
-func (st *story) relieve(args map[string]string) string {
-	relief := Relief{Moves: number(st.t, args["moves"]), Preempt: args["preempt"] != ""}
-	relief.Who = func(id aim.Identity) (Tenant, bool) {
-		r := aim.Request{Deployment: id.Deployment, UID: id.UID, Token: id.Token, Priority: number(st.t, args[id.Deployment])}
+func (st *story) makeRoom(args map[string]string) string {
+	policy := preempt.Policy{Moves: fleettest.Number(st.t, args["moves"]), Preempt: args["preempt"] != ""}
+	policy.Who = func(id aim.Identity) (preempt.Victim, bool) {
+		r := aim.Request{Deployment: id.Deployment, UID: id.UID, Token: id.Token, Priority: fleettest.Number(st.t, args[id.Deployment])}
 		for _, n := range st.fleet.Nodes {
 			for _, c := range n.Claims {
 				if c.Token == id.Token {
@@ -145,111 +145,24 @@ func (st *story) relieve(args map[string]string) string {
 				}
 			}
 		}
-		return Tenant{Request: r, Spare: number(st.t, or(args["spare"], "1"))}, true
+		return preempt.Victim{Request: r, Minimum: fleettest.Number(st.t, args["minimum"]), Spare: fleettest.Number(st.t, fleettest.Or(args["spare"], "1"))}, true
 	}
-	plan, ok := Relieve(request(st.t, args), st.fleet, relief)
+	plan, ok := MakeRoom(fleettest.Request(st.t, args), st.fleet, policy)
 	if !ok {
-		return "no plan"
+		return strings.TrimSuffix("no plan: "+plan.Forbidden, ": ")
 	}
 	return plan.String()
 }
 
 func (st *story) apply(lines []string) {
 	for _, line := range lines {
-		n := drawNode(st.t, line)
+		n := fleettest.Node(st.t, line)
 		st.fleet.Nodes = append(st.fleet.Nodes, n)
 		st.s.Apply(n)
 	}
 }
 
-// options splits "verb k=v k=v".
-func options(line string) (verb string, args map[string]string) {
-	fields := strings.Fields(line)
-	args = map[string]string{}
-	for _, f := range fields[1:] {
-		k, v, _ := strings.Cut(f, "=")
-		args[k] = v
-	}
-	return fields[0], args
-}
-
-// request reads a request: deployment=a (its token, unless one is given, is
-// "t-a"), sizes in GiB, label.<key>=<value>, avoid.<node>=<why>.
-func request(t *testing.T, args map[string]string) aim.Request {
-	name := args["deployment"]
-	if name == "" {
-		name = "new"
-	}
-	token := args["token"]
-	if token == "" {
-		token = "t-" + name + args["ordinal"]
-	}
-	r := aim.Request{
-		Deployment: name, UID: "uid-" + name, Ordinal: number(t, args["ordinal"]), Token: token,
-		GPUs: number(t, args["gpus"]), Nodes: number(t, args["nodes"]), GPUType: args["type"],
-		ShareBytes: gib(t, args["share"]),
-		VRAMBytes:  gib(t, args["vram"]), CPUs: number(t, args["cpus"]), HostBytes: gib(t, args["host"]),
-		DiskBytes: gib(t, args["disk"]), Priority: number(t, args["priority"]), AskedAt: int64(number(t, args["asked"])),
-		Image: args["image"], Model: args["model"], Runtime: args["runtime"],
-		Selector: map[string]string{}, Avoid: map[string]string{},
-	}
-	if args["types"] != "" {
-		r.GPUTypes = strings.Split(args["types"], ",")
-	}
-	for k, v := range args {
-		if key, ok := strings.CutPrefix(k, "label."); ok {
-			r.Selector[key] = v
-		}
-		if node, ok := strings.CutPrefix(k, "avoid."); ok {
-			r.Avoid[node] = strings.ReplaceAll(v, "_", " ")
-		}
-	}
-	return r
-}
-
-func number(t *testing.T, s string) int {
-	if s == "" {
-		return 0
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
-func gib(t *testing.T, s string) uint64 { return uint64(number(t, s)) << 30 }
-
-// show writes a decision line by line.
-func show(d aim.Decision, scores bool) string {
-	lines := []string{string(d.Outcome)}
-	if d.Placement != nil {
-		for _, r := range d.Placement.Ranks {
-			lines = append(lines, "  "+strings.Join(append([]string{r.Node}, r.GPUs...), " "))
-		}
-		lines = append(lines, "why: "+d.Placement.Why)
-	}
-	for _, r := range d.Reasons {
-		lines = append(lines, fmt.Sprintf("%s: %d %s (%s)", r.Rule, r.Count, r.Text, strings.Join(r.Nodes, " ")))
-	}
-	for _, c := range d.Cures {
-		lines = append(lines, "cure: "+c)
-	}
-	if scores {
-		for _, s := range d.Scores {
-			line := fmt.Sprintf("score: %s %g", s.Node, s.Score)
-			for _, term := range s.Terms {
-				if term.Value != 0 {
-					line += fmt.Sprintf(", %s %g", term.Name, term.Value)
-				}
-			}
-			lines = append(lines, line)
-		}
-	}
-	return strings.Join(lines, "\n")
-}
-
-func showTurn(granted []Granted) string {
+func showTurn(granted []queue.Granted) string {
 	if len(granted) == 0 {
 		return "nobody"
 	}
@@ -262,7 +175,7 @@ func showTurn(granted []Granted) string {
 	return strings.Join(lines, "\n")
 }
 
-func showWhere(w Waiting, ok bool) string {
+func showWhere(w queue.Waiting, ok bool) string {
 	if !ok {
 		return "does not wait"
 	}
@@ -294,4 +207,33 @@ func firstDifference(got, want string) string {
 		}
 	}
 	return "(no difference)"
+}
+
+// show writes a decision line by line.
+func show(d aim.Decision, scores bool) string {
+	lines := []string{string(d.Outcome)}
+	if d.Placement != nil {
+		for _, r := range d.Placement.Ranks {
+			lines = append(lines, "  "+strings.Join(append([]string{r.Node}, r.GPUs...), " "))
+		}
+		lines = append(lines, "why: "+d.Placement.Why)
+	}
+	for _, r := range d.Reasons {
+		lines = append(lines, fmt.Sprintf("%s: %d %s (%s)", r.Rule, r.Count, r.Text, strings.Join(r.Nodes, " ")))
+	}
+	for _, c := range d.Cures {
+		lines = append(lines, "cure: "+c)
+	}
+	if scores {
+		for _, s := range d.Scores {
+			line := fmt.Sprintf("score: %s %g", s.Node, s.Score)
+			for _, term := range s.Terms {
+				if term.Value != 0 {
+					line += fmt.Sprintf(", %s %g", term.Name, term.Value)
+				}
+			}
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }

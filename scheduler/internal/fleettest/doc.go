@@ -1,0 +1,3 @@
+// Package fleettest makes nodes, fleets and requests for tests of placement: drawn as
+// text that a person can read, or at random.
+package fleettest
