@@ -36,8 +36,6 @@ type Node struct {
 	ModelBytes map[string]uint64 `json:"model_bytes,omitempty"` // of each of them
 	ClaimCPUs  int               `json:"claimed_cpus,omitempty"`
 	ClaimBytes uint64            `json:"claimed_host_memory_bytes,omitempty"`
-
-	made uint64 // see Make; 0 = not computed
 }
 
 // Liveness is what control has made of a node's beats.

@@ -24,13 +24,14 @@ const module = "github.com/aim-engine/aim"
 // the room with the longest path above it. "./x" is a package of this module,
 // "x/..." is x and all below it, "..." is anything.
 var rooms = map[string][]string{
-	".":               {},
-	"recipes":         {".", "gopkg.in/yaml.v3"},
-	"recipes/options": {"."},
-	"scheduler":       {"."},
-	"workflows":       {".", "./activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal"},
-	"activities":      {".", "go.temporal.io/sdk/temporal"},
-	"activities/control": {".", "./activities", "./workflows", "./recipes", "./scheduler", "./internal/heartbeat",
+	".":                            {},
+	"recipes":                      {".", "gopkg.in/yaml.v3"},
+	"recipes/options":              {"."},
+	"scheduler":                    {"."},
+	"scheduler/internal/fleettest": {".", "pgregory.net/rapid"},
+	"workflows":                    {".", "./activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal"},
+	"activities":                   {".", "go.temporal.io/sdk/temporal"},
+	"activities/control": {".", "./activities", "./workflows", "./recipes", "./scheduler/...", "./internal/heartbeat",
 		"go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "golang.org/x/sync/errgroup"},
 	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "go.temporal.io/sdk/activity"},
 

@@ -9,6 +9,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/scheduler/queue"
 )
 
 // retell is how often a waiting request's reason is looked at again.
@@ -80,7 +81,6 @@ func (p *Placer) Place(req aim.Request) aim.Decision {
 		p.core.Refused(&req, node)
 	}
 	d := p.core.Place(req, time.Now())
-	p.core.Explain(&d)
 	if d.Outcome == aim.Impossible && !p.isSettled() {
 		d.Outcome = aim.Wait
 	}
@@ -132,7 +132,7 @@ func (p *Placer) join(req aim.Request) chan aim.Decision {
 	return answer
 }
 
-func (p *Placer) waits(token string) (scheduler.Waiting, bool) {
+func (p *Placer) waits(token string) (queue.Waiting, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.core.Waiting(token)

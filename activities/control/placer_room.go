@@ -1,16 +1,19 @@
 package control
 
-import "github.com/aim-engine/aim/scheduler"
+import "github.com/aim-engine/aim/scheduler/preempt"
 
 // plan asks the scheduler how room could be made for the first of those who
 // wait, and lets that one tell it as part of why it waits.
-func (p *Placer) plan(relief scheduler.Relief) (scheduler.Plan, bool) {
+func (p *Placer) plan(policy preempt.Policy) (preempt.Plan, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proposed, p.proposal = "", ""
-	plan, ok := p.core.RelieveWaiting(relief)
-	if ok {
-		p.proposed, p.proposal = plan.Request.Token, plan.String()
+	plan, ok := p.core.MakeRoomForWaiting(policy)
+	switch {
+	case ok:
+		p.proposed, p.proposal = plan.Request.Token, "Room can be made "+plan.String()
+	case plan.Forbidden != "":
+		p.proposed, p.proposal = plan.Request.Token, "Room could be made "+plan.Forbidden
 	}
 	return plan, ok
 }
@@ -22,7 +25,7 @@ func (p *Placer) proposalFor(token string) string {
 	if p.proposed != token {
 		return ""
 	}
-	return ". Room can be made " + p.proposal
+	return ". " + p.proposal
 }
 
 // hasWaiting tells whether anybody waits.

@@ -118,7 +118,7 @@ func TestTurnsGoByPriorityAndThenByTheFirstAsking(t *testing.T) {
 		}
 		time.Sleep(retell)
 		synctest.Wait()
-		if told := waiters["late"].told; !strings.HasPrefix(told, "3 of 3 in the queue: ") || !strings.Contains(told, "1 node with fewer than 1 free GPU") {
+		if told := waiters["late"].told; !strings.HasPrefix(told, "3 of 3 in the queue: ") || !strings.Contains(told, "1 node with no free GPU") {
 			t.Errorf("the last one is told %q", told)
 		}
 		for i, next := range []string{"urgent", "early", "late"} {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/scheduler/preempt"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -81,16 +81,16 @@ func (r *Rebalancer) once(ctx context.Context) {
 		return
 	}
 	fleet := r.Placer.Fleet()
-	tenants := tenantsOf(fleet, r.Deployments.Statuses(ctx, deploymentsOn(fleet)))
+	victims := victimsOf(fleet, r.Deployments.Statuses(ctx, deploymentsOn(fleet)))
 	for token, until := range r.shunned {
-		if delete(tenants, token); time.Now().After(until) {
+		if delete(victims, token); time.Now().After(until) {
 			delete(r.shunned, token)
 		}
 	}
-	plan, ok := r.Placer.plan(scheduler.Relief{
+	plan, ok := r.Placer.plan(preempt.Policy{
 		Moves: rebalanceMoves, Preempt: r.Level != RebalanceMove,
-		Who: func(id aim.Identity) (scheduler.Tenant, bool) {
-			t, known := tenants[id.Token]
+		Who: func(id aim.Identity) (preempt.Victim, bool) {
+			t, known := victims[id.Token]
 			return t, known
 		},
 	})
@@ -107,15 +107,15 @@ func (r *Rebalancer) once(ctx context.Context) {
 }
 
 // nextStep moves before it stops: a move that fails has harmed nobody.
-func nextStep(p scheduler.Plan) scheduler.Step {
-	if i := slices.IndexFunc(p.Steps, func(s scheduler.Step) bool { return s.To != nil }); i >= 0 {
+func nextStep(p preempt.Plan) preempt.Step {
+	if i := slices.IndexFunc(p.Steps, func(s preempt.Step) bool { return s.To != nil }); i >= 0 {
 		return p.Steps[i]
 	}
 	return p.Steps[0]
 }
 
 // carryOut asks for one step and returns when the replica holds nothing any more.
-func (r *Rebalancer) carryOut(ctx context.Context, plan scheduler.Plan, step scheduler.Step) error {
+func (r *Rebalancer) carryOut(ctx context.Context, plan preempt.Plan, step preempt.Step) error {
 	ctx, cancel := context.WithTimeout(ctx, moveWithin)
 	defer cancel()
 	who, id := aim.Identity{Deployment: plan.Request.Deployment, Ordinal: plan.Request.Ordinal}, step.Replica

@@ -81,7 +81,7 @@ func (f *fleet) next() aim.Request {
 
 // place lets one come.
 func (f *fleet) place(r aim.Request) aim.Decision {
-	d := f.s.Place(r, time.Time{})
+	d := f.s.Propose(r, time.Time{})
 	if d.Outcome == aim.Place {
 		f.live = append(f.live, r)
 		f.used += r.GPUs * r.Nodes

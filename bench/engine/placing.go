@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/inventory"
 )
 
 // Fills are how much of the fleet is taken while decisions are measured; the
@@ -80,7 +81,7 @@ func benchGang(_ context.Context, _ *bench) error {
 		for i := range 200 {
 			r := aim.Request{Deployment: fmt.Sprint("gang", i), UID: "u", Token: fmt.Sprint("g", i), GPUs: 8, Nodes: ranks, GPUType: "MI300X"}
 			began := time.Now()
-			d := f.s.Place(r, time.Time{})
+			d := f.s.Propose(r, time.Time{})
 			best = min(best, time.Since(began))
 			if d.Outcome == aim.Place {
 				f.s.Cancel(&r)
@@ -130,7 +131,7 @@ func decoded(n aim.FleetNode) aim.FleetNode {
 	if err := json.Unmarshal(data, &out.Node); err != nil {
 		panic(err)
 	}
-	out.Compact()
+	inventory.Compact(&out.Node)
 	return out
 }
 

@@ -27,7 +27,7 @@ func newOurs(nodes int) (engine, error) {
 func (o ours) place(r request) (time.Duration, bool, error) {
 	req := asked(r)
 	began := time.Now()
-	d := o.s.Place(req, time.Time{})
+	d := o.s.Propose(req, time.Time{})
 	return time.Since(began), d.Outcome == aim.Place, nil
 }
 
@@ -67,7 +67,6 @@ func mi300x(i int) aim.FleetNode {
 		}
 		n.GPUs = append(n.GPUs, gpu)
 	}
-	n.Compact()
 	return n
 }
 

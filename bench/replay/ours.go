@@ -8,6 +8,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/scheduler/preempt"
 )
 
 // Ours is the scheduler of this project, through its public methods.
@@ -28,7 +29,7 @@ func OursMoving(moves int) Policy {
 type ours struct {
 	s      *scheduler.Scheduler
 	now    time.Time
-	relief scheduler.Relief
+	policy preempt.Policy
 	placed map[string]aim.Request // by token; those that may be moved
 	moved  int
 }
@@ -46,7 +47,7 @@ func newOurs(machines []Machine, moves int) *ours {
 		now:    time.Unix(0, 0),
 		placed: map[string]aim.Request{},
 	}
-	o.relief = scheduler.Relief{Moves: moves, Who: o.who}
+	o.policy = preempt.Policy{Moves: moves, Who: o.who}
 	for rank, m := range machines {
 		o.s.Apply(node(rank, m))
 	}
@@ -89,17 +90,17 @@ func named(id int) aim.Request {
 func (o *ours) Place(id int, t Task) bool {
 	r := request(id, t)
 	placed := o.place(r)
-	if !placed && o.relief.Moves > 0 {
+	if !placed && o.policy.Moves > 0 {
 		placed = o.makeRoom(r)
 	}
 	return placed
 }
 
 func (o *ours) place(r aim.Request) bool {
-	if o.s.Place(r, o.now).Outcome != aim.Place {
+	if o.s.Propose(r, o.now).Outcome != aim.Place {
 		return false
 	}
-	if o.relief.Moves > 0 {
+	if o.policy.Moves > 0 {
 		o.placed[r.Token] = r
 	}
 	return true
@@ -107,16 +108,16 @@ func (o *ours) place(r aim.Request) bool {
 
 // makeRoom carries out a plan of moves for the request, if there is one.
 func (o *ours) makeRoom(r aim.Request) bool {
-	plan, ok := o.s.Relieve(r, o.relief)
+	plan, ok := o.s.MakeRoom(r, o.policy)
 	if !ok {
 		return false
 	}
 	for _, step := range plan.Steps {
-		tenant := o.placed[step.Replica.Token]
-		o.s.Cancel(&tenant)
-		tenant.Avoid = map[string]string{plan.Node: "it makes room there"}
-		if !o.place(tenant) {
-			panic(fmt.Sprintf("the plan %q does not hold: %s has no place", plan, tenant.Deployment))
+		victim := o.placed[step.Replica.Token]
+		o.s.Cancel(&victim)
+		victim.Avoid = map[string]string{plan.Node: "it makes room there"}
+		if !o.place(victim) {
+			panic(fmt.Sprintf("the plan %q does not hold: %s has no place", plan, victim.Deployment))
 		}
 		o.moved++
 	}
@@ -124,9 +125,9 @@ func (o *ours) makeRoom(r aim.Request) bool {
 }
 
 // who knows every placed task. None may be stopped.
-func (o *ours) who(id aim.Identity) (scheduler.Tenant, bool) {
+func (o *ours) who(id aim.Identity) (preempt.Victim, bool) {
 	r, known := o.placed[id.Token]
-	return scheduler.Tenant{Request: r}, known
+	return preempt.Victim{Request: r}, known
 }
 
 func (o *ours) Remove(id int) {

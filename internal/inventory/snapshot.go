@@ -72,6 +72,6 @@ func (s *Snapshot) readNode(node []byte, id string) error {
 	if s.Node.ID != id {
 		return fmt.Errorf("snapshot on the subject of %s is of node %q", id, s.Node.ID)
 	}
-	s.Node.Compact()
+	Compact(&s.Node)
 	return nil
 }

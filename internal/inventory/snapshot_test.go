@@ -71,7 +71,7 @@ func TestGoldenSnapshot(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Snapshot{Nonce: 77, Seq: 12, Digest: digestOf(node), Node: fullNode()}
-	want.Node.Compact() // as decoded nodes are
+	Compact(&want.Node) // as decoded nodes are
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("decoded\n     %+v\nwant %+v", s, want)
 	}

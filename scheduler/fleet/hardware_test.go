@@ -1,4 +1,4 @@
-package aim_test
+package fleet
 
 import (
 	"testing"
@@ -6,9 +6,10 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// The digest tells machines apart by what they are, and not by what goes on.
-func TestMakeIsWhatAMachineIs(t *testing.T) {
-	machine := func(change func(*aim.Node)) uint64 {
+// TestAMachineIsWhatItIsMadeOf: two reports are of the same machine by what it is, and
+// not by what goes on there.
+func TestAMachineIsWhatItIsMadeOf(t *testing.T) {
+	machine := func(change func(*aim.Node)) *aim.Node {
 		numa, vram, used := 0, uint64(192<<30), uint64(1<<30)
 		n := aim.Node{ID: "n1", CPUs: 8, HostBytes: 1 << 40, Runtimes: []string{"docker"}, Labels: map[string]string{"zone": "a", "rack": "b"}}
 		n.GPUs = []aim.GPU{
@@ -16,10 +17,10 @@ func TestMakeIsWhatAMachineIs(t *testing.T) {
 			{ID: "g1", PCI: "1", Type: "MI300X", VRAMBytes: &vram, VRAMUsedBytes: &used, CPUNode: &numa, Peers: []aim.Peer{{ID: "g0", Weight: 15}}},
 		}
 		change(&n)
-		return n.Make()
+		return &n
 	}
 	more, other := uint64(256<<30), 1
-	same := machine(func(*aim.Node) {})
+	plain := machine(func(*aim.Node) {})
 	for what, change := range map[string]func(*aim.Node){
 		"CPUs":           func(n *aim.Node) { n.CPUs++ },
 		"host memory":    func(n *aim.Node) { n.HostBytes++ },
@@ -37,7 +38,7 @@ func TestMakeIsWhatAMachineIs(t *testing.T) {
 		"the NUMA node":  func(n *aim.Node) { n.GPUs[1].CPUNode = &other },
 		"a link":         func(n *aim.Node) { n.GPUs[1].Peers = nil },
 	} {
-		if machine(change) == same {
+		if sameMachine(machine(change), plain) {
 			t.Errorf("%s makes no difference", what)
 		}
 	}
@@ -49,7 +50,7 @@ func TestMakeIsWhatAMachineIs(t *testing.T) {
 		"models":      func(n *aim.Node) { n.Models = []string{"m"} },
 		"a cordon":    func(n *aim.Node) { n.Cordon = "why" },
 	} {
-		if machine(change) != same {
+		if !sameMachine(machine(change), plain) {
 			t.Errorf("%s makes another machine", what)
 		}
 	}

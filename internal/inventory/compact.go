@@ -1,8 +1,10 @@
-package aim
+package inventory
 
 import (
 	"slices"
 	"unique"
+
+	"github.com/aim-engine/aim"
 )
 
 // Compact makes a node that has just been decoded share its memory with itself
@@ -10,9 +12,8 @@ import (
 // process, the peers of a GPU name it by the GPU's own id, neighbours share
 // the numbers they have in common, and slices have no room to grow. The values
 // stay as they are. A fleet of ten thousand nodes of eight GPUs takes half the
-// memory, and equal words compare by their address. What Make covers must not be
-// changed afterwards.
-func (n *Node) Compact() {
+// memory (fleet_10k_mib), and equal words compare by their address (fleet_apply_us).
+func Compact(n *aim.Node) {
 	for _, s := range []*string{&n.Address, &n.Version, &n.Namespace, &n.Driver} {
 		share(s)
 	}
@@ -22,19 +23,17 @@ func (n *Node) Compact() {
 			share(&(*all)[i])
 		}
 	}
-	n.GPUs = slices.Clip(append([]GPU(nil), n.GPUs...))
+	n.GPUs = slices.Clip(append([]aim.GPU(nil), n.GPUs...))
 	for i := range n.GPUs {
-		n.GPUs[i].compact()
+		compactGPU(&n.GPUs[i])
 		if i > 0 {
-			n.GPUs[i].takeAfter(&n.GPUs[i-1])
+			takeAfter(&n.GPUs[i], &n.GPUs[i-1])
 		}
 	}
-	n.sharePeers()
-	n.made = 0
-	n.made = n.Make()
+	sharePeers(n)
 }
 
-func (g *GPU) compact() {
+func compactGPU(g *aim.GPU) {
 	for _, s := range []*string{
 		&g.PCI, &g.Type, &g.Product, &g.DeviceID, &g.Arch, &g.ComputeMode, &g.MemoryMode, &g.NIC, (*string)(&g.Health),
 	} {
@@ -46,7 +45,7 @@ func (g *GPU) compact() {
 }
 
 // takeAfter shares the numbers that a GPU has in common with its neighbour.
-func (g *GPU) takeAfter(o *GPU) {
+func takeAfter(g, o *aim.GPU) {
 	alias(&g.GFXTargetVersion, o.GFXTargetVersion)
 	alias(&g.ComputeUnits, o.ComputeUnits)
 	alias(&g.VRAMBytes, o.VRAMBytes)
@@ -66,14 +65,14 @@ func alias[T comparable](p **T, o *T) {
 // sharePeers lets all GPUs of a node share one list of peers. Where each is
 // joined to every other alike, the list of one is a stretch of the ring of all,
 // beginning behind it.
-func (n *Node) sharePeers() {
+func sharePeers(n *aim.Node) {
 	if len(n.GPUs) == 0 || len(n.GPUs[0].Peers) == 0 {
 		return
 	}
 	count := len(n.GPUs)
-	ring := make([]Peer, 2*count-1)
+	ring := make([]aim.Peer, 2*count-1)
 	for i := range ring {
-		ring[i] = Peer{ID: n.GPUs[i%count].ID, Weight: n.GPUs[0].Peers[0].Weight}
+		ring[i] = aim.Peer{ID: n.GPUs[i%count].ID, Weight: n.GPUs[0].Peers[0].Weight}
 	}
 	for i := range n.GPUs {
 		if g, others := &n.GPUs[i], ring[i+1:i+count:i+count]; slices.Equal(g.Peers, others) {

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/scheduler/preempt"
 )
 
 // deploymentsOn names the deployments that hold something in the fleet.
@@ -19,20 +19,20 @@ func deploymentsOn(fleet aim.Fleet) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// tenantsOf puts together, by the token of its claim, what every ready replica
+// victimsOf puts together, by the token of its claim, what every ready replica
 // would ask for elsewhere and how many of its deployment can be spared. Claims
 // of others are left out: nobody can say what they need.
-func tenantsOf(fleet aim.Fleet, statuses map[string]aim.Status) map[string]scheduler.Tenant {
-	tenants := map[string]scheduler.Tenant{}
+func victimsOf(fleet aim.Fleet, statuses map[string]aim.Status) map[string]preempt.Victim {
+	victims := map[string]preempt.Victim{}
 	for _, n := range fleet.Nodes {
 		for _, c := range n.Claims {
 			s, known := statuses[c.Deployment]
 			if known && s.UID == c.UID && readyNow(s, c.Identity) {
-				tenants[c.Token] = scheduler.Tenant{Request: requestLike(c, n, s.Spec), Spare: spareOf(s)}
+				victims[c.Token] = preempt.Victim{Request: requestLike(c, n, s.Spec), Spare: spareOf(s), Minimum: s.Spec.MinAvailable}
 			}
 		}
 	}
-	return tenants
+	return victims
 }
 
 // readyNow tells whether this attempt is the one that serves.
