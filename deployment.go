@@ -60,7 +60,7 @@ const (
 
 // Values that the named fields of a spec may have; "" always means "choose".
 var (
-	precisions = []string{"bf16", "fp16", "fp32", "fp8", "fp4", "mxfp4", "int8", "int4"}
+	precisions = []string{"bf16", "fp16", "fp32", "fp8", "fp4", "mxfp4", "nvfp4", "mxfp6", "int8", "int4"}
 	backends   = []string{"vllm", "sglang", "tgi"}
 	metrics    = []string{"latency", "throughput"}
 )

@@ -69,6 +69,7 @@ type Estimate struct {
 	Terms   map[string]float64 `json:"terms"`
 	Why     string             `json:"why,omitempty"`
 	Basis   string             `json:"basis,omitempty"` // where the numbers come from
+	Notes   []string           `json:"notes,omitempty"` // what is not counted, guessed or emulated
 }
 
 // Measured lays what a server's log says of its memory beside the estimate.

@@ -1,6 +1,7 @@
 package recipes_test
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -60,33 +61,25 @@ func TestConfigsGiveTheStatedParameters(t *testing.T) {
 
 // What a config.json says of layers, cache and context, field by field.
 func TestConfigsGiveTheShape(t *testing.T) {
-	for config, check := range map[string]func(a *model.Architecture) bool{
-		"deepseek-r1": func(a *model.Architecture) bool {
-			return *a.MLA == model.MLA{QLora: 1536, KVLora: 512, NoPE: 128, RoPE: 64, V: 128} && a.MTPLayers == 1 && a.MaxPosition == 163840
-		},
-		"gpt-oss-120b": func(a *model.Architecture) bool {
-			return a.Local.Layers == 18 && a.Local.Window == 128 && a.MaxPosition == 131072
-		},
-		"gemma-3-27b-it": func(a *model.Architecture) bool {
-			return a.Local.Layers == 52 && a.Tied && a.MaxPosition == 131072 && a.Vocab == 262208
-		},
-		"llama-4-scout": func(a *model.Architecture) bool {
-			return a.Local.Layers == 36 && a.Local.Window == 8192 && a.SharedExperts == 1
-		},
-		"qwen3-next-80b": func(a *model.Architecture) bool {
-			return a.Linear.Layers == 36 && a.Linear.StateBytes == 1097728 && a.Gated
-		},
-		"mistral-7b-v0.1": func(a *model.Architecture) bool { return a.Local.Layers == 32 && a.HeadDim == 128 },
-		"qwen3-32b":       func(a *model.Architecture) bool { return a.Local == nil && a.MaxPosition == 40960 },
-		"bge-m3":          func(a *model.Architecture) bool { return a.Encoder && a.Tied },
-		"minimax-m2": func(a *model.Architecture) bool {
-			return a.Experts == 256 && a.ExpertWidth == 1536 && a.SharedExperts == 0
-		},
-		"llama-3.1-70b-awq": func(a *model.Architecture) bool { return a.MaxPosition == 131072 },
+	for config, want := range map[string]string{
+		"deepseek-r1":       "3 × full attention, latent 576 + dense 18432; 58 × full attention, latent 576 + 256 experts of 2048, 8 used, shared 2048; context 163840",
+		"gpt-oss-120b":      "18 × attention to 128 tokens, 8 KV heads of 64 + 128 experts of 2880, 4 used; 18 × full attention, 8 KV heads of 64 + 128 experts of 2880, 4 used; context 131072",
+		"gemma-3-27b-it":    "52 × attention to 1,024 tokens, 16 KV heads of 128 + dense 21504; 10 × full attention, 16 KV heads of 128 + dense 21504; context 131072",
+		"llama-4-scout":     "36 × attention to 8,192 tokens, 8 KV heads of 128 + 16 experts of 8192, 1 used, shared 8192; 12 × full attention, 8 KV heads of 128 + 16 experts of 8192, 1 used, shared 8192; context 10485760",
+		"qwen3-next-80b":    "36 × delta net with a state of 1.0 MiB + 512 experts of 512, 10 used, shared 512; 12 × full attention, 2 KV heads of 256 + 512 experts of 512, 10 used, shared 512; context 262144",
+		"mistral-7b-v0.1":   "32 × attention to 4,096 tokens, 8 KV heads of 128 + dense 14336; context 32768",
+		"qwen3-32b":         "64 × full attention, 8 KV heads of 128 + dense 25600; context 40960",
+		"bge-m3":            "24 × full attention, 16 KV heads of 64 + dense 4096; context 8194",
+		"minimax-m2":        "62 × full attention, 8 KV heads of 128 + 256 experts of 1536, 8 used; context 196608",
+		"llama-3.1-70b-awq": "80 × full attention, 8 KV heads of 128 + dense 28672; context 131072",
 	} {
 		m, err := model.FromConfig(described(t, config))
-		if err != nil || !check(m.Architecture) {
-			t.Errorf("%s is read as %+v (%v)", config, m.Architecture, err)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if got := fmt.Sprintf("%s; context %d", strings.Join(m.Shape.Describe(), "; "), m.Shape.MaxPosition); got != want {
+			t.Errorf("%s is read as\n%s\nwant\n%s", config, got, want)
 		}
 	}
 }
@@ -159,11 +152,10 @@ func TestLadderFromConfigRefuses(t *testing.T) {
 		"not JSON":           {recipes.Description{Config: []byte("{\n x")}, aim.DeploymentSpec{}, aim.ClassInput, "config.json:2:2: it is not a JSON object"},
 		"not an object":      {recipes.Description{Config: []byte("[1]")}, aim.DeploymentSpec{}, aim.ClassInput, "it is not a JSON object"},
 		"no language":        {recipes.Description{Config: []byte(`{"x": 1}`)}, aim.DeploymentSpec{}, aim.ClassNoRecipe, "not the configuration of a language model"},
-		"a text for count":   {edited("qwen3-32b", `"hidden_size": 5120`, `"hidden_size": "big"`), aim.DeploymentSpec{}, aim.ClassInput, `field "hidden_size" is "big"; it should be a count`},
-		"a negative count":   {edited("qwen3-32b", `"num_hidden_layers": 64`, `"num_hidden_layers": -64`), aim.DeploymentSpec{}, aim.ClassInput, `"num_hidden_layers"`},
+		"a text for count":   {edited("qwen3-32b", `"hidden_size": 5120`, `"hidden_size": "big"`), aim.DeploymentSpec{}, aim.ClassNoRecipe, `says nothing of hidden_size ("big" makes no sense)`},
+		"a negative count":   {edited("qwen3-32b", `"num_hidden_layers": 64`, `"num_hidden_layers": -64`), aim.DeploymentSpec{}, aim.ClassNoRecipe, `num_hidden_layers (-64 makes no sense)`},
 		"a field missing":    {edited("qwen3-32b", `"num_hidden_layers": 64,`, ``), aim.DeploymentSpec{}, aim.ClassNoRecipe, "says nothing of num_hidden_layers"},
-		"inside":             {edited("gemma-3-27b-it", `"hidden_size": 5376`, `"hidden_size": []`), aim.DeploymentSpec{}, aim.ClassInput, `"text_config.hidden_size"`},
-		"its own code":       {described(t, "own-code"), aim.DeploymentSpec{}, aim.ClassRemoteCode, "runs code from its own repository"},
+		"inside":             {edited("gemma-3-27b-it", `"hidden_size": 5376`, `"hidden_size": []`), aim.DeploymentSpec{}, aim.ClassNoRecipe, `hidden_size ([] makes no sense)`},
 		"an encoder-decoder": {edited("qwen3-32b", `"head_dim"`, `"is_encoder_decoder": true, "head_dim"`), aim.DeploymentSpec{}, aim.ClassNoRecipe, "encoder-decoder"},
 		"not on AMD":         {edited("llama-3.1-70b-awq", `"awq"`, `"moe_wna16"`), aim.DeploymentSpec{}, aim.ClassQuant, "does not run on AMD"},
 		"unknown method":     {edited("llama-3.1-70b-awq", `"awq"`, `"new"`), aim.DeploymentSpec{}, aim.ClassNoRecipe, `quantized by "new"`},
@@ -181,12 +173,21 @@ func TestLadderFromConfigRefuses(t *testing.T) {
 	}
 }
 
-// Code of the repository runs only where the operator has said so.
-func TestAllowedRemoteCodeOfAConfig(t *testing.T) {
+// A model that brings code is no reason to refuse: its ladder says so, and its
+// node decides whether that code runs.
+func TestACodeOfItsOwnIsTold(t *testing.T) {
 	d := described(t, "own-code")
-	l, err := load(t).Allow("trust-remote-code").LadderFrom(aim.DeploymentSpec{Model: d.Model}, aim.Fleet{}, d)
-	if err != nil || !strings.Contains(optionText(l.Rungs[0]), "trust-remote-code") {
-		t.Errorf("an allowed model of its own code gives %v, %v", l.Rungs, err)
+	l, err := load(t).LadderFrom(aim.DeploymentSpec{Model: d.Model}, aim.Fleet{}, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(l.Rungs[0].Memory.Notes, "; "); !strings.Contains(optionText(l.Rungs[0]), "trust-remote-code") || !strings.Contains(notes, "node.remote_code") {
+		t.Errorf("rung 1 has %s; notes %s", optionText(l.Rungs[0]), notes)
+	}
+	d.Config = []byte(strings.Replace(string(d.Config), "AcmeForCausalLM", "Qwen3ForCausalLM", 1))
+	l, err = load(t).LadderFrom(aim.DeploymentSpec{Model: d.Model}, aim.Fleet{}, d)
+	if err != nil || strings.Contains(optionText(l.Rungs[0]), "trust-remote-code") {
+		t.Errorf("a class that the server has itself needs no code: %v, %s", err, optionText(l.Rungs[0]))
 	}
 }
 

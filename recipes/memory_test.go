@@ -10,13 +10,13 @@ import (
 	"github.com/aim-engine/aim/recipes/model"
 )
 
-func architecture(t *testing.T, model string) *model.Architecture {
+func shapeOf(t *testing.T, id string) *model.Shape {
 	t.Helper()
-	m, err := load(t).Model(model)
-	if err != nil || m.Architecture == nil {
-		t.Fatalf("%s has no architecture (%v)", model, err)
+	m, err := load(t).Model(id)
+	if err != nil || m.Shape == nil {
+		t.Fatalf("%s has no shape (%v)", id, err)
 	}
-	return m.Architecture
+	return m.Shape
 }
 
 // The cache costs that are published or follow from the published shape.
@@ -40,7 +40,7 @@ func TestKVCacheCosts(t *testing.T) {
 		{"google/gemma-2-27b-it", 1, 2, 188416, 8192, 188416 * 2 * 8192}, // window 4096 and steps of 8192 cover it
 	} {
 		e := estimate.Estimate(estimate.Demand{
-			Architecture: architecture(t, c.model), WeightBytes: 1e9, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: shapeOf(t, c.model), WeightBytes: 1e9, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: c.length, StepTokens: 8192, Sequences: 256, KVValueBytes: c.valueSize,
 		})
 		if e.Terms["kv_per_token"] != c.perToken || e.Terms["kv_needed"] != c.needed {
@@ -52,10 +52,10 @@ func TestKVCacheCosts(t *testing.T) {
 
 // A sliding layer keeps its window and one step, however long the context.
 func TestLocalLayersKeepTheirWindow(t *testing.T) {
-	gemma := architecture(t, "google/gemma-3-27b-it") // 10 full layers, 52 with a window of 1024
+	gemma := shapeOf(t, "google/gemma-3-27b-it") // 10 full layers, 52 with a window of 1024
 	needed := func(length int) float64 {
 		return estimate.Estimate(estimate.Demand{
-			Architecture: gemma, WeightBytes: 1, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: gemma, WeightBytes: 1, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: length, StepTokens: 1024, Sequences: 1, KVValueBytes: 2,
 		}).Terms["kv_needed"]
 	}
@@ -66,9 +66,9 @@ func TestLocalLayersKeepTheirWindow(t *testing.T) {
 }
 
 func TestVerdicts(t *testing.T) {
-	llama := architecture(t, "meta-llama/Llama-3.3-70B-Instruct")
+	llama := shapeOf(t, "meta-llama/Llama-3.3-70B-Instruct")
 	base := estimate.Demand{
-		Architecture: llama, WeightBytes: 141104775168, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
+		Shape: llama, WeightBytes: 141104775168, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 		Length: 32768, StepTokens: 1024, Sequences: 512, KVValueBytes: 2,
 	}
 	with := func(change func(*estimate.Demand)) estimate.Demand {
@@ -97,7 +97,7 @@ func TestVerdicts(t *testing.T) {
 		{"unknown GPU", with(func(d *estimate.Demand) { d.TotalBytes = 0 }), "", "not known"},
 		{"the recipe's own figure", with(func(d *estimate.Demand) { d.WeightBytes, d.NeededBytes = 0, 150e9 }), aim.VerdictFits, "asks for"},
 		{"the recipe's own figure, too large", with(func(d *estimate.Demand) { d.WeightBytes, d.NeededBytes = 0, 200e9 }), aim.VerdictNo, "asks for"},
-		{"unknown shape", with(func(d *estimate.Demand) { d.Architecture = nil }), aim.VerdictFits, ""},
+		{"unknown shape", with(func(d *estimate.Demand) { d.Shape = nil }), aim.VerdictFits, ""},
 	} {
 		e := estimate.Estimate(c.demand)
 		if e.Verdict != c.want || !strings.Contains(e.Why, c.why) {
@@ -109,11 +109,11 @@ func TestVerdicts(t *testing.T) {
 // The verdict must follow from the terms that are shown, and more of anything
 // must never fit better.
 func TestEstimateAddsUp(t *testing.T) {
-	qwen := architecture(t, "Qwen/Qwen3-32B")
+	qwen := shapeOf(t, "Qwen/Qwen3-32B")
 	last := math.Inf(1)
 	for _, step := range []int{1024, 2048, 8192, 32768, 131072} {
 		e := estimate.Estimate(estimate.Demand{
-			Architecture: qwen, WeightBytes: 65524246528, GPUs: 2, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: qwen, WeightBytes: 65524246528, GPUs: 2, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: 32768, StepTokens: step, Sequences: 512, KVValueBytes: 2,
 		})
 		sum := e.Terms["weights"] + e.Terms["activations"] + e.Terms["overhead"] + e.Terms["free_for_kv"]
@@ -144,7 +144,7 @@ func TestWeightsPerRank(t *testing.T) {
 		{"Qwen/Qwen3-32B", 8, 65524246528, 1},
 	} {
 		got := estimate.Estimate(estimate.Demand{
-			Architecture: architecture(t, c.model), WeightBytes: c.bytes, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: shapeOf(t, c.model), WeightBytes: c.bytes, GPUs: c.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: 4096, StepTokens: 1024, Sequences: 1, KVValueBytes: 2,
 		}).Terms["weights"]
 		even := c.bytes / float64(c.gpus)

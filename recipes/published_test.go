@@ -94,7 +94,7 @@ func TestPublishedTokenCounts(t *testing.T) {
 		{"Qwen3-30B-A3B, as long as fits", "Qwen/Qwen3-30B-A3B", 1, 34736, 3.18, 34736},
 	} {
 		e := estimate.Estimate(estimate.Demand{
-			Architecture: architecture(t, p.config), WeightBytes: 1e9, GPUs: p.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: shapeOf(t, p.config), WeightBytes: 1e9, GPUs: p.gpus, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: p.length, StepTokens: 8192, Sequences: 256, KVValueBytes: 2, KVBytes: p.gib * (1 << 30),
 		})
 		if got := e.Terms["kv_tokens"]; math.Abs(got-p.tokens) > 0.03*p.tokens {
@@ -126,7 +126,7 @@ func TestLinearLayers(t *testing.T) {
 	}
 	needed := func(length int) float64 {
 		return estimate.Estimate(estimate.Demand{
-			Architecture: m.Architecture, WeightBytes: 1e9, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
+			Shape: m.Shape, WeightBytes: 1e9, GPUs: 1, TotalBytes: float64(mi300x), Utilization: 0.9,
 			Length: length, StepTokens: 8192, Sequences: 1, KVValueBytes: 2,
 		}).Terms["kv_needed"]
 	}
@@ -144,7 +144,7 @@ func TestLinearLayers(t *testing.T) {
 // more where they do not.
 func TestPipelineAndExperts(t *testing.T) {
 	weights := func(change func(*estimate.Demand)) float64 {
-		d := estimate.Demand{Architecture: architecture(t, "Qwen/Qwen3-235B-A22B"), WeightBytes: 470185672704, GPUs: 8,
+		d := estimate.Demand{Shape: shapeOf(t, "Qwen/Qwen3-235B-A22B"), WeightBytes: 470185672704, GPUs: 8,
 			TotalBytes: float64(mi300x), Utilization: 0.9, Length: 4096, StepTokens: 8192, Sequences: 256, KVValueBytes: 2}
 		change(&d)
 		return estimate.Estimate(d).Terms["weights"]

@@ -31,10 +31,3 @@ func Load(dirs ...string) (*Catalogue, error) {
 	}
 	return &Catalogue{Catalogue: c, Maker: m}, nil
 }
-
-// Allow returns a catalogue that accepts the named options from users and
-// recipes although they are reserved, such as trust-remote-code where the
-// operator of the fleet allows it.
-func (c *Catalogue) Allow(names ...string) *Catalogue {
-	return &Catalogue{Catalogue: c.Catalogue, Maker: c.Maker.Allow(names...)}
-}

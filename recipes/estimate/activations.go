@@ -20,21 +20,40 @@ const (
 // 58.8 GiB of 172.8 for the KV cache beside about 107 GiB of weights
 // (vllm-project/recipes pull request 273: 497,600 tokens).
 func (d Demand) Activations() float64 {
-	if !d.Architecture.Complete() {
+	if !d.Shape.Complete() {
 		return blindStep * max(1, float64(d.StepTokens)/blindTokens)
 	}
-	a, n, t := d.Architecture, float64(max(d.GPUs, 1)), float64(d.StepTokens)
-	heads := float64(a.Heads) / n * float64(a.HeadDim)
-	attention := a.Queries()*heads + 2*float64(model.HeadsPerRank(a.KVHeads, d.GPUs)*a.HeadDim)
-	dense := 3 * float64(a.FeedForward()) / n
-	experts := 0.0
-	if a.Experts > 0 {
-		experts = float64(a.ExpertsUsed)*(3*float64(a.ExpertWidth)/n+float64(a.Hidden)) + 3*float64(a.SharedExperts*a.ExpertWidth)/n
+	s, n, t := d.Shape, float64(max(d.GPUs, 1)), float64(d.StepTokens)
+	widest := 0.0
+	for _, k := range s.Kinds() {
+		widest = max(widest, d.attention(k.Attention, n), float64(k.State.Width)/n, 3*float64(k.Dense.Width)/n+d.experts(k.Experts, n))
 	}
-	layer := wide * t * (4*float64(a.Hidden) + max(attention, dense, experts))
-	if a.Encoder {
+	layer := wide * t * (4*float64(s.Hidden) + widest)
+	if s.Encoder {
 		return layer
 	}
-	logits := float64(min(d.Sequences, max(d.StepTokens, 1)))*float64(a.Vocab)*logitBytes + wide*t*float64(a.Hidden)
+	logits := float64(min(d.Sequences, max(d.StepTokens, 1)))*float64(s.Vocab)*logitBytes + wide*t*float64(s.Hidden)
 	return max(layer, logits)
+}
+
+// attention is the values of one token: queries, keys, values, what comes out of
+// the heads, and the gate of some.
+func (d Demand) attention(a model.Attention, n float64) float64 {
+	wide := 2.0
+	if a.Gated {
+		wide = 3
+	}
+	return wide*float64(a.Heads*a.Key)/n + float64(model.PerRank(a.KVHeads, d.GPUs)*(a.Key+a.Value))
+}
+
+// experts is those of one token in the experts that it passes.
+func (d Demand) experts(e model.Experts, n float64) float64 {
+	if e.Count == 0 {
+		return 0
+	}
+	inner := d.Shape.Hidden
+	if e.Hidden > 0 {
+		inner = e.Hidden
+	}
+	return float64(e.Used)*(3*float64(e.Width)/n+float64(inner)) + 3*float64(e.Shared)/n
 }

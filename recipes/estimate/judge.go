@@ -21,6 +21,7 @@ type Terms struct {
 	Total, Budget                             float64
 	Weights, Activations, Overhead, Graphs    float64
 	FreeForKV, KVPerToken, KVNeeded, KVTokens float64
+	State                                     float64 // of KVNeeded, what does not grow with the length
 	Required                                  float64 // of the recipe's own figure, on each GPU
 }
 
@@ -52,14 +53,15 @@ func (t *Terms) fill(d Demand) {
 	if d.KVBytes > 0 {
 		t.FreeForKV = d.KVBytes
 	}
-	if !d.Architecture.KeepsKV() {
+	if !d.Shape.KeepsKV() {
 		return
 	}
 	length := d.Length
 	if length == 0 {
 		length = autoTokens
 	}
-	t.KVPerToken, t.KVNeeded = d.kvPerToken(), d.kvNeeded(length)
+	t.KVPerToken = d.kvPerToken()
+	t.KVNeeded, t.State = d.kvNeeded(length)
 	if perToken := t.KVNeeded / float64(length); perToken > 0 && t.FreeForKV > 0 {
 		t.KVTokens = math.Floor(t.FreeForKV / perToken)
 	}
@@ -98,9 +100,9 @@ func (j Judgement) lacksGraphs() bool { return j.Terms.Total-j.Terms.Budget < j.
 
 // Estimate writes the judgement down.
 func (j Judgement) Estimate() aim.Estimate {
-	t, terms := j.Terms, make(map[string]float64, 10)
+	t, terms := j.Terms, make(map[string]float64, 11)
 	terms["total"], terms["budget"] = t.Total, t.Budget
-	e := aim.Estimate{Verdict: j.Verdict, Basis: j.Demand.Basis, Why: j.Why(), Terms: terms}
+	e := aim.Estimate{Verdict: j.Verdict, Basis: j.Demand.Basis, Notes: j.Demand.Notes, Why: j.Why(), Terms: terms}
 	switch {
 	case t.Required > 0:
 		terms["required"] = t.Required
@@ -113,8 +115,11 @@ func (j Judgement) Estimate() aim.Estimate {
 	if t.Graphs > 0 {
 		terms["graphs"] = t.Graphs
 	}
-	if j.Demand.Architecture.KeepsKV() {
+	if j.Demand.Shape.KeepsKV() {
 		terms["kv_per_token"], terms["kv_needed"] = t.KVPerToken, t.KVNeeded
+	}
+	if t.State > 0 {
+		terms["state_per_sequence"] = t.State
 	}
 	if t.KVTokens > 0 {
 		terms["kv_tokens"] = t.KVTokens
@@ -142,7 +147,7 @@ func (j Judgement) Why() string {
 		story = fmt.Sprintf("%s of weights, %s of activations, %s of overhead and a KV cache of %s are to fit in %s",
 			text.GiB(t.Weights), text.GiB(t.Activations), text.GiB(t.Overhead), text.GiB(d.KVBytes), text.GiB(t.Total))
 	}
-	if d.Architecture.KeepsKV() {
+	if d.Shape.KeepsKV() {
 		story += "; one request of " + tokens(d.Length) + " needs " + text.GiB(t.KVNeeded)
 	}
 	if j.Verdict == aim.VerdictNarrow && j.lacksGraphs() {

@@ -2,84 +2,122 @@ package estimate
 
 import (
 	"math"
-
-	"github.com/aim-engine/aim/recipes/model"
 )
 
 // kvPerToken is what one more token of a long context costs a rank, in bytes:
-// every layer but the local and linear ones keeps it.
-//
-// GQA: keys and values of the rank's share of the KV heads; with fewer KV heads
-// than ranks each rank keeps a whole one. MLA: one latent and one rotary part,
-// the same on every rank.
+// the sum over the layers that keep it.
 func (d Demand) kvPerToken() float64 {
-	full, _, _ := d.kinds()
-	return full * d.kvPerLayer() * d.Architecture.StageShare(d.Stages)
+	sum := 0.0
+	for _, k := range d.Shape.Kinds() {
+		if k.Attention.Window == 0 {
+			sum += float64(k.Count) * k.Attention.Keeps(d.GPUs, d.KVValueBytes)
+		}
+	}
+	return sum * d.Shape.StageShare(d.Stages)
 }
 
-// kvPerLayer is what one layer keeps of one token.
-func (d Demand) kvPerLayer() float64 {
-	a := d.Architecture
-	if a.MLA != nil {
-		return float64(a.MLA.KVLora+a.MLA.RoPE)*d.KVValueBytes + float64(a.MLA.IndexBytes)
-	}
-	return 2 * float64(model.HeadsPerRank(a.KVHeads, d.GPUs)*a.HeadDim) * d.KVValueBytes
+// group is the layers that memory is handed out to together.
+type group struct {
+	layers float64
+	bytes  float64 // of one token, over all its layers
 }
 
-// kinds counts the layers that keep everything, a window, or a fixed state.
-func (d Demand) kinds() (full, local, linear float64) {
-	a := d.Architecture
-	if a.Local != nil {
-		local = float64(a.Local.Layers)
+// groups sorts the layers by what they keep: everything, a window, a state.
+func (d Demand) groups() (full, state group, windows map[int]*group) {
+	windows = map[int]*group{}
+	for _, k := range d.Shape.Kinds() {
+		n := float64(k.Count)
+		if k.State.Bytes > 0 {
+			state.layers += n
+		}
+		bytes := n * k.Attention.Keeps(d.GPUs, d.KVValueBytes)
+		switch {
+		case bytes == 0:
+		case k.Attention.Window == 0:
+			full.layers, full.bytes = full.layers+n, full.bytes+bytes
+		default:
+			if windows[k.Attention.Window] == nil {
+				windows[k.Attention.Window] = &group{}
+			}
+			w := windows[k.Attention.Window]
+			w.layers, w.bytes = w.layers+n, w.bytes+bytes
+		}
 	}
-	if a.Linear != nil {
-		linear = float64(a.Linear.Layers)
-	}
-	return float64(a.Layers) - local - linear, local, linear
+	return full, state, windows
 }
 
-// kvNeeded is the KV cache of one request, rounded up to whole blocks. A local
-// layer keeps its window and the tokens of the step being computed; a linear
-// one keeps one block, which is made long enough for its state.
+// kvNeeded is the KV cache of one request, rounded up to whole blocks, and of it
+// the states. A layer with a window keeps that and the tokens of the step being
+// computed; one with a state keeps one block, which is made long enough for it.
 //
 // The server hands out memory to groups of layers of one kind, all groups of
 // the same size; what a group lacks of it is lost (vLLM's hybrid KV cache
-// manager).
-func (d Demand) kvNeeded(length int) float64 {
-	full, local, linear := d.kinds()
+// manager):
+//
+//	12 layers keep all, 36 a window   ->  groups of 12: 1 and 3, nothing is lost
+//	10 layers keep all, 52 a window   ->  groups of 10: 1 and 6, of which the last lacks 8
+func (d Demand) kvNeeded(length int) (bytes, states float64) {
+	full, state, windows := d.groups()
+	size := full.layers
+	smaller := func(n float64) {
+		if n > 0 && (n < size || size == 0) {
+			size = n
+		}
+	}
+	smaller(state.layers)
+	for _, w := range windows {
+		smaller(w.layers)
+	}
+	padded := func(g group) float64 { return g.bytes * math.Ceil(g.layers/size) * size / g.layers }
 	block := d.block()
-	group := full
-	for _, n := range []float64{local, linear} {
-		if n > 0 && (n < group || group == 0) {
-			group = n
+	if full.layers > 0 {
+		bytes += padded(full) * roundUp(length, block)
+	}
+	for span, w := range windows {
+		bytes += padded(*w) * roundUp(min(span+d.StepTokens, length), block)
+	}
+	if state.layers > 0 {
+		one := d.perLayer() * float64(block)
+		if one == 0 { // nothing attends
+			one = d.stateBytes()
 		}
+		states = math.Ceil(state.layers/size) * size * one
 	}
-	padded := func(n float64) float64 {
-		if group == 0 {
-			return n
-		}
-		return math.Ceil(n/group) * group
-	}
-	tokens := padded(full) * roundUp(length, block)
-	if local > 0 {
-		tokens += padded(local) * roundUp(min(d.Architecture.Local.Window+d.StepTokens, length), block)
-	}
-	tokens += padded(linear) * float64(block)
-	return tokens * d.kvPerLayer() * d.Architecture.StageShare(d.Stages)
+	share := d.Shape.StageShare(d.Stages)
+	return (bytes + states) * share, states * share
 }
 
-// block is the number of tokens that memory is handed out for. Beside linear
-// layers it grows until the keys and values of a block are as large as a state.
+// perLayer is what one attending layer keeps of a token, the largest of them.
+func (d Demand) perLayer() float64 {
+	most := 0.0
+	for _, k := range d.Shape.Kinds() {
+		most = max(most, k.Attention.Keeps(d.GPUs, d.KVValueBytes))
+	}
+	return most
+}
+
+// stateBytes is the largest state of a layer, on one rank.
+func (d Demand) stateBytes() float64 {
+	most := 0.0
+	for _, k := range d.Shape.Kinds() {
+		most = max(most, k.State.Bytes)
+	}
+	return most / float64(max(d.GPUs, 1))
+}
+
+// block is the number of tokens that memory is handed out for. Beside layers
+// with a state it grows until the keys and values of a block are as large as
+// that.
 func (d Demand) block() int {
 	block := d.BlockTokens
 	if block == 0 {
 		block = kvBlock
 	}
-	if linear := d.Architecture.Linear; linear != nil && d.kvPerLayer() > 0 {
-		state := float64(linear.StateBytes) / float64(max(d.GPUs, 1))
-		block = max(block, int(roundUp(int(math.Ceil(state/d.kvPerLayer())), kvBlock)))
+	one, state := d.perLayer(), d.stateBytes()
+	if state == 0 || one == 0 {
+		return block
 	}
-	return block
+	return max(block, int(roundUp(int(math.Ceil(min(state/one, 1<<30))), kvBlock)))
 }
 
 // roundUp rounds a length up to whole blocks, in tokens.

@@ -8,22 +8,23 @@ import (
 
 // Demand is what one replica puts on its GPUs; see Estimate.
 type Demand struct {
-	Architecture   *model.Architecture // nil = not known
-	WeightBytes    float64             // of the whole checkpoint; 0 = not known
-	GPUs           int                 // tensor parallel size
-	Stages         int                 // pipeline parallel size; 0 = 1
-	ExpertParallel bool                // whole experts go to GPUs
-	TotalBytes     float64             // memory of each GPU
-	Utilization    float64             // share of it that the server may use, 0..1
-	Length         int                 // longest context in tokens; 0 = as long as fits
-	StepTokens     int                 // tokens of one scheduler step (max-num-batched-tokens)
-	Sequences      int                 // requests served at once (max-num-seqs)
-	KVValueBytes   float64             // size of one value in the KV cache: 2, or 1 for fp8
-	BlockTokens    int                 // tokens of one KV block; 0 = 16
-	Eager          bool                // no graphs are captured
-	KVBytes        float64             // fixed size of the KV cache per GPU; 0 = what is left of the budget
-	NeededBytes    float64             // the recipe's own figure over all GPUs, where WeightBytes is not known
-	Basis          string              // where the sizes come from
+	Shape          *model.Shape // nil = not known
+	WeightBytes    float64      // of the whole checkpoint; 0 = not known
+	GPUs           int          // tensor parallel size
+	Stages         int          // pipeline parallel size; 0 = 1
+	ExpertParallel bool         // whole experts go to GPUs
+	TotalBytes     float64      // memory of each GPU
+	Utilization    float64      // share of it that the server may use, 0..1
+	Length         int          // longest context in tokens; 0 = as long as fits
+	StepTokens     int          // tokens of one scheduler step (max-num-batched-tokens)
+	Sequences      int          // requests served at once (max-num-seqs)
+	KVValueBytes   float64      // size of one value in the KV cache: 2, or 1 for fp8
+	BlockTokens    int          // tokens of one KV block; 0 = 16
+	Eager          bool         // no graphs are captured
+	KVBytes        float64      // fixed size of the KV cache per GPU; 0 = what is left of the budget
+	NeededBytes    float64      // the recipe's own figure over all GPUs, where WeightBytes is not known
+	Basis          string       // where the sizes come from
+	Notes          []string     // what is not counted, guessed or emulated
 }
 
 // What a server needs besides its weights. The first two were not measured
@@ -49,7 +50,8 @@ const (
 //	overhead       HIP context and communication buffers
 //	graphs         captured graphs, beyond the budget
 //	kv_per_token   what one more token of a long context costs
-//	kv_needed      one request of the asked length
+//	kv_needed      one request of the asked length, its states with it
+//	state_per_sequence  of that, what layers keep of a request whatever its length
 //	budget, total  what may be used, and what there is
 //	free_for_kv    what is left for the KV cache
 //	kv_tokens      tokens that fit there, over all requests

@@ -115,7 +115,7 @@ func kinds(t *recipe.Tables) string {
 // recipe makes one; nil for a variant that no AMD GPU runs.
 func (f modelFile) recipe(doc *yamlfile.Document, gpu recipe.GPUFacts, name string) (*Imported, error) {
 	v := f.Variants[name]
-	if !slices.Contains(aim.Precisions(), v.Precision) {
+	if !slices.Contains(aim.Precisions(), v.Precision) || v.Precision == "nvfp4" {
 		return nil, nil // nvfp4 and the like, which are for other GPUs
 	}
 	backend := aim.Backends()[0]

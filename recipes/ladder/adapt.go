@@ -49,20 +49,25 @@ func (c *candidate) divides() (ok bool, why string) {
 // nothing. vLLM refuses heads that do not divide, and slices of a quantized
 // matrix that would cut a block of weights with a common scale.
 func (c *candidate) undivided(n int) string {
-	a := c.target.model.Architecture
-	if a == nil || a.Heads == 0 || n < 1 {
+	shape := c.target.model.Shape
+	if shape == nil || n < 1 {
 		return ""
 	}
-	if a.Heads%n != 0 {
-		return fmt.Sprintf("its %d attention heads cannot be divided by %d GPUs", a.Heads, n)
-	}
-	if a.MLA == nil && a.KVHeads > 0 && a.KVHeads%n != 0 && n%a.KVHeads != 0 {
-		return fmt.Sprintf("its %d KV heads can be neither divided by %d GPUs nor repeated on them", a.KVHeads, n)
-	}
-	if t := c.target.traits; t != nil && t.Quant.Block > 0 && !c.table.Has(c.opts, "enable-expert-parallel") {
-		for _, width := range []int{a.Intermediate, a.ExpertWidth} {
-			if width > 0 && width%(n*t.Quant.Block) != 0 {
-				return fmt.Sprintf("a width of %d cannot be divided over %d GPUs in whole quantization blocks of %d", width, n, t.Quant.Block)
+	quantized := c.target.traits != nil && c.target.traits.Quant.Block > 0 && !c.table.Has(c.opts, "enable-expert-parallel")
+	for _, k := range shape.Kinds() {
+		a := k.Attention
+		switch {
+		case a.Heads%n != 0:
+			return fmt.Sprintf("its %d attention heads cannot be divided by %d GPUs", a.Heads, n)
+		case a.Latent == 0 && a.KVHeads > 0 && a.KVHeads%n != 0 && n%a.KVHeads != 0:
+			return fmt.Sprintf("its %d KV heads can be neither divided by %d GPUs nor repeated on them", a.KVHeads, n)
+		case !quantized:
+			continue
+		}
+		block := c.target.traits.Quant.Block
+		for _, width := range []int{k.Dense.Width, k.Experts.Width} {
+			if width%(n*block) != 0 {
+				return fmt.Sprintf("a width of %d cannot be divided over %d GPUs in whole quantization blocks of %d", width, n, block)
 			}
 		}
 	}

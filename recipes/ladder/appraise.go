@@ -67,21 +67,16 @@ func (s *selection) supposePrecision(q Question) {
 	if s.target.traits != nil {
 		t, ok = *s.target.traits, true
 	}
-	p, known := supposed[q.Spec.Precision]
+	as, known := model.Supposed(q.Spec.Precision)
 	if !ok || !known {
 		return
 	}
-	t.Precision, t.Quant = q.Spec.Precision, model.Quantization{Method: "supposed", Precision: q.Spec.Precision, Bits: p}
+	t.Precision, t.Quant = q.Spec.Precision, as
 	m := s.target.model
-	cp := t.Checkpoint(model.Description{Model: m.ID}, m.Architecture)
+	cp := t.Checkpoint(model.Description{Model: m.ID}, m.Shape)
 	cp.Source = fmt.Sprintf("counted from %s, as if it were published in %s", t.From, t.Precision)
 	m.Checkpoints = []model.Checkpoint{cp}
 	s.target.model, s.target.traits = m, &t
 	s.rejected = nil
 	s.considerAll(s.derived(t))
-}
-
-// supposed is the size in bits of a weight with its part of the usual scales.
-var supposed = map[string]float64{
-	"bf16": 16, "fp16": 16, "fp32": 32, "fp8": 8, "int8": 8, "int4": 4 + 20.0/128, "mxfp4": 4.25, "fp4": 4.25,
 }

@@ -19,6 +19,7 @@ type candidate struct {
 	recipe *entry // these three are shared by all copies and never changed
 	target *target
 	spec   *aim.DeploymentSpec
+	tables *recipe.Tables
 
 	repo      string // that is served
 	precision string
@@ -62,7 +63,7 @@ func newCandidate(r *entry, t *target, spec *aim.DeploymentSpec, m *Maker) (cand
 // bareCandidate has everything but options.
 func bareCandidate(r *entry, t *target, spec *aim.DeploymentSpec, m *Maker) (cand candidate, why string) {
 	cand = candidate{
-		recipe: r, target: t, spec: spec,
+		recipe: r, target: t, spec: spec, tables: m.tables,
 		repo: r.Weights(), precision: r.Precision, gpuType: r.Hardware.GPUType, gpus: r.Hardware.GPUCount,
 		image: r.Image, version: r.ServerVersion(), env: maps.Clone(r.Env),
 	}

@@ -14,7 +14,7 @@ import (
 // demand is what the candidate asks of GPUs with so much memory.
 func (c *candidate) demand(vram uint64) estimate.Demand {
 	d := estimate.Demand{
-		Architecture: c.target.model.Architecture,
+		Shape:        c.target.model.Shape,
 		GPUs:         c.gpus,
 		Stages:       c.stages,
 		TotalBytes:   float64(vram),
@@ -63,6 +63,8 @@ func (c *candidate) kvValueBytes() float64 {
 	o, _ := c.table.Get(c.opts, "kv-cache-dtype")
 	dtype, _ := c.table.Get(c.opts, "dtype")
 	switch {
+	case (o.Value == "" || o.Value == "auto") && c.target.traits != nil && c.target.traits.Quant.KVCache == "fp8":
+		return 1 // what "auto" makes of a checkpoint with scales for it
 	case strings.HasPrefix(o.Value, "fp8"), strings.HasPrefix(o.Value, "int8"):
 		return 1
 	case strings.HasPrefix(o.Value, "int4"), o.Value == "nvfp4":

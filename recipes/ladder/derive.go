@@ -1,6 +1,7 @@
 package ladder
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,8 +31,7 @@ func (m *Maker) Knows(model string) bool {
 //
 // The error is a Failure: of class input for a config.json that makes no sense,
 // no_recipe for a kind of model that cannot be served or counted, or fits
-// nowhere, remote_code for one that needs code of its own where the operator
-// does not allow it, and quant for weights that AMD GPUs do not run.
+// nowhere, and quant for weights that AMD GPUs do not run.
 func (m *Maker) LadderFrom(spec aim.DeploymentSpec, fleet aim.Fleet, d model.Description) (aim.Ladder, error) {
 	s, err := m.derive(spec, fleet, d, 1)
 	if err != nil {
@@ -54,7 +54,7 @@ func (m *Maker) derive(spec aim.DeploymentSpec, fleet aim.Fleet, d model.Descrip
 	if err != nil {
 		return nil, err
 	}
-	if err := refuse(t, spec.Model, m.allowed); err != nil {
+	if err := refuse(t, spec.Model); err != nil {
 		return nil, err
 	}
 	s := m.newSelection(shared(spec), fleet, target{asked: spec.Model, model: described, traits: &t})
@@ -64,22 +64,17 @@ func (m *Maker) derive(spec aim.DeploymentSpec, fleet aim.Fleet, d model.Descrip
 }
 
 // refuse tells what no number of GPUs mends.
-func refuse(t model.Traits, name string, allowed []string) error {
+func refuse(t model.Traits, name string) error {
 	switch {
-	case t.RemoteCode && !slices.Contains(allowed, remoteCode):
-		return aim.Failf(aim.ClassRemoteCode, "%s runs code from its own repository (auto_map in its config.json), which is not allowed here", name).
-			WithHint("look at that code; a recipe for the model may still name a server version that has its own implementation")
 	case slices.Contains(model.NotOnAMD, t.Quant.Method):
 		return aim.Failf(aim.ClassQuant, "%s is quantized by %q, which does not run on AMD GPUs", name, t.Quant.Method).
 			WithHint("deploy the unquantized model, or one in FP8, AWQ or GPTQ")
-	case t.Quant.Method != "" && t.Quant.Precision == "":
-		return aim.Failf(aim.ClassNoRecipe, "%s is quantized by %q, whose size per weight is not known", name, t.Quant.Method).
-			WithHint("write a recipe for it: aim recipe validate --help")
+	case t.Quant.Method != "" && t.Quant.Precision == "" && !t.Sized:
+		return aim.Failf(aim.ClassNoRecipe, "%s is quantized by %q (%s), whose size per weight is not known, and neither is that of its files", name, t.Quant.Method, cmp.Or(t.Quant.Name, "it names no format")).
+			WithHint("give a folder with model.safetensors.index.json, or write a recipe for it: aim recipe validate --help")
 	}
 	return nil
 }
-
-const remoteCode = "trust-remote-code"
 
 // traitsOfModel are those of a catalogued model that no recipe runs, from the
 // checkpoint of its own name; ok is false where it has none of known precision.
@@ -87,7 +82,7 @@ func traitsOfModel(m model.Model) (t model.Traits, ok bool) {
 	for _, cp := range m.Checkpoints {
 		word, _, _ := strings.Cut(cp.Format, " ")
 		if cp.Repo == m.ID && slices.Contains(aim.Precisions(), word) {
-			return model.Traits{Precision: word, Dtype: model.Dtypes["bf16"], Task: "generate", From: "its shape in the catalogue"}, m.Architecture.Complete()
+			return model.Traits{Precision: word, Dtype: model.Dtypes["bf16"], Task: "generate", From: "its shape in the catalogue"}, m.Shape.Complete()
 		}
 	}
 	return model.Traits{}, false

@@ -1,8 +1,6 @@
 package ladder
 
 import (
-	"slices"
-
 	"github.com/aim-engine/aim/recipes/catalogue"
 	"github.com/aim-engine/aim/recipes/recipe"
 )
@@ -16,20 +14,16 @@ type Maker struct {
 	cache     *cache
 }
 
+// remoteCode makes a server run code of the model's repository. A ladder may have
+// it: whether it starts is the node's to say (node.remote_code), which also knows
+// whether the repository brings any.
+const remoteCode = "trust-remote-code"
+
 // New makes a Maker.
 func New(c *catalogue.Catalogue) (*Maker, error) {
 	t, err := recipe.LoadTables()
 	if err != nil {
 		return nil, err
 	}
-	return &Maker{catalogue: c, tables: t, cache: newCache()}, nil
-}
-
-// Allow returns a Maker that accepts the named options from users and recipes
-// although they are reserved.
-func (m *Maker) Allow(names ...string) *Maker {
-	allowing := *m
-	allowing.allowed = append(slices.Clone(m.allowed), names...)
-	allowing.cache = newCache() // it keeps what was allowed then
-	return &allowing
+	return &Maker{catalogue: c, tables: t, allowed: []string{remoteCode}, cache: newCache()}, nil
 }

@@ -45,7 +45,7 @@ func (c *candidate) evidenceRank() int {
 }
 
 // precisions are in the order of preference.
-var precisions = []string{"bf16", "fp16", "fp8", "int8", "mxfp4", "fp4", "int4", "fp32"}
+var precisions = []string{"bf16", "fp16", "fp8", "int8", "mxfp6", "mxfp4", "fp4", "nvfp4", "int4", "fp32"}
 
 // precisionRank: 16 bit keeps the model's quality, fewer bits give some of it
 // up, and 32 bit buys nothing for twice the memory.

@@ -1,18 +1,20 @@
 package ladder
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes/internal/text"
+	"github.com/aim-engine/aim/recipes/model"
 )
 
 // rung writes the candidate down as rung number n.
 func (c *candidate) rung(n int) aim.Rung {
 	memory := c.memory
-	memory.Demand.Basis = c.basis()
+	memory.Demand.Basis, memory.Demand.Notes = c.basis(), c.notes()
 	served := c.spec.ServedName
 	if served == "" {
 		served = c.spec.Model
@@ -66,13 +68,52 @@ func (c *candidate) whyDerived() string {
 	m := c.target.model
 	s := fmt.Sprintf("nobody has written a recipe of it for %s; %s says: %s, %.1f billion parameters in %s",
 		c.recipe.Hardware.GPUType, c.recipe.derived, m.Kind, float64(m.Parameters)/1e9, c.recipe.Precision)
-	if m.Architecture != nil {
+	if m.Shape != nil {
 		s += "; it can be divided over " + c.validCounts()
 	}
 	if len(c.adapted) > 0 {
 		s += "; " + strings.Join(c.adapted, "; ")
 	}
 	return s
+}
+
+// notes are what the estimate passes over or guesses, and what a user should
+// know of the weights on these GPUs.
+func (c *candidate) notes() []string {
+	var all []string
+	if s := c.target.model.Shape; s != nil {
+		all = append(all, s.Notes...)
+		if !s.Exact {
+			all = append(all, "the count rests on a guess")
+		}
+	}
+	var quant model.Quantization
+	if t := c.target.traits; t != nil {
+		quant = t.Quant
+		if quant.Method != "" && quant.Precision == "" {
+			all = append(all, fmt.Sprintf("its weights are kept by %s (%s), whose size per weight is not known: the size of the files is taken", quant.Method, cmp.Or(quant.Name, "it names no format")))
+		}
+		if quant.KVCache == "fp8" {
+			all = append(all, "the checkpoint is made for a KV cache in fp8, which the server takes by itself")
+		}
+		switch {
+		case t.RemoteCode:
+			all = append(all, "the model brings code of its own (auto_map), which the server needs: a node runs it where its setting node.remote_code allows the model")
+		case t.BringsCode:
+			all = append(all, "the model brings code of its own (auto_map), which the server does not need")
+		}
+	} else {
+		quant.Precision = c.precision
+		if c.table.Has(c.opts, remoteCode) {
+			all = append(all, "it asks for code of the model's repository (trust_remote_code): a node leaves the option out where the repository has none, and runs it where its setting node.remote_code allows the model")
+		}
+	}
+	if g, ok := c.tables.GPU(c.gpuType); ok {
+		if word := quant.Emulated(g.Arch); word != "" {
+			all = append(all, word)
+		}
+	}
+	return all
 }
 
 // losses says what a user gives up by going from one recipe to another.

@@ -13,12 +13,26 @@ type Model struct {
 	Parameters       uint64             `yaml:"parameters" json:"parameters,omitempty"`
 	Source           string             `yaml:"source" json:"source,omitempty"` // of kind and parameters
 	Architecture     *Architecture      `yaml:"architecture" json:"architecture,omitempty"`
+	Config           map[string]any     `yaml:"config" json:"config,omitempty"` // fields of its config.json, instead of architecture
+	ConfigSource     string             `yaml:"config_source" json:"config_source,omitempty"`
 	Checkpoints      []Checkpoint       `yaml:"checkpoints" json:"checkpoints,omitempty"`
 	SameArchitecture []SameArchitecture `yaml:"same_shape" json:"same_shape,omitempty"`
 	Note             string             `yaml:"note" json:"note,omitempty"`
+
+	// Of a file in another form of its own, and told to people alone.
+	Name           string `yaml:"name" json:"name,omitempty"`
+	DescribedAs    string `yaml:"description" json:"description,omitempty"`
+	Size           any    `yaml:"size" json:"size,omitempty"` // such as 32B
+	License        string `yaml:"license" json:"license,omitempty"`
+	HuggingFaceURL string `yaml:"huggingface_url" json:"huggingface_url,omitempty"`
+
+	// Shape is the model layer by layer; nil = not known. It is made of
+	// Architecture or Config when the file is read.
+	Shape *Shape `yaml:"-" json:"-"`
 }
 
-// Architecture is the shape of a model, in the words of its config.json.
+// Architecture is the shape of a model whose layers differ little, in few
+// numbers.
 type Architecture struct {
 	Layers        int     `yaml:"layers" json:"layers"`
 	Hidden        int     `yaml:"hidden" json:"hidden"`
@@ -116,10 +130,13 @@ func (m Model) LongestContext(id string) int {
 			return s.MaxPosition
 		}
 	}
-	if m.Architecture == nil {
-		return 0
+	switch {
+	case m.Shape != nil:
+		return m.Shape.MaxPosition
+	case m.Architecture != nil:
+		return m.Architecture.MaxPosition
 	}
-	return m.Architecture.MaxPosition
+	return 0
 }
 
 // BytesPer is the size of one parameter at a precision. The 4-bit formats add
@@ -130,8 +147,10 @@ func BytesPer(precision string) float64 {
 		return 4
 	case "fp8", "int8":
 		return 1
-	case "fp4", "mxfp4", "int4":
+	case "fp4", "mxfp4", "nvfp4", "int4":
 		return (32*4 + 8) / (32 * 8.0)
+	case "mxfp6":
+		return (32*6 + 8) / (32 * 8.0)
 	}
 	return 2
 }
@@ -150,13 +169,3 @@ func PrecisionFamily(precision string) string {
 
 // Dtypes names the compute types of the 16-bit precisions.
 var Dtypes = map[string]string{"bf16": "bfloat16", "fp16": "float16"}
-
-// CountParameters is the number of parameters that a shape has, 0 when it does
-// not say enough.
-func CountParameters(a *Architecture) float64 {
-	if !a.Complete() {
-		return 0
-	}
-	_, total := a.Parameters(Split{Tensor: 1})
-	return total
-}

@@ -27,6 +27,9 @@ func (m Model) validate(doc *yamlfile.Document) error {
 			return wrong(append(path, "bytes"), "a size without a source")
 		}
 	}
+	if m.Config != nil && m.ConfigSource == "" {
+		return wrong([]string{"config"}, "fields of a config.json without a config_source")
+	}
 	if a := m.Architecture; a != nil {
 		if a.Source == "" {
 			return wrong([]string{"architecture"}, "an architecture without a source")

@@ -48,7 +48,7 @@ var vllmReserved = map[string]string{
 	"log-config-file":   fmt.Sprintf(setByEngine, "it reads the server's log"),
 	"disable-log-stats": fmt.Sprintf(setByEngine, "it reads the server's metrics"),
 
-	"trust-remote-code":       fmt.Sprintf(runsCode, "the model repository's; the operator of the fleet must allow it"),
+	"trust-remote-code":       fmt.Sprintf(runsCode, "the model repository's; a node's operator allows it with node.remote_code"),
 	"middleware":              fmt.Sprintf(runsCode, "middleware from a Python path"),
 	"tool-parser-plugin":      fmt.Sprintf(runsCode, "a parser from a file"),
 	"reasoning-parser-plugin": fmt.Sprintf(runsCode, "a parser from a file"),
@@ -90,7 +90,7 @@ var sglangReserved = map[string]string{
 	"crash-dump-folder": "it writes the requests of users to the node's disk",
 	"file-storage-path": "it writes files of users to the node's disk",
 
-	"trust-remote-code":             fmt.Sprintf(runsCode, "the model repository's; the operator of the fleet must allow it"),
+	"trust-remote-code":             fmt.Sprintf(runsCode, "the model repository's; a node's operator allows it with node.remote_code"),
 	"custom-weight-loader":          fmt.Sprintf(runsCode, "a loader from a Python path"),
 	"enable-custom-logit-processor": fmt.Sprintf(runsCode, "processors that come with requests"),
 	"warmups":                       fmt.Sprintf(runsCode, "functions by name"),
@@ -120,7 +120,7 @@ var tgiReserved = map[string]string{
 	"ngrok-authtoken":        "it opens the server to the internet",
 	"ngrok-edge":             "it opens the server to the internet",
 
-	"trust-remote-code": fmt.Sprintf(runsCode, "the model repository's; the operator of the fleet must allow it"),
+	"trust-remote-code": fmt.Sprintf(runsCode, "the model repository's; a node's operator allows it with node.remote_code"),
 }
 
 // reserved are the lists by backend.

@@ -24,3 +24,6 @@ func Grouped(n int) string {
 	}
 	return b.String()
 }
+
+// MiB writes bytes as MiB.
+func MiB(bytes float64) string { return strconv.FormatFloat(bytes/(1<<20), 'f', 1, 64) + " MiB" }
