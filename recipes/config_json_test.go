@@ -124,7 +124,7 @@ func TestLadderFromConfig(t *testing.T) {
 
 // The readiness proof follows the task, so the task must be right.
 func TestConfigsGiveTheTask(t *testing.T) {
-	for config, want := range map[string]string{"qwen3-32b": "", "gemma-3-27b-it": "", "bge-m3": "embed", "qwen3-reranker-8b": "score"} {
+	for config, want := range map[string]string{"qwen3-32b": "generate", "gemma-3-27b-it": "generate", "bge-m3": "embed", "qwen3-reranker-8b": "score"} {
 		d := described(t, config)
 		l, err := load(t).LadderFrom(aim.DeploymentSpec{Model: d.Model}, aim.Fleet{}, d)
 		if err != nil || l.Rungs[0].Task != want {

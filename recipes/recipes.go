@@ -12,6 +12,12 @@ type Description = model.Description
 // Question asks what a model would hold in GPU memory.
 type Question = ladder.Question
 
+// Appraisal is the answer to a Question, and Facts what it says of the model.
+type (
+	Appraisal = ladder.Appraisal
+	Facts     = ladder.Facts
+)
+
 // Catalogue is the catalogue with what follows from it. It may be shared.
 type Catalogue struct {
 	*catalogue.Catalogue

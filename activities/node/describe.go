@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 )
 
@@ -14,5 +15,11 @@ func (n *Node) Describe(ctx context.Context, req activities.DescribeRequest) (ac
 		return activities.DescribeResult{}, err
 	}
 	config, bytes, err := hub.Describe(ctx, req.Model, req.Revision)
-	return activities.DescribeResult{Model: req.Model, Config: config, WeightBytes: bytes, From: "its config.json on " + n.opts.ID}, err
+	if err != nil {
+		return activities.DescribeResult{}, err
+	}
+	return activities.DescribeResult{
+		Model: req.Model, Config: config, WeightBytes: bytes, From: "its config.json on " + n.opts.ID,
+		Beside: hub.Beside(ctx, req.Model, req.Revision, aim.BesideConfig()),
+	}, nil
 }

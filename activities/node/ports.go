@@ -93,6 +93,9 @@ type Hub interface {
 	// Describe reads the model's config.json, and how many bytes of weights a
 	// server would load (0 = not known), without fetching them.
 	Describe(ctx context.Context, model, revision string) (config []byte, weightBytes uint64, err error)
+	// Beside reads those of the named small files that are beside the model's
+	// config.json.
+	Beside(ctx context.Context, model, revision string, names []string) map[string][]byte
 	// List tells the models that are complete here, and the bytes of each.
 	List() (map[string]uint64, error)
 	// CheckAccess tells whether Fetch may read the model, without fetching it.

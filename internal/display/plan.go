@@ -154,7 +154,7 @@ func (f FleetNote) String() string {
 // termOrder is how an estimate is read: what there is, what takes it, what is
 // left. Other terms follow by name.
 var termOrder = []string{"total", "budget", "weights", "activations", "overhead", "graphs",
-	"free_for_kv", "kv_needed", "kv_per_token", "kv_tokens"}
+	"free_for_kv", "kv_needed", "state_per_sequence", "kv_per_token", "kv_tokens"}
 
 // Memory tells an estimate term by term.
 func Memory(e aim.Estimate) string {
@@ -174,6 +174,9 @@ func Memory(e aim.Estimate) string {
 	}
 	if e.Basis != "" {
 		b.WriteString("\n" + e.Basis)
+	}
+	for _, note := range e.Notes {
+		b.WriteString("\nnote: " + note)
 	}
 	return b.String()
 }

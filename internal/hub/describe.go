@@ -11,10 +11,6 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// maxConfig bounds a config.json; the largest known ones, which list every
-// layer that is not quantized, have some 100 KB.
-const maxConfig = 4 << 20
-
 // Describe reads what a model says of itself, without fetching its weights: its
 // config.json, and how many bytes of weights a server would load (0 = not
 // known). It looks at a folder for an absolute path, else in the cache, and asks
@@ -62,6 +58,11 @@ func describeFolder(model, path string) ([]byte, uint64, error) {
 		return nil, 0, aim.Failf(aim.ClassMissing, "model %s has no %s", model, configFile).
 			WithHint("name a repository in the Transformers format, or write a recipe for it")
 	}
+	if st, err := fs.Stat(folder, configFile); err == nil {
+		if err := aim.CheckConfigSize(filepath.Join(path, configFile), st.Size()); err != nil {
+			return nil, 0, err
+		}
+	}
 	config, err := readAll(folder, configFile)
 	if err != nil {
 		return nil, 0, aim.Failf(aim.ClassWeights, "cannot read %s of model %s: %v", configFile, model, err)
@@ -103,8 +104,8 @@ func (a *api) describeModel(ctx context.Context) ([]byte, uint64, error) {
 
 // read fetches a small file into memory.
 func (a *api) read(ctx context.Context, commit string, f file) (data []byte, err error) {
-	if f.Size > maxConfig {
-		return nil, fmt.Errorf("%w: %s has %d bytes", errBadAnswer, f.Name, f.Size)
+	if err := aim.CheckConfigSize(f.Name+" of model "+a.repo.String(), f.Size); err != nil {
+		return nil, err
 	}
 	err = a.pace.keep(ctx, func() (bool, error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, a.pace.answer, errEndless)
@@ -114,7 +115,7 @@ func (a *api) read(ctx context.Context, commit string, f file) (data []byte, err
 			return false, err
 		}
 		defer body.Close()
-		data, err = readAnswer(ctx, body, maxConfig)
+		data, err = readAnswer(ctx, body, aim.MaxConfigBytes)
 		return false, err
 	})
 	if err != nil {

@@ -1,11 +1,14 @@
 package ladder
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/recipes/estimate"
 	"github.com/aim-engine/aim/recipes/model"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 // Question asks what a model would hold in GPU memory, whether or not it fits.
@@ -15,6 +18,30 @@ type Question struct {
 	Stages int                // pipeline parallel size; 0 = 1
 }
 
+// Appraisal is the answer: a rung, and what its estimate was made from.
+type Appraisal struct {
+	aim.Rung
+	Facts Facts
+	// ResourceTerms tell what each of the rung's resources is made of.
+	ResourceTerms map[string]string
+}
+
+// Facts are what is known of a model.
+type Facts struct {
+	Parameters  uint64   // that a server loads
+	Active      uint64   // that one token passes; 0 = not known
+	Exact       bool     // the counts rest on no guess
+	Task        string   // one of recipe.Tasks
+	TaskSource  string   // what says so
+	Dtype       string   // to compute in
+	DtypeSource string   // what says so, or how the weights are kept
+	Format      string   // of the weights, where they are quantized
+	Context     int      // tokens that are judged; 0 = as long as fits
+	Longest     int      // tokens that the model allows; 0 = not known
+	Layers      []string // each kind of layer in a line
+	Code        bool     // the repository brings code of its own
+}
+
 // Appraise answers with the rung that a deployment would try first or, where
 // none fits, with the one that comes nearest and its verdict "no". It judges
 // GPUs as the catalogue's table has them. A precision that nobody publishes the
@@ -22,15 +49,15 @@ type Question struct {
 //
 // The error is a Failure, for a wish that makes no sense or a model of unknown
 // size.
-func (m *Maker) Appraise(q Question) (aim.Rung, error) {
+func (m *Maker) Appraise(q Question) (Appraisal, error) {
 	stages := max(q.Stages, 1)
 	if q.Spec.GPUs%stages != 0 {
-		return aim.Rung{}, aim.Failf(aim.ClassInput, "%d GPUs cannot be divided into %d pipeline stages of the same size", q.Spec.GPUs, stages)
+		return Appraisal{}, aim.Failf(aim.ClassInput, "%d GPUs cannot be divided into %d pipeline stages of the same size", q.Spec.GPUs, stages)
 	}
 	q.Spec.GPUs /= stages
 	s, err := m.appraised(q, stages)
 	if err != nil {
-		return aim.Rung{}, err
+		return Appraisal{}, err
 	}
 	pool := s.candidates
 	if len(pool) == 0 {
@@ -41,12 +68,29 @@ func (m *Maker) Appraise(q Question) (aim.Rung, error) {
 		pool = slices.Concat(s.candidates, s.unfit)
 	}
 	if len(pool) == 0 {
-		return aim.Rung{}, s.nothing()
+		return Appraisal{}, s.nothing()
 	}
 	rank(pool)
 	r := pool[0].rung(1)
 	r.Nodes = stages
-	return r, nil
+	return Appraisal{Rung: r, Facts: pool[0].facts(), ResourceTerms: estimate.ResourceTerms(r.GPUs)}, nil
+}
+
+// facts are what is known of the candidate's model.
+func (c *candidate) facts() Facts {
+	f := Facts{Task: cmp.Or(c.recipe.Task, recipe.Tasks()[0]), TaskSource: "the recipe", Dtype: c.precision, DtypeSource: "the recipe", Parameters: c.target.model.Parameters}
+	if o, ok := c.table.Get(c.opts, "max-model-len"); ok {
+		f.Context, _ = estimate.Number(o)
+	}
+	if t := c.target.traits; t != nil {
+		f.Task, f.TaskSource, f.Dtype, f.DtypeSource = cmp.Or(t.Task, f.Task), cmp.Or(t.TaskSource, t.From), t.Dtype, t.DtypeSource
+		f.Format, f.Code = t.Quant.Name, t.BringsCode
+	}
+	if s := c.target.model.Shape; s != nil {
+		f.Parameters, f.Active, f.Longest = uint64(s.Total()), uint64(s.Active()), s.MaxPosition
+		f.Layers, f.Exact = s.Describe(), s.Exact
+	}
+	return f
 }
 
 // appraised sorts the recipes of the question's model, or derives some.

@@ -145,8 +145,5 @@ func (s *selection) derivedRecipe(t model.Traits, gpuType string, n int) *entry 
 	if t.RemoteCode {
 		r.Config["trust_remote_code"] = true
 	}
-	if t.Task == "generate" {
-		r.Task = "" // the usual one
-	}
 	return &entry{Recipe: r, derived: t.From}
 }

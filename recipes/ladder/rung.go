@@ -9,6 +9,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes/internal/text"
 	"github.com/aim-engine/aim/recipes/model"
+	"github.com/aim-engine/aim/recipes/recipe"
 )
 
 // rung writes the candidate down as rung number n.
@@ -28,7 +29,7 @@ func (c *candidate) rung(n int) aim.Rung {
 		Model: c.repo, Revision: revision, ServedName: served,
 		Backend: c.recipe.Backend, Version: c.version, Image: c.image,
 		GPUType: c.gpuType, GPUs: c.gpus, Nodes: 1, ShareBytes: uint64(c.spec.GPUMemory),
-		Precision: c.precision, Metric: c.recipe.Metric, Task: c.recipe.Task,
+		Precision: c.precision, Metric: c.recipe.Metric, Task: cmp.Or(c.recipe.Task, recipe.Tasks()[0]),
 		Options: c.opts, Env: c.env,
 		Memory: memory.Estimate(), Resources: c.resources(c.weightBytes()),
 	}

@@ -18,7 +18,7 @@ type Description struct {
 	Config      []byte `json:"config"`                 // its config.json
 	WeightBytes uint64 `json:"weight_bytes,omitempty"` // of the files that a server would load; 0 = not known
 	From        string `json:"from,omitempty"`         // who has read it, for people
-	// Beside are small files beside config.json, by name; see BesideNames.
+	// Beside are small files beside config.json, by name; see aim.BesideConfig.
 	Beside map[string][]byte `json:"beside,omitempty"`
 }
 

@@ -2,23 +2,7 @@ package model
 
 import (
 	"bytes"
-
-	"github.com/aim-engine/aim"
 )
-
-// MaxConfigBytes bounds a model's config.json wherever it is read. The largest
-// known has 3 MB: it names the precision of every expert.
-const MaxConfigBytes = 16 << 20
-
-// CheckSize refuses a config.json that is larger than MaxConfigBytes. file is
-// its name in the message.
-func CheckSize(file string, size int64) error {
-	if size <= MaxConfigBytes {
-		return nil
-	}
-	return aim.Failf(aim.ClassInput, "%s has %d bytes; a model's configuration of more than %d is not read (a limit of AIM Engine)", file, size, MaxConfigBytes).
-		WithHint("take what lists single weights out of it, or write a recipe: aim recipe validate --help")
-}
 
 // plain turns the dialect of Python's json module into JSON: a byte order mark
 // is dropped, and Infinity, -Infinity and NaN, which Python writes wherever a

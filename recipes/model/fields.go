@@ -55,7 +55,7 @@ func (r *reading) told() []string {
 
 // readFields reads the outermost object.
 func readFields(file string, data []byte) (fields, error) {
-	if err := CheckSize(file, int64(len(data))); err != nil {
+	if err := aim.CheckConfigSize(file, int64(len(data))); err != nil {
 		return fields{}, err
 	}
 	data = plain(data)

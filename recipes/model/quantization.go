@@ -174,14 +174,11 @@ func readQuantization(f fields, s *Shape) Quantization {
 	case "quark":
 		q.quark(f)
 	default:
-		q.groups(f)
-		if !q.set() {
-			q.named(f)
-		}
-		if !q.set() {
+		if q.groups(f); !q.set() {
 			q.everywhere(formatOf(cmp.Or(algorithm, q.Method, f.text("fmt")), group))
-			q.Name = cmp.Or(q.Name, algorithm)
 		}
+		q.named(f)
+		q.Name = cmp.Or(q.Name, algorithm)
 	}
 	for _, name := range []string{"weight_block_size", "block_structure"} {
 		if blocks := f.numbersOf(name); len(blocks) == 2 {

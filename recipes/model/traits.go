@@ -23,13 +23,6 @@ type Traits struct {
 	From        string // where they were read, for people
 }
 
-// BesideNames are the files beside config.json that say more of a model: what it
-// is for, and how its weights are kept.
-var BesideNames = []string{"hf_quant_config.json", "quantize_config.json", "quant_config.json", "modules.json", "1_Pooling/config.json"}
-
-// MaxBesideBytes bounds each of them.
-const MaxBesideBytes = MaxConfigBytes
-
 // Checkpoint is the repository itself: of the size of its files where that is
 // known, else of what its parameters take.
 func (t Traits) Checkpoint(d Description, s *Shape) Checkpoint {

@@ -60,7 +60,13 @@ func describeHere(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) (rec
 		return recipes.Description{}, err
 	}
 	text, bytes, err := h.Describe(ctx, spec.Model, spec.Revision)
-	return recipes.Description{Model: spec.Model, Config: text, WeightBytes: bytes, From: "its config.json"}, err
+	if err != nil {
+		return recipes.Description{}, err
+	}
+	return recipes.Description{
+		Model: spec.Model, Config: text, WeightBytes: bytes, From: "its config.json",
+		Beside: h.Beside(ctx, spec.Model, spec.Revision, aim.BesideConfig()),
+	}, nil
 }
 
 // joinUnknown says both that the catalogue does not know a model and why it
@@ -91,14 +97,40 @@ func readConfig(model, path string) (*recipes.Description, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		path = filepath.Join(path, "config.json")
 	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, cli.Usage("no file %s", path)
+	st, err := os.Stat(path)
+	if err == nil {
+		err = aim.CheckConfigSize(path, st.Size())
 	}
-	if err != nil {
+	var data []byte
+	if err == nil {
+		data, err = os.ReadFile(path)
+	}
+	var f *aim.Failure
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, cli.Usage("no file %s", path)
+	case errors.As(err, &f):
+		return nil, err
+	case err != nil:
 		return nil, cli.Failed("read the model's configuration: %w", err)
 	}
-	return &recipes.Description{Model: model, Config: data, WeightBytes: indexedBytes(filepath.Dir(path)), From: path}, nil
+	folder := filepath.Dir(path)
+	return &recipes.Description{Model: model, Config: data, WeightBytes: indexedBytes(folder), From: path, Beside: beside(folder)}, nil
+}
+
+// beside reads the small files beside a config.json that say more of a model.
+func beside(folder string) map[string][]byte {
+	found := map[string][]byte{}
+	for _, name := range aim.BesideConfig() {
+		path := filepath.Join(folder, name)
+		if st, err := os.Stat(path); err != nil || st.Size() > aim.MaxConfigBytes {
+			continue
+		}
+		if data, err := os.ReadFile(path); err == nil {
+			found[name] = data
+		}
+	}
+	return found
 }
 
 // indexedBytes is what the safetensors index in a folder says its weights take,

@@ -34,6 +34,21 @@ type Estimate struct {
 	Stages    int    `json:"stages,omitempty"`
 	Type      string `json:"gpu_type,omitempty"`
 	Precision string `json:"precision,omitempty"`
+
+	Parameters       uint64            `json:"parameters,omitempty"`        // that the server loads
+	ActiveParameters uint64            `json:"active_parameters,omitempty"` // that one token passes
+	Exact            bool              `json:"exact"`                       // the counts rest on no guess
+	Task             string            `json:"task,omitempty"`
+	TaskSource       string            `json:"task_source,omitempty"`
+	Dtype            string            `json:"dtype,omitempty"`
+	DtypeSource      string            `json:"dtype_source,omitempty"`
+	Format           string            `json:"format,omitempty"`          // of quantized weights
+	Context          int               `json:"context,omitempty"`         // tokens that were judged; 0 = as long as fits
+	LongestContext   int               `json:"longest_context,omitempty"` // tokens that the model allows
+	Layers           []string          `json:"layers,omitempty"`          // each kind of layer in a line
+	Code             bool              `json:"own_code,omitempty"`        // the repository brings code of its own
+	Resources        *aim.Resources    `json:"resources,omitempty"`       // what the server asks of its node besides GPUs
+	ResourceTerms    map[string]string `json:"resource_terms,omitempty"`  // what each of them is made of
 }
 
 func NewEstimate(a *cli.App) *cobra.Command {
@@ -59,6 +74,9 @@ little room for captured graphs) or "no". Its terms are for one GPU:
                 that are being worked on
   kv_needed     KV cache of one request of the longest context
   kv_per_token  KV cache of one more token of a long context
+  state_per_sequence
+                of kv_needed, what layers with a state keep of a request
+                whatever its length
   kv_tokens     tokens that fit into the KV cache, over all requests`,
 		Example: `  aim estimate Qwen/Qwen3-32B --gpus 2 --max-model-len 32768
   aim estimate --config ./config.json --gpu MI300X --gpus 8 --precision fp8`,
@@ -153,16 +171,22 @@ func (o *estimateOptions) run(ctx context.Context, a *cli.App) error {
 	return nil
 }
 
-func (o *estimateOptions) print(a *cli.App, r aim.Rung) error {
+func (o *estimateOptions) print(a *cli.App, r recipes.Appraisal) error {
 	if a.Programs() {
+		f := r.Facts
 		return display.Data(a.Out, a.Format, Estimate{
 			Estimate: r.Memory, Model: o.spec.Model, Recipe: r.Recipe, GPUs: r.GPUs * r.Nodes, Stages: r.Nodes, Type: r.GPUType, Precision: r.Precision,
+			Parameters: f.Parameters, ActiveParameters: f.Active, Exact: f.Exact, Task: f.Task, TaskSource: f.TaskSource,
+			Dtype: f.Dtype, DtypeSource: f.DtypeSource, Format: f.Format, Context: f.Context, LongestContext: f.Longest,
+			Layers: f.Layers, Code: f.Code, Resources: &r.Resources, ResourceTerms: r.ResourceTerms,
 		})
 	}
 	var s display.Sections
 	s.Add("recipe", fmt.Sprintf("%s\n%s", r.Recipe, r.Why))
-	s.Add("GPUs", gpusText(r))
+	s.Add("model", modelText(r.Facts))
+	s.Add("GPUs", gpusText(r.Rung))
 	s.Add("memory", display.Memory(r.Memory))
+	s.Add("node", resourcesText(r))
 	s.Print(a.Out)
 	return nil
 }
@@ -193,6 +217,37 @@ func (o *estimateOptions) describe(ctx context.Context, a *cli.App, c *recipes.C
 	}
 	_, unknown := c.Appraise(recipes.Question{Spec: o.spec})
 	return nil, Advise(joinUnknown(unknown, err))
+}
+
+// modelText is the shape in a line: how large, what for, and its kinds of layers.
+func modelText(f recipes.Facts) string {
+	var parts []string
+	if f.Parameters > 0 {
+		size := fmt.Sprintf("%.2f billion parameters", float64(f.Parameters)/1e9)
+		if f.Active > 0 && f.Active != f.Parameters {
+			size += fmt.Sprintf(", %.2f billion of them for a token", float64(f.Active)/1e9)
+		}
+		if !f.Exact && len(f.Layers) > 0 {
+			size = "about " + size
+		}
+		parts = append(parts, size)
+	}
+	parts = append(parts, "to "+f.Task)
+	return strings.Join(append(parts, f.Layers...), "; ")
+}
+
+// resourcesText tells what the server asks of its node, each with what it is made of.
+func resourcesText(r recipes.Appraisal) string {
+	var b strings.Builder
+	for _, line := range []struct{ name, value, term string }{
+		{"CPUs", strconv.Itoa(r.Resources.CPUs), "cpus"},
+		{"host memory", display.Bytes(float64(r.Resources.HostBytes)), "host_memory_bytes"},
+		{"shared memory", display.Bytes(float64(r.Resources.ShmBytes)), "shm_bytes"},
+		{"disk", display.Bytes(float64(r.Resources.DiskBytes)), "disk_bytes"},
+	} {
+		fmt.Fprintf(&b, "%-14s %10s  %s\n", line.name, line.value, r.ResourceTerms[line.term])
+	}
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // gpusText names the GPUs, and how they are divided where they are.
