@@ -16,6 +16,7 @@ import (
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
@@ -35,6 +36,7 @@ type Node struct {
 	log       *slog.Logger
 	monitor   *monitor
 	temporal  client.Client
+	hearing   *hearing // of the node's queue
 	nats      *inventory.Conn
 	ledger    *ledger.Ledger
 	gpus      *amdgpu.Reader
@@ -80,7 +82,9 @@ func (n *Node) connect(ctx context.Context) error {
 	if n.runtimes, err = n.openRuntimes(ctx); err != nil {
 		return err
 	}
-	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), newSDKMetrics(n.monitor.registry), n.log); err != nil {
+	n.hearing = newHearing(time.Now)
+	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), newSDKMetrics(n.monitor.registry), n.log,
+		grpc.WithChainUnaryInterceptor(n.hearing.intercept)); err != nil {
 		return err
 	}
 	namespace, err := namespaceID(ctx, n.temporal, n.to.Temporal.Namespace)
@@ -144,6 +148,7 @@ func (n *Node) ports() node.Ports {
 		Owners:    owners{temporal: n.temporal},
 		Strangers: n.strangers,
 		Machine:   n.machine,
+		Deaf:      n.hearing.deaf,
 		Client:    &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2}},
 	}
 }
@@ -196,11 +201,18 @@ func (n *Node) tend(ctx context.Context) {
 	}
 }
 
+// pollers are how many polls an agent keeps open: one while it is idle, since a
+// namespace has room for 1,200 a frontend, and more only while work keeps coming.
+// A server that has too many is given them back first.
+var pollers = worker.NewPollerBehaviorAutoscaling(worker.PollerBehaviorAutoscalingOptions{
+	InitialNumberOfPollers: 1, MinimumNumberOfPollers: 1, MaximumNumberOfPollers: 4,
+})
+
 // work polls the node's queue. Few slots: what runs here waits or moves bytes.
 func (n *Node) work(ctx context.Context) error {
 	w := worker.New(n.temporal, activities.NodeQueue(n.cfg.ID), worker.Options{
 		DisableWorkflowWorker: true, Identity: n.identity(), WorkerStopTimeout: stopWithin,
-		MaxConcurrentActivityExecutionSize: 200, MaxConcurrentActivityTaskPollers: 4,
+		MaxConcurrentActivityExecutionSize: 200, ActivityTaskPollerBehavior: pollers,
 		Interceptors: []interceptor.WorkerInterceptor{n.monitor.interceptor()},
 	})
 	n.node.Register(w)

@@ -14,9 +14,9 @@ import (
 	"github.com/aim-engine/aim/workflows"
 )
 
-// countEvery is how often the leader counts replicas: more often than Prometheus
-// asks by default, and two counts a second, one a phase.
-const countEvery = 5 * time.Second
+// countEvery is how often the leader counts replicas, one count a phase: as often
+// as Prometheus asks by default, and less than one count a second.
+const countEvery = 15 * time.Second
 
 // replicaCounter counts running Replica workflows by phase, from Temporal's
 // visibility store, where every phase is a search attribute.

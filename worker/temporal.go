@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/workflows"
@@ -29,11 +30,17 @@ import (
 const dialWithin = 15 * time.Second
 
 // Dial connects to Temporal. The error names the address and what to do.
-func Dial(ctx context.Context, c settings.Temporal, identity string, metrics client.MetricsHandler, logger *slog.Logger) (client.Client, error) {
+func Dial(ctx context.Context, c settings.Temporal, identity string, metrics client.MetricsHandler, logger *slog.Logger, more ...grpc.DialOption) (client.Client, error) {
 	options := client.Options{
-		HostPort: c.Address, Namespace: c.Namespace, Identity: identity,
+		Namespace: c.Namespace, Identity: identity,
 		MetricsHandler: metrics, Logger: log.NewStructuredLogger(logger),
+		// What the SDK would tell of its workers the inventory tells better. With it
+		// goes a poll that each process would keep open for commands to its workers:
+		// a stop is an activity of its own, and needs none.
+		WorkerHeartbeatInterval: -1,
 	}
+	options.ConnectionOptions.DialOptions = more
+	frontends(c.Address, &options)
 	key, err := settings.Secret(c.APIKey)
 	if err != nil {
 		return nil, fmt.Errorf("read the setting temporal.api_key: %w; set it to env:NAME or file:/path", err)
@@ -63,11 +70,19 @@ func plainCause(ctx context.Context, address string, took time.Duration, err err
 	}
 	look, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	conn, nobody := (&net.Dialer{}).DialContext(look, "tcp", address)
+	var nobody error
+	for _, one := range frontendList(address) {
+		conn, err := (&net.Dialer{}).DialContext(look, "tcp", one)
+		if err == nil {
+			_ = conn.Close()
+			nobody = nil
+			break
+		}
+		nobody = errors.Join(nobody, err)
+	}
 	if nobody != nil {
 		return nobody
 	}
-	_ = conn.Close()
 	if ctx.Err() != nil {
 		return fmt.Errorf("it takes connections, but has not answered within %s", took.Round(time.Second))
 	}

@@ -61,8 +61,9 @@ var policies = map[string]workflow.ActivityOptions{
 	// The activity itself ends when progress stops; loading may take an hour.
 	activities.AwaitReady: {ScheduleToStartTimeout: away, StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: beat, RetryPolicy: steady},
 	// One activity for as long as all is well. An agent that starts again takes the step up at once; this is for
-	// one that does not come back, and less would cost a large fleet too many beats.
-	activities.Watch: {ScheduleToStartTimeout: away, StartToCloseTimeout: forever, HeartbeatTimeout: 20 * time.Second, RetryPolicy: steady},
+	// one that does not come back. That a node has fallen silent NATS tells within a second, so Temporal's beat
+	// need not be fast: one a minute, for a hosted Temporal counts each as an action.
+	activities.Watch: {ScheduleToStartTimeout: away, StartToCloseTimeout: forever, HeartbeatTimeout: 75 * time.Second, RetryPolicy: steady},
 	// Draining takes up to the grace, seeing memory free up to a minute. A node that does not take
 	// the order within a minute is left to its own ownership rule.
 	activities.Stop: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 10 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: steady},

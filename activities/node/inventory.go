@@ -34,7 +34,7 @@ func (n *Node) Inventory() aim.Node {
 	node := aim.Node{
 		ID: n.opts.ID, Address: n.opts.Address, Host: n.opts.Host, Version: n.opts.Version,
 		Simulated: n.opts.SimulateRoot != "", BootID: machine.BootID, Namespace: n.opts.Namespace,
-		Epoch: n.opts.Epoch, Labels: n.labels(state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable()), Shares: n.opts.Shares,
+		Epoch: n.opts.Epoch, Labels: n.labels(state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable(), n.deaf()), Shares: n.opts.Shares,
 		CPUs: machine.CPUs, HostBytes: machine.HostBytes, HostFree: machine.HostFree, DiskFree: machine.DiskFree,
 		Detection: detection, Claims: n.marked(claims), Endpoints: n.endpoints(claims),
 	}
@@ -51,6 +51,31 @@ func (n *Node) Inventory() aim.Node {
 		node.Models = slices.Sorted(maps.Keys(node.ModelBytes))
 	}
 	return node
+}
+
+// deaf says why the node does not hear of work. What is placed on it meanwhile
+// would stand in its queue without a reason that anybody sees.
+func (n *Node) deaf() string {
+	if n.ports.Deaf == nil {
+		return ""
+	}
+	return n.ports.Deaf()
+}
+
+// noticeDeaf tells the fleet when the node has become deaf, or hears again.
+func (n *Node) noticeDeaf() {
+	why := n.deaf()
+	n.mu.Lock()
+	changed := why != n.wasDeaf
+	n.wasDeaf = why
+	n.mu.Unlock()
+	if !changed {
+		return
+	}
+	if why != "" {
+		n.opts.Log.Warn("no work is heard of", "why", why)
+	}
+	n.announce()
 }
 
 // explain puts the node's own knowledge over what the hardware shows: a use

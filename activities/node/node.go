@@ -25,6 +25,9 @@ type Ports struct {
 	Owners   Owners
 	// Strangers lists containers that are not ours and hold render nodes.
 	Strangers func(ctx context.Context) ([]Stranger, error)
+	// Deaf says why this node does not hear of work, "" = it does; nil = always.
+	// A deaf node takes nothing new.
+	Deaf func() string
 	// Machine reads CPUs, memory and disk.
 	Machine func() Machine
 	// Client talks to the servers' HTTP. Requests does for real requests, whose
@@ -92,6 +95,7 @@ type Node struct {
 	mu        sync.Mutex
 	detection aim.Detection
 	attempts  map[attemptKey]*attemptState
+	wasDeaf   string // as the fleet was told
 }
 
 // New makes a node whose server monitors live until ctx ends.

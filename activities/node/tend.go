@@ -121,6 +121,7 @@ func (n *Node) readvertise(a *attemptState, s aim.Server) {
 // nobody can be asked, the server goes on serving and is shown as unowned. No
 // clock alone takes a GPU.
 func (n *Node) Tend(ctx context.Context) {
+	n.noticeDeaf()
 	if n.ledger.unwritable() != "" {
 		n.ledger.try()
 	}

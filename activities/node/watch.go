@@ -15,6 +15,12 @@ import (
 // errStopping hands a watch over: it is retried, and the next agent takes it up.
 var errStopping = errors.New("the agent is stopping; the next one goes on watching")
 
+// askWatched is how many times less often than about a silent claim Temporal is
+// asked about one that is watched. Every beat of the watch has proved already that
+// the replica's workflow wants it; only a deployment that was terminated under its
+// replicas shows by asking alone.
+const askWatched = 4
+
 // Watch stays with a ready server until it is not well any more. An agent that
 // stops hands the watch to the next one. Its owner is asked about now and then:
 // a replica whose deployment has ended is told so.
@@ -35,7 +41,7 @@ func (n *Node) Watch(ctx context.Context, req activities.WatchRequest) error {
 		return activities.Carry(exitOf(n.rootCause(server, r, *server.Exit)))
 	}
 	g := n.monitor(a, server, r, a.task(server))
-	ask := time.NewTicker(n.opts.Silence)
+	ask := time.NewTicker(askWatched * n.opts.Silence)
 	defer ask.Stop()
 	for {
 		select {

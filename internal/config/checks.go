@@ -75,6 +75,19 @@ func hostPort(value *string) func() error {
 	}
 }
 
+// frontends is hostPort for one or several with commas, or dns:///name:port.
+func frontends(value *string) func() error {
+	return func() error {
+		for one := range strings.SplitSeq(strings.TrimPrefix(*value, "dns:///"), ",") {
+			one = strings.TrimSpace(one)
+			if err := hostPort(&one)(); err != nil {
+				return fmt.Errorf("%w: %q (one host:port, several with commas, or dns:///NAME:PORT)", err, one)
+			}
+		}
+		return nil
+	}
+}
+
 func hostPortOrNone(value *string) func() error {
 	return func() error {
 		if *value == "" {

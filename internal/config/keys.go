@@ -34,7 +34,7 @@ func (s *Settings) keys(host, home string) []key {
 		{"log_level", &s.LogLevel, s.LogLevel, nil, nil}, // slog's zero value is info
 		{"dir", &s.Dir, stateDir(home), nil, folder(&s.Dir)},
 
-		{"temporal.address", &s.Temporal.Address, "127.0.0.1:7233", []string{"TEMPORAL_ADDRESS"}, hostPort(&s.Temporal.Address)},
+		{"temporal.address", &s.Temporal.Address, "127.0.0.1:7233", []string{"TEMPORAL_ADDRESS"}, frontends(&s.Temporal.Address)},
 		{"temporal.namespace", &s.Temporal.Namespace, "default", []string{"TEMPORAL_NAMESPACE"}, given(&s.Temporal.Namespace)},
 		{"temporal.api_key", &s.Temporal.APIKey, "env:TEMPORAL_API_KEY", nil, secretRef(&s.Temporal.APIKey)},
 		{"temporal.tls_cert", &s.Temporal.TLSCert, "", []string{"TEMPORAL_TLS_CLIENT_CERT_PATH"}, nil},
