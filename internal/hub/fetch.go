@@ -59,11 +59,14 @@ func (h *Hub) download(ctx context.Context, f *fetch) (string, error) {
 	if err := f.store.prepare(); err != nil {
 		return "", diskError{err}
 	}
+	if err := f.store.tryOut(); err != nil {
+		return "", err
+	}
 	commit, files, err := f.plan(ctx)
 	if err != nil {
 		return "", err
 	}
-	todo, err := h.admit(f, files)
+	todo, err := h.admit(f, commit, files)
 	if err != nil {
 		return "", err
 	}

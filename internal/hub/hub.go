@@ -47,6 +47,7 @@ type Hub struct {
 	pace       pace
 	gate       gate
 	free       func(*os.Root) (uint64, error) // free bytes of the cache's file system
+	symlink    func(root *os.Root, target, name string) error
 
 	// flights are the fetches under way, so that callers for the same model in
 	// this process share one; between processes the lock files see to that.
@@ -78,7 +79,7 @@ func New(c Config) (*Hub, error) {
 	}
 	return &Hub{
 		cache: cache, endpoint: endpoint, token: c.Token, offline: c.Offline, localRoots: roots,
-		client: newClient(c.Client, endpoint), pace: defaultPace, free: freeBytes,
+		client: newClient(c.Client, endpoint), pace: defaultPace, free: freeBytes, symlink: (*os.Root).Symlink,
 		flights: make(map[repo]*flight),
 	}, nil
 }

@@ -74,7 +74,7 @@ func (f *fetch) described(ctx context.Context, commit string, want file) (file, 
 
 // admit counts what is here and what is missing, and refuses a fetch that does
 // not fit on the disk. Files of the same content are one download.
-func (h *Hub) admit(f *fetch, files []file) (todo []file, err error) {
+func (h *Hub) admit(f *fetch, commit string, files []file) (todo []file, err error) {
 	var total, done, missing int64
 	seen := make(map[string]bool, len(files))
 	for _, want := range files {
@@ -83,7 +83,7 @@ func (h *Hub) admit(f *fetch, files []file) (todo []file, err error) {
 		}
 		seen[want.Blob] = true
 		total += want.Size
-		if f.store.has(want) {
+		if f.store.has(want) || f.store.placed(commit, want) {
 			done += want.Size
 			continue
 		}

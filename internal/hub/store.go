@@ -19,6 +19,9 @@ type store struct {
 	repo repo
 	root *os.Root // HF_HOME/hub
 	dir  string   // its absolute path
+
+	symlink func(target, name string) error
+	plain   bool // the file system has no links: snapshots hold the files themselves
 }
 
 // open opens the repository's part of the cache, which need not exist yet.
@@ -29,7 +32,7 @@ func (h *Hub) open(r repo) (*store, error) {
 		return nil, aim.Failf(aim.ClassWeights, "cannot open the model cache: %v", err).
 			WithHint("make the folder %s on the node", dir)
 	}
-	return &store{repo: r, root: root, dir: dir}, nil
+	return &store{repo: r, root: root, dir: dir, symlink: func(target, name string) error { return h.symlink(root, target, name) }}, nil
 }
 
 func (s *store) close() { s.root.Close() }
@@ -81,6 +84,9 @@ func (s *store) begun(f file) int64 {
 
 // link puts a file into the snapshot.
 func (s *store) link(commit string, f file) error {
+	if s.plain {
+		return s.place(commit, f)
+	}
 	name := path.Join(s.snapshot(commit), f.Name)
 	target := strings.Repeat("../", 2+strings.Count(f.Name, "/")) + "blobs/" + f.Blob
 	if old, err := s.root.Readlink(name); err == nil && old == target {
@@ -90,7 +96,7 @@ func (s *store) link(commit string, f file) error {
 		return err
 	}
 	scratch := s.scratch()
-	if err := s.root.Symlink(target, scratch); err != nil {
+	if err := s.symlink(target, scratch); err != nil {
 		return err
 	}
 	return s.root.Rename(scratch, name)
