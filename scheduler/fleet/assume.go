@@ -16,7 +16,9 @@ import (
 //	                  -> expired:   nothing was heard for too long
 //
 // All ranks of a gang are one assumption: they are assumed together and given up
-// together, so that no gang ever holds a part of its nodes.
+// together. So no two gangs ever each hold what the other lacks, as long as a placement
+// that has expired is not claimed any more: who has not claimed all by then gives up what
+// it has, and asks again.
 type assumption struct {
 	deployment
 	ordinal  int

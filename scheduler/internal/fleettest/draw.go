@@ -208,7 +208,7 @@ func Request(t testing.TB, args map[string]string) aim.Request {
 		ShareBytes: GiB(t, args["share"]),
 		VRAMBytes:  GiB(t, args["vram"]), CPUs: Number(t, args["cpus"]), HostBytes: GiB(t, args["host"]),
 		DiskBytes: GiB(t, args["disk"]), Priority: Number(t, args["priority"]), AskedAt: int64(Number(t, args["asked"])),
-		Image: args["image"], Model: args["model"], Runtime: args["runtime"],
+		Image: args["image"], Model: args["model"], Runtime: args["runtime"], Succeeds: args["succeeds"],
 		Selector: map[string]string{}, Avoid: map[string]string{},
 	}
 	if args["types"] != "" {
