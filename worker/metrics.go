@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -76,10 +77,14 @@ func (m *monitor) serve(ctx context.Context, log *slog.Logger) error {
 	}
 	log.Info("serving metrics", "url", "http://"+m.listener.Addr().String()+"/metrics")
 	server := &http.Server{Handler: m.handler(), ReadHeaderTimeout: 5 * time.Second}
-	go func() {
+	var closing sync.WaitGroup
+	defer closing.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	closing.Go(func() {
 		<-ctx.Done()
 		_ = server.Close()
-	}()
+	})
 	if err := server.Serve(m.listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

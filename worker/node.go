@@ -119,8 +119,11 @@ func (n *Node) Run(ctx context.Context) error {
 	if err := n.monitor.listen(n.cfg.Metrics); err != nil {
 		return err
 	}
+	ctx, end := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	n.node = node.New(ctx, n.ports(), n.options)
+	defer n.node.Wait()
+	defer end()
 	if err := n.node.Reconcile(ctx); err != nil {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}

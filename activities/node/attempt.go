@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -44,6 +45,21 @@ func (n *Node) attempt(id aim.Identity) *attemptState {
 		n.attempts[keyOf(id)] = a
 	}
 	return a
+}
+
+// sweep forgets attempts that left nothing here: no claim, and no activity at work
+// for a while, as after a claim that was refused. One that was stopped is kept as
+// long, so that a claim that is on its way still finds it stopped.
+func (n *Node) sweep(now time.Time, claims []aim.Claim) {
+	held := map[attemptKey]bool{}
+	for _, c := range claims {
+		held[keyOf(c.Identity)] = true
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	maps.DeleteFunc(n.attempts, func(k attemptKey, a *attemptState) bool {
+		return !held[k] && a.silentFor(now) >= n.opts.Silence
+	})
 }
 
 func (n *Node) forget(id aim.Identity) {

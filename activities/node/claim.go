@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"syscall"
@@ -76,8 +77,10 @@ func (n *Node) writeClaim(req activities.ClaimRequest, d aim.Detection) (aim.Cla
 		}
 		claim.Port = port
 		written, err := n.ports.Ledger.Claim(claim)
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EROFS) || errors.Is(err, syscall.EIO) {
-			return aim.Claim{}, aim.Failf(aim.ClassDisk, "node %s cannot write its ledger: %v", n.opts.ID, err)
+		var errno syscall.Errno
+		if errors.As(err, &errno) { // full, over its quota, read-only, broken, not ours: another node may be well
+			return aim.Claim{}, aim.Failf(aim.ClassDisk, "node %s cannot write its ledger: %v", n.opts.ID, err).
+				WithHint("make its folder writable again: %s", filepath.Join(n.opts.Dir, "ledger"))
 		}
 		if err == nil || !n.portClaimed(port) {
 			return written, err

@@ -30,16 +30,16 @@ func (n *Node) monitor(a *attemptState, server aim.Server, r Runtime, task strin
 	}
 	m := &serverMonitor{cancel: cancel, done: make(chan struct{})}
 	a.monitor = m
-	go func() {
+	n.background.run(func() {
 		defer close(m.done)
 		defer cancel()
-		go n.look(ctx)
+		n.background.run(func() { n.look(ctx) })
 		w := &watching{Node: n, attempt: a, server: server, runtime: r, task: task}
 		if f := w.untilUnwell(ctx); ctx.Err() == nil {
 			m.failure = f
 			w.tell(f.Error())
 		}
-	}()
+	})
 	return m
 }
 
@@ -93,7 +93,7 @@ func (w *watching) untilUnwell(ctx context.Context) *aim.Failure {
 	defer cancel()
 	w.vitals = newVitals(w.server.Name, time.Now(), w.opts.ProbeEvery, w.opts.HangAfter)
 	ended := make(chan aim.Exit, 1)
-	go w.awaitEnd(ctx, ended)
+	w.background.run(func() { w.awaitEnd(ctx, ended) })
 	health, readings, probes := make(chan error, 1), make(chan aim.Reading, 1), make(chan error, 1)
 	tick := time.NewTicker(w.opts.HealthEvery)
 	defer tick.Stop()
@@ -112,15 +112,15 @@ func (w *watching) untilUnwell(ctx context.Context) *aim.Failure {
 			if !asking {
 				asking = true
 				w.vitals.healthAsked(time.Now())
-				go func() { health <- w.healthOnce(ctx) }()
+				w.background.run(func() { health <- w.healthOnce(ctx) })
 			}
 			if !reading && w.readsNow() {
 				reading = true
-				go func() { readings <- w.readOnce(ctx) }()
+				w.background.run(func() { readings <- w.readOnce(ctx) })
 			}
 			if w.vitals.wantsProbe(time.Now()) {
 				w.vitals.probeSent(time.Now())
-				go func() { probes <- w.probe(ctx) }()
+				w.background.run(func() { probes <- w.probe(ctx) })
 			}
 		case err := <-health:
 			asking = false

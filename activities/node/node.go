@@ -88,6 +88,8 @@ type Node struct {
 	life    context.Context // of the agent: monitors of servers live and end with it
 	changed chan struct{}   // the inventory differs from what was published
 
+	background background // what goes on beside activities, until life ends
+
 	sharing sync.Mutex           // one start on a shared GPU at a time
 	state   sync.Mutex           // one change of the state file at a time
 	unused  map[string]time.Time // quarantined GPUs, and since when nobody is seen on them; of Scan alone
@@ -132,6 +134,10 @@ func (n *Node) Register(r interface {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
 }
+
+// Wait returns when everything that goes on beside activities has ended: soon
+// after the context of New has. The ledger may be closed then.
+func (n *Node) Wait() { n.background.wait() }
 
 // Changed fires when the inventory should be published again.
 func (n *Node) Changed() <-chan struct{} { return n.changed }

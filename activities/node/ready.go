@@ -86,9 +86,9 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- n.untilEnded(ctx, server, r) }()
+	n.background.run(func() { ended <- n.untilEnded(ctx, server, r) })
 	seen := newProgress(func(note string) { beat.Report(aim.Progress{Step: "prove", Note: note}) })
-	go n.follow(ctx, server, r, seen)
+	n.background.run(func() { n.follow(ctx, server, r, seen) })
 
 	started, homeless := time.Now(), time.Time{}
 	proofs := make(chan proof, 1)
@@ -103,7 +103,7 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 			return "", ctx.Err()
 		case <-next:
 			next = nil
-			go func() { proofs <- n.proveOnce(ctx, backend, server, task, seen) }()
+			n.background.run(func() { proofs <- n.proveOnce(ctx, backend, server, task, seen) })
 		case p := <-proofs:
 			if p.err == nil {
 				return p.task, nil

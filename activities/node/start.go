@@ -85,15 +85,8 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	hub, err := n.ports.Hub("")
-	if err != nil {
+	if rung.Model, err = n.localWeights(ctx, rung); err != nil {
 		return aim.Launch{}, err
-	}
-	if filepath.IsAbs(rung.Model) {
-		// Checked again: whoever asks for a start need not have asked for a fetch.
-		if _, err := hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {}); err != nil {
-			return aim.Launch{}, err
-		}
 	}
 	l, err := NewLaunch(backend, rung, claim, gpus, n.opts.Node, r.Bind)
 	if err != nil {
@@ -101,6 +94,21 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 	}
 	l.SecretEnv, err = n.secretEnv(req.Secrets)
 	return l, err
+}
+
+// localWeights is the model as its server is told: of a folder on this node, the
+// one that its links lead to now, so that what is checked here is what is mounted
+// and read, whatever the links become. It is checked again: whoever asks for a
+// start need not have asked for a fetch.
+func (n *Node) localWeights(ctx context.Context, rung aim.Rung) (string, error) {
+	if !filepath.IsAbs(rung.Model) {
+		return rung.Model, nil
+	}
+	hub, err := n.ports.Hub("")
+	if err != nil {
+		return "", err
+	}
+	return hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {})
 }
 
 // resolve finds the claimed GPUs as they are now: render minors may have

@@ -162,14 +162,7 @@ func TestStartMountsAnAllowedModelFolder(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	model := filepath.Join(root, "mine")
-	for name, text := range map[string]string{"config.json": "{}", "model.safetensors": tinyWeights} {
-		if err := os.MkdirAll(model, 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(model, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeModel(t, model)
 	b := newBox(t, 1, func(b *box) { b.opts.WeightRoots = []string{root} })
 	b.mustClaim(identity("a"), b.gpu(0))
 	r := rung(1, "")
@@ -180,6 +173,44 @@ func TestStartMountsAnAllowedModelFolder(t *testing.T) {
 	want := aim.Mount{Source: model, Target: model, ReadOnly: true}
 	if l := b.launch(identity("a")); !slices.Contains(l.Mounts, want) {
 		t.Errorf("mounts %+v, want %+v among them", l.Mounts, want)
+	}
+}
+
+// What is checked is what is mounted and served, whatever becomes of a link.
+func TestStartServesTheFolderThatWasChecked(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	version, current := filepath.Join(root, "v1"), filepath.Join(root, "current")
+	writeModel(t, version)
+	if err := os.Symlink("v1", current); err != nil {
+		t.Fatal(err)
+	}
+	b := newBox(t, 1, func(b *box) { b.opts.WeightRoots = []string{root} })
+	b.mustClaim(identity("a"), b.gpu(0))
+	r := rung(1, "")
+	r.Model = current
+	if _, err := b.start(identity("a"), r); err != nil {
+		t.Fatal(err)
+	}
+	l := b.launch(identity("a"))
+	want := aim.Mount{Source: version, Target: version, ReadOnly: true}
+	if !slices.Contains(l.Mounts, want) || !slices.Contains(l.Args, version) || slices.Contains(l.Args, current) {
+		t.Errorf("mounts %+v, arguments %q; want %s in both", l.Mounts, l.Args, version)
+	}
+	if l.Model != r.ServedName {
+		t.Errorf("it is served as %q, want %q", l.Model, r.ServedName)
+	}
+}
+
+func writeModel(t *testing.T, folder string) {
+	t.Helper()
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"config.json": "{}", "model.safetensors": tinyWeights} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -71,7 +71,7 @@ func (n *Node) adopt(ctx context.Context, s aim.Server) error {
 	}
 	a := n.attempt(s.Identity)
 	n.opts.Log.Info("found a running server", "server", s.Name, "gpus", strings.Join(s.GPUs, " "))
-	go n.readvertise(a, s)
+	n.background.run(func() { n.readvertise(a, s) })
 	return nil
 }
 
@@ -125,7 +125,9 @@ func (n *Node) Tend(ctx context.Context) {
 	if n.ledger.unwritable() != "" {
 		n.ledger.try()
 	}
-	for _, c := range n.ports.Ledger.Claims() {
+	claims := n.ports.Ledger.Claims()
+	n.sweep(time.Now(), claims)
+	for _, c := range claims {
 		a := n.attempt(c.Identity)
 		if a.silentFor(time.Now()) < n.opts.Silence {
 			continue

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/aim-engine/aim"
@@ -26,12 +27,15 @@ func (l *trackedLedger) unwritable() string {
 	return l.why
 }
 
-// note takes the outcome of a write. A refusal is an answer of a ledger that is
-// well.
+// note takes the outcome of a call that had something to write. A refusal, and the
+// end of a claim that there never was, have written nothing: they tell neither.
 func (l *trackedLedger) note(err error) {
 	why := ""
 	var refused *aim.Failure
-	if err != nil && !errors.As(err, &refused) {
+	if errors.As(err, &refused) {
+		return
+	}
+	if err != nil {
 		why = fmt.Sprintf("its ledger cannot be written: %v", err)
 	}
 	l.mu.Lock()
@@ -46,21 +50,37 @@ func (l *trackedLedger) note(err error) {
 // try writes what is there already.
 func (l *trackedLedger) try() { l.note(l.Ledger.SetState(l.Ledger.State())) }
 
+// has tells whether the attempt has a claim, marked as stopping or not.
+func (l *trackedLedger) has(id aim.Identity, match func(aim.Claim) bool) bool {
+	return slices.ContainsFunc(l.Ledger.Claims(), func(c aim.Claim) bool { return c.Same(id) && match(c) })
+}
+
+func anyClaim(aim.Claim) bool { return true }
+
 func (l *trackedLedger) Claim(c aim.Claim) (aim.Claim, error) {
+	known := l.has(c.Identity, anyClaim)
 	written, err := l.Ledger.Claim(c)
-	l.note(err)
+	if !known {
+		l.note(err)
+	}
 	return written, err
 }
 
 func (l *trackedLedger) Stopping(id aim.Identity) error {
+	running := l.has(id, func(c aim.Claim) bool { return !c.Stopping })
 	err := l.Ledger.Stopping(id)
-	l.note(err)
+	if running {
+		l.note(err)
+	}
 	return err
 }
 
 func (l *trackedLedger) Release(id aim.Identity) error {
+	known := l.has(id, anyClaim)
 	err := l.Ledger.Release(id)
-	l.note(err)
+	if known {
+		l.note(err)
+	}
 	return err
 }
 

@@ -85,13 +85,29 @@ func (p pending[T]) wait(ctx context.Context) (T, error) {
 	default:
 	}
 	if !errors.Is(context.Cause(ctx), errSlow) {
+		time.AfterFunc(p.box.limit, p.leave) // the caller gave up, which says nothing about the device
 		return none, context.Cause(ctx)
 	}
-	if p.box.stuck == nil {
-		p.box.stuck = map[string]*view{}
-	}
-	p.box.stuck[p.key] = p.view
+	p.box.mark(p.key, p.view)
 	return none, fmt.Errorf("%s has not answered for %v", *p.view.at.Load(), p.box.limit)
+}
+
+// leave marks the device of a read that nobody waits for any more and that has not
+// come back within the time box.
+func (p pending[T]) leave() {
+	p.box.mu.Lock()
+	defer p.box.mu.Unlock()
+	if len(p.done) == 0 {
+		p.box.mark(p.key, p.view)
+	}
+}
+
+// mark says that a read of the device hangs. The caller holds the lock.
+func (b *box) mark(key string, v *view) {
+	if b.stuck == nil {
+		b.stuck = map[string]*view{}
+	}
+	b.stuck[key] = v
 }
 
 func (b *box) hanging(key string) error {

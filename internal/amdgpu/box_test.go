@@ -135,6 +135,32 @@ func TestCancel(t *testing.T) {
 	})
 }
 
+// TestCallersWhoGiveUpOnAHangingDevice asserts that a device that never answers
+// costs a bounded number of reads, also where every caller gives up before its
+// time box has run out.
+func TestCallersWhoGiveUpOnAHangingDevice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := mi300x(0)
+		tree := host{gpus: []card{c}}.tree()
+		release := hanging(tree, c.file("numa_node"))
+		reader := New("", WithFS(tree), WithTimeBox(time.Second))
+		for range 300 {
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			_, _ = reader.Detect(ctx)
+			cancel()
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := tree.read(c.file("numa_node")); n > 10 {
+			t.Errorf("300 callers have left %d reads behind", n)
+		}
+		release()
+		synctest.Wait()
+		if got, err := reader.Detect(t.Context()); err != nil || got.GPUs[0].Health != aim.HealthOK {
+			t.Errorf("afterwards: %+v, %v", got, err)
+		}
+	})
+}
+
 // TestGeneration asserts that the cheap poll follows the topology, and that a
 // topology that changes while it is read is read again.
 func TestGeneration(t *testing.T) {

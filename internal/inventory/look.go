@@ -76,10 +76,3 @@ func (v *View) Expect(n aim.Node) {
 	defer v.mu.Unlock()
 	v.t.expect(n, v.opts.Now())
 }
-
-// Remove forgets a node that will not come back. If it beats again it is back.
-func (v *View) Remove(id string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.t.remove(id)
-}

@@ -94,20 +94,6 @@ func (l *Ledger) Claims() []aim.Claim {
 	return out
 }
 
-// EarlierBoot lists the claims that were made before the machine last booted:
-// their servers cannot be running, whatever a container list says.
-func (l *Ledger) EarlierBoot() []aim.Claim {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var out []aim.Claim
-	for _, r := range l.claims.Claims {
-		if r.BootID != l.boot {
-			out = append(out, clone(r.Claim))
-		}
-	}
-	return out
-}
-
 // Claim adds the claim, all its GPUs or none, and returns it. The same identity
 // (UID, token, ordinal, rank) again returns the first claim unchanged, whatever
 // else is asked. A GPU or port that is held is a Failure of class refused that

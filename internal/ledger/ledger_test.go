@@ -199,22 +199,6 @@ func TestEpochGrowsWhateverTheClockSays(t *testing.T) {
 	}
 }
 
-func TestClaimsOfAnEarlierBootAreKnown(t *testing.T) {
-	dir := t.TempDir()
-	l := open(t, dir)
-	old := mustClaim(t, l, claimOf("a", "t1", 8001, "GPU-0"))
-	l.Close()
-	l, err := Open(dir, "boot-2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	mustClaim(t, l, claimOf("b", "t2", 8002, "GPU-1"))
-	if got := l.EarlierBoot(); !reflect.DeepEqual(got, []aim.Claim{old}) {
-		t.Errorf("claims of an earlier boot = %+v, want %+v", got, old)
-	}
-}
-
 func TestAFailedWriteChangesNothing(t *testing.T) {
 	dir := t.TempDir()
 	l := open(t, dir)
