@@ -61,3 +61,6 @@ func failed(f *aim.Failure) error {
 	return temporal.NewApplicationErrorWithOptions(f.Text(), string(f.Class),
 		temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*f}})
 }
+
+// asError is errors.As with its type argument spelled once.
+func asError[T error](err error, target *T) bool { return errors.As(err, target) }

@@ -23,19 +23,25 @@ const (
 const Queue = activities.ControlQueue
 
 // Messages of a Deployment. Apply takes a DeploymentSpec and answers Applied;
-// Scale, Restart, Move and Stop take the request of the same name and answer Applied.
+// Scale, Restart, Move, Rollback and Stop take the request of the same name and answer Applied.
 const (
-	UpdateApply   = "Apply"
-	UpdateScale   = "Scale"
-	UpdateRestart = "Restart"
-	UpdateMove    = "Move"
-	UpdateStop    = "Stop"
-	QueryStatus   = "status"
-	signalReport  = "report"
+	UpdateApply    = "Apply"
+	UpdateScale    = "Scale"
+	UpdateRestart  = "Restart"
+	UpdateMove     = "Move"
+	UpdateRollback = "Rollback"
+	UpdateStop     = "Stop"
+	QueryStatus    = "status"
+	QueryVersion   = "version" // takes a number, answers activities.VersionResult
+	signalReport   = "report"
 )
 
-// signalCommand is how a Deployment steers a Replica.
-const signalCommand = "command"
+// Messages of a Replica.
+const (
+	signalCommand = "command" // how its Deployment steers it
+	// SignalNode carries a NodeVerdict.
+	SignalNode = "node"
+)
 
 // SchedulerID is the id of the singleton workflow that elects the leader.
 const SchedulerID = "scheduler"

@@ -41,6 +41,8 @@ var policies = map[string]workflow.ActivityOptions{
 	// Over the catalogue and the fleet in memory; slow only when recipes lie on a network disk, or when nodes
 	// have to be asked about a model that no recipe runs (up to 20 s).
 	activities.SelectRecipes: {StartToCloseTimeout: 30 * time.Second, RetryPolicy: brisk},
+	// One query of the Deployment.
+	activities.ReadVersion: {StartToCloseTimeout: 20 * time.Second, RetryPolicy: brisk},
 	// In memory. A longer run means a dead worker.
 	activities.Place: {StartToCloseTimeout: 10 * time.Second, RetryPolicy: brisk},
 	// Waits for capacity, however long; heartbeats the reason. A dead leader is replaced after one beat.

@@ -5,96 +5,122 @@ import (
 	"slices"
 	"strings"
 
-	"go.temporal.io/sdk/workflow"
-
 	"github.com/aim-engine/aim"
 )
 
 // status is the answer to the status query.
-func (d *deployment) status() aim.Status {
-	phase, reason := summarize(d.now, d.stop)
-	if phase == aim.Ready && (d.apply != nil || d.choosing) {
+func (d *deploymentMachine) status() aim.Status {
+	phase, reason := d.summary()
+	if phase == aim.Ready && (d.now.Apply != nil || d.now.Choosing != nil) {
 		phase, reason = aim.Pending, fmt.Sprintf("taking up revision %d", d.now.Revision)
 	}
 	s := aim.Status{
 		Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Model: d.now.Spec.Model,
-		Phase: phase, Reason: reason, Wanted: d.now.Spec.Defaulted().Replicas, Spec: d.now.Spec,
-		Replicas: []aim.ReplicaStatus{}, Rejected: d.now.Ladder.Rejected, NotTaken: d.now.NotTaken,
+		Phase: phase, Reason: clip(reason, 4*maxText), Wanted: d.now.Spec.Defaulted().Replicas, Spec: d.now.Spec,
+		Replicas: []aim.ReplicaStatus{}, NotTaken: d.now.NotTaken,
 	}
-	for _, m := range d.now.Replicas {
-		if !m.Retired || !m.Closed { // what is gone and not wanted has nothing to tell
-			s.Replicas = append(s.Replicas, m.Status)
-		}
+	if v := d.version(d.now.Target); v != nil {
+		s.Rejected = v.Ladder.Rejected
+	}
+	for _, m := range d.now.Members {
+		s.Replicas = append(s.Replicas, m.Status)
 	}
 	return s
 }
 
-// summarize says in one phase and one sentence how a deployment is.
-func summarize(s deploymentState, stop string) (aim.Phase, string) {
-	open, ready := 0, 0
-	behind := -1 // the replica that is furthest from ready
-	for i, m := range s.Replicas {
+// summary says in one phase and one sentence how the deployment is.
+func (d *deploymentMachine) summary() (aim.Phase, string) {
+	open, ready, gone := 0, 0, 0
+	var behind *member // the replica that is furthest from ready
+	for _, m := range d.now.Members {
 		if !m.Closed {
 			open++
 		}
-		if m.Retired || s.relieves(m) {
-			continue // beyond what is wanted
-		}
-		if m.Status.Phase == aim.Ready && !m.Closed {
+		switch {
+		case !m.active(): // beyond what is wanted
+		case m.ready():
 			ready++
-		} else if behind < 0 || rank(m.Status.Phase) < rank(s.Replicas[behind].Status.Phase) {
-			behind = i
+		default:
+			if m.Closed && m.Status.Phase == aim.Failed {
+				gone++
+			}
+			if behind == nil || rank(m.Status.Phase) < rank(behind.Status.Phase) {
+				behind = m
+			}
 		}
 	}
-	wanted := s.Spec.Defaulted().Replicas
+	wanted := d.now.Spec.Defaulted().Replicas
 	switch {
-	case (stop != "" || s.Failed != nil) && open > 0:
-		return aim.Stopping, orElse(stop, "giving up")
-	case s.Failed != nil:
-		return aim.Failed, s.Failed.Text()
-	case stop != "":
-		return aim.Stopped, join(stop, unconfirmed(s.Replicas))
-	case len(s.Replicas) == 0:
+	case d.ending() && open > 0:
+		return aim.Stopping, orElse(d.now.Stop, "giving up")
+	case d.now.Failed != nil:
+		return aim.Failed, d.now.Failed.Text()
+	case d.now.Stop != "":
+		return aim.Stopped, join(d.now.Stop, unconfirmed(d.now.Members))
+	case len(d.now.Members) == 0:
 		return aim.Pending, "choosing a recipe"
-	case behind < 0 && ready >= wanted:
-		return aim.Ready, join(moves(s.Move), s.note())
+	case behind == nil && ready >= wanted:
+		return d.readySummary()
 	}
-	reason := reasonOf(s.Replicas, behind, ready, wanted)
-	if s.EverReady || ready > 0 {
-		return aim.Degraded, join(reason, s.note())
+	reason := join(join(d.reasonOf(behind, ready, wanted), d.successions()), d.note())
+	switch {
+	case gone >= wanted && d.everReady():
+		return aim.Failed, reason
+	case d.everReady() || behind == nil || behind.Status.Phase == aim.Failed:
+		return aim.Degraded, reason
 	}
-	if s.Replicas[behind].Status.Phase == aim.Failed {
-		return aim.Degraded, join(reason, s.note())
+	return behind.Status.Phase, reason
+}
+
+// readySummary: all that are wanted serve. While they are brought to another
+// version, that is not the whole story.
+func (d *deploymentMachine) readySummary() (aim.Phase, string) {
+	reason := join(d.successions(), d.note())
+	if d.now.Change != nil {
+		done := 0
+		for _, m := range d.now.Members {
+			if m.active() && m.Version == d.now.Target && m.Proved {
+				done++
+			}
+		}
+		text := fmt.Sprintf("a change is on its way: %d of %d replicas are through", done, d.now.Spec.Defaulted().Replicas)
+		if d.now.NoRoom != "" {
+			text = join(text, "there is no room for a new server beside the old: "+d.now.NoRoom)
+		}
+		return aim.Pending, join(text, reason)
 	}
-	return s.Replicas[behind].Status.Phase, join(reason, s.note())
+	return aim.Ready, reason
 }
 
 // note tells of the last command what the replicas do not show.
-func (s deploymentState) note() string {
-	if s.NotTaken != nil {
-		return "the last change was not taken up: " + s.NotTaken.Text()
+func (d *deploymentMachine) note() string {
+	if d.now.NotTaken != nil {
+		return "the last change was not taken up: " + d.now.NotTaken.Text()
 	}
-	return s.Note
+	return d.now.Note
 }
 
-// moves tells of the move at hand.
-func moves(m *moving) string {
-	if m == nil {
-		return ""
+// successions tells who is to take whose place, the first few of them.
+func (d *deploymentMachine) successions() string {
+	var parts []string
+	for _, m := range d.now.Members {
+		if s := m.Succeeds; s != nil && !m.Retired && s.Cause != causeChange && len(parts) < 3 {
+			parts = append(parts, fmt.Sprintf("replica %d takes the place of replica %d: %s", m.Ordinal, s.Ordinal, s.Why))
+		}
 	}
-	return fmt.Sprintf("replica %d moves, and replica %d takes its place: %s", m.Ordinal, m.Relief, m.Why)
+	return strings.Join(parts, "; ")
 }
 
-func reasonOf(members []*member, behind, ready, wanted int) string {
-	if behind < 0 {
+func (d *deploymentMachine) reasonOf(behind *member, ready, wanted int) string {
+	if behind == nil {
 		return fmt.Sprintf("%d of %d replicas ready", ready, wanted)
 	}
-	m := members[behind].Status
-	if wanted == 1 && len(members) == 1 {
-		return m.Reason
+	s := behind.Status
+	text := orElse(s.Reason, strings.ToLower(string(s.Phase)))
+	if wanted == 1 && len(d.now.Members) == 1 {
+		return s.Reason
 	}
-	text := orElse(m.Reason, strings.ToLower(string(m.Phase)))
-	return fmt.Sprintf("%d of %d replicas ready; replica %d: %s", ready, wanted, m.Ordinal, text)
+	return fmt.Sprintf("%d of %d replicas ready; replica %d: %s", ready, wanted, s.Ordinal, text)
 }
 
 // unconfirmed tells which servers could not be seen to end.
@@ -117,20 +143,6 @@ func join(a, b string) string {
 
 // rank orders phases by how far they are on the way to ready.
 func rank(p aim.Phase) int { return slices.Index(aim.Phases(), p) }
-
-// show puts the phase where the Temporal UI and its lists find it.
-func (d *deployment) show(ctx workflow.Context) {
-	s := d.status()
-	workflow.SetCurrentDetails(ctx, deploymentCard(s))
-	if s.Phase == d.now.Phase {
-		return
-	}
-	if d.now.Phase == aim.Pending {
-		_ = workflow.UpsertTypedSearchAttributes(ctx, AttrModel.ValueSet(s.Model), AttrDeployment.ValueSet(s.Name))
-	}
-	d.now.Phase = s.Phase
-	_ = workflow.UpsertTypedSearchAttributes(ctx, AttrPhase.ValueSet(string(s.Phase)))
-}
 
 // deploymentCard is the status card of the Temporal UI, in Markdown.
 func deploymentCard(s aim.Status) string {
