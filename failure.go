@@ -97,7 +97,9 @@ type ClassRule struct {
 }
 
 // classRules is the one table of classes. Two tries of the same rung: the
-// second separates an accident from a fact; a third has never helped.
+// second separates an accident from a fact; a third has never helped. A server that
+// was well and ends without a cause may have been ended by somebody: it takes more
+// of those to blame the rung.
 var classRules = map[Class]ClassRule{
 	ClassInput:    {FamilyInput, "the request has a bad value", NextStop, 0},
 	ClassNoRecipe: {FamilyInput, "no recipe runs this model on this hardware", NextStop, 0},
@@ -137,7 +139,7 @@ var classRules = map[Class]ClassRule{
 	ClassTimeout:   {FamilyHealth, "the server made no progress", NextSame, 1},
 	ClassWrongName: {FamilyHealth, "the server serves another model", NextRung, 0},
 	ClassTask:      {FamilyHealth, "the server has no interface to ask the model by", NextStop, 0},
-	ClassExited:    {FamilyHealth, "the server ended", NextSame, 3},
+	ClassExited:    {FamilyHealth, "the server ended", NextSame, 7},
 	ClassUnhealthy: {FamilyHealth, "the server stopped answering", NextSame, 3},
 	ClassHung:      {FamilyHealth, "the server stopped working", NextSame, 3},
 	ClassOrphaned:  {FamilyHealth, "the owner has ended", NextStop, 0},

@@ -87,8 +87,15 @@ type Claim struct {
 	CPUs       int       `json:"cpus,omitempty"`
 	HostBytes  uint64    `json:"host_memory_bytes,omitempty"`
 	Since      time.Time `json:"since"`
+	Replaces   string    `json:"-"`                  // token of the same replica's claim that is to become this one
 	Stopping   bool      `json:"stopping,omitempty"` // its server is being stopped; GPUs not yet seen free
 	Unowned    string    `json:"unowned,omitempty"`  // why nobody is known to own it
+}
+
+// ReplacedBy tells whether the claim becomes the other one: it is of the attempt of
+// the same replica that the other names.
+func (c Claim) ReplacedBy(o Claim) bool {
+	return o.Replaces != "" && c.Token == o.Replaces && c.UID == o.UID && c.Ordinal == o.Ordinal && c.Rank == o.Rank
 }
 
 // Holds tells whether the claim holds the GPU.

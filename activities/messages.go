@@ -16,6 +16,21 @@ type SelectResult struct {
 	Ladder aim.Ladder `json:"ladder"`
 }
 
+// VersionRequest asks a Deployment what its replicas of a version are to run.
+type VersionRequest struct {
+	Name    string `json:"name"`
+	UID     string `json:"uid"`
+	Version int    `json:"version"`
+}
+
+// VersionResult is what they are to run. It is also the answer of the Deployment's
+// query "version"; a ladder without rungs says that it knows of none.
+type VersionResult struct {
+	UID    string             `json:"uid"`
+	Spec   aim.DeploymentSpec `json:"spec"`
+	Ladder aim.Ladder         `json:"ladder"`
+}
+
 // PlaceRequest asks where one attempt of a replica should go.
 type PlaceRequest struct {
 	aim.Request
@@ -33,6 +48,10 @@ type ClaimRequest struct {
 	GPUs       []string      `json:"gpus"`
 	ShareBytes uint64        `json:"share_bytes,omitempty"` // of the one GPU's memory; 0 = all of the GPUs
 	Resources  aim.Resources `json:"resources"`
+	// Replaces is the token of an earlier attempt of the same replica whose server
+	// has been stopped: its claim, if the node still has it, becomes this one in one
+	// write, so that nobody else has the GPUs in between.
+	Replaces string `json:"replaces,omitempty"`
 
 	// What the claim is for. Whether the node may read it is found out before the
 	// claim is written; "" is not checked.

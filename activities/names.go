@@ -3,6 +3,7 @@ package activities
 // Activity types, as they stand in histories and in the Temporal UI.
 const (
 	SelectRecipes = "SelectRecipes"
+	ReadVersion   = "ReadVersion"
 	Place         = "Place"
 	AwaitTurn     = "AwaitTurn"
 	Lead          = "Lead"

@@ -79,7 +79,8 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	}
 	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
 	c.placer = control.NewPlacer(c.view.Settled())
-	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, inventory.QuestionModel)), Placer: c.placer, Leading: c.lead}
+	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, inventory.QuestionModel)), Placer: c.placer, Leading: c.lead,
+		Versions: control.Workflows{Temporal: c.temporal}}
 	c.monitor.watchFleet(c.view.Fleet)
 	c.replicas = c.monitor.countReplicas(c.temporal, log)
 	return c, nil

@@ -26,6 +26,13 @@ func tries(rung int, classes ...aim.Class) []aim.Try {
 	return all
 }
 
+func times(n int, c aim.Class) (all []aim.Class) {
+	for range n {
+		all = append(all, c)
+	}
+	return all
+}
+
 // well makes them tries of servers that had been ready for long.
 func well(all []aim.Try) []aim.Try {
 	for i := range all {
@@ -36,7 +43,7 @@ func well(all []aim.Try) []aim.Try {
 
 // TestARestartIsANewBeginning: what failed before it counts no more.
 func TestARestartIsANewBeginning(t *testing.T) {
-	r := &replica{}
+	r := newReplicaMachine(ReplicaInput{}, "", nil)
 	r.now.Status.Attempt = 3
 	for i := range 4 {
 		r.now.Status.Tries = append(r.now.Status.Tries, aim.Try{Attempt: i + 1})
@@ -44,8 +51,9 @@ func TestARestartIsANewBeginning(t *testing.T) {
 	if got := len(r.freshTries()); got != 4 {
 		t.Errorf("%d of 4 tries count", got)
 	}
-	r.restart = &replicaUpdate{Ladder: threeRungs()}
+	r.now.Next = &replicaUpdate{wish: wish{Ladder: threeRungs()}}
 	r.takeUpdate()
+	r.now.Status.Tries = append(r.now.Status.Tries[:3:3], aim.Try{Attempt: 4})
 	if got := r.freshTries(); len(got) != 1 || got[0].Attempt != 4 {
 		t.Errorf("after a restart at attempt 3 these count: %+v", got)
 	}
@@ -58,26 +66,34 @@ func TestDecide(t *testing.T) {
 		tries []aim.Try
 		class aim.Class
 		ready bool
-		want  move
+		want  next
 	}{
-		{"memory goes to the rung that is for it", 1, tries(1, aim.ClassOOM), aim.ClassOOM, false, move{Do: doTry, Rung: 2}},
-		{"a bad option skips the rung that would not mend it", 1, tries(1, aim.ClassOption), aim.ClassOption, false, move{Do: doTry, Rung: 3}},
-		{"nothing is left below the last rung", 3, tries(3, aim.ClassOOM), aim.ClassOOM, false, move{Do: doFail}},
-		{"credentials are never tried again", 1, tries(1, aim.ClassAuth), aim.ClassAuth, false, move{Do: doFail}},
-		{"remote code is never tried again", 1, tries(1, aim.ClassRemoteCode), aim.ClassRemoteCode, false, move{Do: doFail}},
-		{"an unexplained end is tried once more", 1, tries(1, aim.ClassStart), aim.ClassStart, false, move{Do: doTry, Rung: 1, Delay: time.Second}},
-		{"and then the next rung", 1, tries(1, aim.ClassStart, aim.ClassStart), aim.ClassStart, false, move{Do: doTry, Rung: 3}},
-		{"a busy GPU sends it elsewhere", 1, tries(1, aim.ClassGPUBusy), aim.ClassGPUBusy, false, move{Do: doTry, Rung: 1, Delay: time.Second, Avoid: true}},
-		{"a replica that was ready is never given up", 3, tries(3, aim.ClassExited, aim.ClassExited, aim.ClassExited, aim.ClassExited), aim.ClassExited, true,
-			move{Do: doTry, Rung: 3, Delay: 8 * time.Second}},
-		{"not even for credentials", 1, tries(1, aim.ClassAuth), aim.ClassAuth, true, move{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"memory goes to the rung that is for it", 1, tries(1, aim.ClassOOM), aim.ClassOOM, false, next{Do: doTry, Rung: 2}},
+		{"a bad option skips the rung that would not mend it", 1, tries(1, aim.ClassOption), aim.ClassOption, false, next{Do: doTry, Rung: 3}},
+		{"nothing is left below the last rung", 3, tries(3, aim.ClassOOM), aim.ClassOOM, false, next{Do: doFail}},
+		{"credentials are never tried again", 1, tries(1, aim.ClassAuth), aim.ClassAuth, false, next{Do: doFail}},
+		{"remote code is never tried again", 1, tries(1, aim.ClassRemoteCode), aim.ClassRemoteCode, false, next{Do: doFail}},
+		{"an unexplained end is tried once more", 1, tries(1, aim.ClassStart), aim.ClassStart, false, next{Do: doTry, Rung: 1, Delay: time.Second}},
+		{"and then the next rung", 1, tries(1, aim.ClassStart, aim.ClassStart), aim.ClassStart, false, next{Do: doTry, Rung: 3}},
+		{"a busy GPU sends it elsewhere", 1, tries(1, aim.ClassGPUBusy), aim.ClassGPUBusy, false, next{Do: doTry, Rung: 1, Delay: time.Second, Avoid: true}},
+		{"a replica that was ready is tried again for long", 3, tries(3, aim.ClassExited, aim.ClassExited, aim.ClassExited, aim.ClassExited), aim.ClassExited, true,
+			next{Do: doTry, Rung: 3, Delay: 8 * time.Second}},
+		{"four kills by hand lead to no other rung", 1, tries(1, aim.ClassExited, aim.ClassExited, aim.ClassExited, aim.ClassExited), aim.ClassExited, true,
+			next{Do: doTry, Rung: 1, Delay: 8 * time.Second}},
+		{"an agent's stop is no failure of the rung", 1, tries(1, aim.ClassCancelled, aim.ClassCancelled, aim.ClassCancelled), aim.ClassCancelled, true,
+			next{Do: doTry, Rung: 1, Delay: 4 * time.Second}},
+		{"a crash loop ends", 3, tries(3, times(crashLimit, aim.ClassExited)...), aim.ClassExited, true, next{Do: doFail}},
+		{"a crash loop ends whatever its failures are called", 3, tries(3, append(times(crashLimit-1, aim.ClassOOM), aim.ClassUnhealthy)...), aim.ClassOOM, true, next{Do: doFail}},
+		{"a node that is away for long ends nothing", 3, tries(3, times(20, aim.ClassNodeLost)...), aim.ClassNodeLost, true,
+			next{Do: doTry, Rung: 3, Delay: 5 * time.Minute, Avoid: true}},
+		{"not even for credentials", 1, tries(1, aim.ClassAuth), aim.ClassAuth, true, next{Do: doTry, Rung: 1, Delay: time.Second}},
 		{"a server that dies once a day is started again, not changed", 1, well(tries(1, aim.ClassStart, aim.ClassStart, aim.ClassStart)), aim.ClassStart, true,
-			move{Do: doTry, Rung: 1, Delay: time.Second}},
+			next{Do: doTry, Rung: 1, Delay: time.Second}},
 		{"what failed before it was well is forgiven", 1, append(well(tries(1, aim.ClassStart, aim.ClassStart)), tries(1, aim.ClassOOM)...), aim.ClassOOM, true,
-			move{Do: doTry, Rung: 2}},
+			next{Do: doTry, Rung: 2}},
 		{"what failed since counts", 1, append(well(tries(1, aim.ClassStart)), tries(1, aim.ClassStart)...), aim.ClassStart, true,
-			move{Do: doTry, Rung: 3}},
-		{"an orphan ends", 1, tries(1, aim.ClassOrphaned), aim.ClassOrphaned, true, move{Do: doEnd}},
+			next{Do: doTry, Rung: 3}},
+		{"an orphan ends", 1, tries(1, aim.ClassOrphaned), aim.ClassOrphaned, true, next{Do: doEnd}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := decide(threeRungs(), c.rung, c.tries, aim.Failf(c.class, "x"), c.ready)
@@ -92,21 +108,30 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Whatever fails how often, a replica that was never ready comes to an end, and
-// the tries on it are bounded.
+// Whatever fails how often, a replica comes to an end, and the tries on it are
+// bounded; but for what is not the replica's to mend, where it has been ready.
 func TestDecideEnds(t *testing.T) {
-	for _, class := range aim.Classes() {
-		if class.Rule().Next == aim.NextWait {
-			continue // a refused claim waits for its turn, however long
+	for _, everReady := range []bool{false, true} {
+		for _, class := range aim.Classes() {
+			if class.Rule().Next == aim.NextWait || everReady && surroundings(class) {
+				continue
+			}
+			decideEnds(t, class, everReady)
 		}
+	}
+}
+
+func decideEnds(t *testing.T, class aim.Class, everReady bool) {
+	t.Helper()
+	{
 		var past []aim.Try
 		rung := 1
 		for n := 0; ; n++ {
-			if n > 30 {
+			if n > 40 {
 				t.Fatalf("class %s: still trying after %d attempts", class, n)
 			}
 			past = append(past, aim.Try{Rung: rung, Class: class})
-			m := decide(threeRungs(), rung, past, aim.Failf(class, "x"), false)
+			m := decide(threeRungs(), rung, past, aim.Failf(class, "x"), everReady)
 			if m.Do != doTry {
 				break
 			}

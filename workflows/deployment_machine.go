@@ -38,15 +38,15 @@ type deploymentState struct {
 	Apply    *aim.DeploymentSpec `json:"apply,omitempty"` // accepted, not yet taken up
 	Choosing *aim.DeploymentSpec `json:"choosing,omitempty"`
 	Versions []*version          `json:"versions,omitempty"`
-	Newest   int                 `json:"newest"`           // number of the last version made
-	Target   int                 `json:"target"`           // the version that all are to run
-	Good     int                 `json:"good,omitempty"`   // the version that is known to work; 0 = none yet
-	Prior    int                 `json:"prior,omitempty"`  // the one that was good before
-	Change   *change             `json:"change,omitempty"` // on the way from Good to Target
-	NoRoom   string              `json:"no_room,omitempty"` // why nothing can be started beside what serves
-	LookAt   time.Time           `json:"look_at"`           // when to look for room again
-	Members  []*member           `json:"members"`           // by ordinal
-	Attempts map[int]int         `json:"attempts,omitempty"` // by ordinal, of members that are gone
+	Newest   int                 `json:"newest"`              // number of the last version made
+	Target   int                 `json:"target"`              // the version that all are to run
+	Good     int                 `json:"good,omitempty"`      // the version that is known to work; 0 = none yet
+	Prior    int                 `json:"prior,omitempty"`     // the one that was good before
+	Change   *change             `json:"change,omitempty"`    // on the way from Good to Target
+	NoRoom   string              `json:"no_room,omitempty"`   // why nothing can be started beside what serves
+	LookAt   time.Time           `json:"look_at"`             // when to look for room again
+	Members  []*member           `json:"members"`             // by ordinal
+	Attempts map[int]int         `json:"attempts,omitempty"`  // by ordinal, of members that are gone
 	Note     string              `json:"note,omitempty"`      // what became of the last move
 	NotTaken *aim.Failure        `json:"not_taken,omitempty"` // why the last change was not taken up
 	Stop     string              `json:"stop,omitempty"`      // why it is to end; "" = it is not
@@ -91,8 +91,8 @@ type member struct {
 
 // Events of a deployment.
 type (
-	asked      struct{} // a command of a user has changed the state
-	chosen     struct {
+	asked  struct{} // a command of a user has changed the state
+	chosen struct {
 		failure *aim.Failure
 		ladder  aim.Ladder
 	}

@@ -19,7 +19,7 @@ func deploymentWorld(t *testing.T) *world {
 	return newWorld(t, "m")
 }
 
-func wish() aim.DeploymentSpec { return aim.DeploymentSpec{Model: "o/m", Name: "m"} }
+func aWish() aim.DeploymentSpec { return aim.DeploymentSpec{Model: "o/m", Name: "m"} }
 
 func (w *world) runDeployment(spec aim.DeploymentSpec) (aim.Status, error) {
 	w.env.ExecuteWorkflow(TypeDeployment, spec, nil)
@@ -48,7 +48,7 @@ func (w *world) status() aim.Status {
 func TestApplyWithoutANumberKeepsTheReplicas(t *testing.T) {
 	w := deploymentWorld(t)
 	w.update(activities.Watch, 1, UpdateScale, ScaleRequest{Replicas: 3}, func(Applied, error) {
-		again := wish()
+		again := aWish()
 		again.Replicas = 0
 		w.env.UpdateWorkflow(UpdateApply, "", &testsuite.TestUpdateCallback{
 			OnAccept: func() {}, OnReject: func(err error) { t.Error(err) },
@@ -60,7 +60,7 @@ func TestApplyWithoutANumberKeepsTheReplicas(t *testing.T) {
 			},
 		}, again)
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	w.clean()
@@ -98,7 +98,7 @@ func TestDeploymentServesAndStops(t *testing.T) {
 	w := deploymentWorld(t)
 	var stopped Applied
 	w.update(activities.Watch, 2, UpdateStop, StopRequest{}, func(a Applied, _ error) { stopped = a })
-	spec := wish()
+	spec := aWish()
 	spec.Replicas = 2
 	s, err := w.runDeployment(spec)
 	if err != nil || s.Phase != aim.Stopped || len(s.Replicas) != 2 {
@@ -113,11 +113,11 @@ func TestDeploymentServesAndStops(t *testing.T) {
 func TestApplyingTheSameAgainChangesNothing(t *testing.T) {
 	w := deploymentWorld(t)
 	var same Applied
-	w.update(activities.Watch, 1, UpdateApply, wish(), func(a Applied, err error) {
+	w.update(activities.Watch, 1, UpdateApply, aWish(), func(a Applied, err error) {
 		same = a
 		w.end()
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	if same.Changed || same.Revision != 1 || w.did(activities.Start) != 1 {
@@ -129,13 +129,13 @@ func TestApplyingTheSameAgainChangesNothing(t *testing.T) {
 func TestAnotherModelUnderARunningNameIsRefused(t *testing.T) {
 	w := deploymentWorld(t)
 	var refused error
-	other := wish()
+	other := aWish()
 	other.Model = "o/other"
 	w.update(activities.Watch, 1, UpdateApply, other, func(_ Applied, err error) {
 		refused = err
 		w.end()
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	if f := failureOf(refused, ""); f == nil || f.Class != aim.ClassConflict {
@@ -146,11 +146,11 @@ func TestAnotherModelUnderARunningNameIsRefused(t *testing.T) {
 
 func TestChangedArgumentsRollTheReplicas(t *testing.T) {
 	w := deploymentWorld(t)
-	next := wish()
+	next := aWish()
 	next.MaxModelLen = 8192
 	w.update(activities.Watch, 1, UpdateApply, next, ignore)
 	w.update(activities.Watch, 2, UpdateStop, StopRequest{}, ignore)
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if err != nil || s.Revision != 2 || w.did(activities.Start) != 2 {
 		t.Fatalf("revision %d, %d starts, %v", s.Revision, w.did(activities.Start), err)
 	}
@@ -162,7 +162,7 @@ func TestScaleAddsAndTakesAway(t *testing.T) {
 	w.update(activities.Watch, 1, UpdateScale, ScaleRequest{Replicas: 2}, ignore)
 	w.update(activities.Watch, 2, UpdateScale, ScaleRequest{Replicas: 1}, ignore)
 	w.update(activities.Release, 1, UpdateStop, StopRequest{}, ignore)
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if err != nil || w.did(activities.Start) != 2 || s.Revision != 3 {
 		t.Fatalf("%d starts, revision %d, %v", w.did(activities.Start), s.Revision, err)
 	}
@@ -180,14 +180,14 @@ func TestAScaleIsNotLostWithAChangeThatIsRefused(t *testing.T) {
 		return nil
 	}
 	w.update(activities.SelectRecipes, 2, UpdateScale, ScaleRequest{Replicas: 3}, ignore)
-	bad := wish()
+	bad := aWish()
 	bad.GPUType = "MI999"
 	w.update(activities.Watch, 1, UpdateApply, bad, func(Applied, error) {
 		w.when(func(s aim.Status) bool {
 			return s.Phase == aim.Ready && len(s.Replicas) == 3 && s.Spec.GPUType == "" && s.Spec.Replicas == 3
 		})
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	w.clean()
@@ -196,7 +196,7 @@ func TestAScaleIsNotLostWithAChangeThatIsRefused(t *testing.T) {
 func TestThoseThatHoldNothingAreStoppedFirst(t *testing.T) {
 	var members []*member
 	for i, node := range []string{"n1", "", "n2", "n1", ""} {
-		members = append(members, &member{Status: aim.ReplicaStatus{Ordinal: i, Node: node}})
+		members = append(members, &member{Ordinal: i, Status: aim.ReplicaStatus{Ordinal: i, Node: node}})
 	}
 	var order []int
 	for _, m := range emptyFirst(members) {
@@ -214,7 +214,7 @@ func TestScaleToNothingIsRefused(t *testing.T) {
 		refused = err
 		w.end()
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	if refused == nil {
@@ -225,7 +225,7 @@ func TestScaleToNothingIsRefused(t *testing.T) {
 func TestADeploymentThatNeverStartsFails(t *testing.T) {
 	w := deploymentWorld(t)
 	w.on[activities.AwaitReady] = failing(99, aim.ClassOOM)
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if f := failureOf(err, ""); f == nil || f.Class != aim.ClassOOM {
 		t.Fatalf("ended with %v", err)
 	}
@@ -238,7 +238,7 @@ func TestADeploymentThatNeverStartsFails(t *testing.T) {
 func TestASpecThatCannotBeMetFailsInItsFirstStep(t *testing.T) {
 	w := deploymentWorld(t)
 	w.on[activities.SelectRecipes] = failing(1, aim.ClassNoRecipe)
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if f := failureOf(err, ""); f == nil || f.Class != aim.ClassNoRecipe || s.Phase != aim.Failed {
 		t.Fatalf("ended with %v, %v", s.Phase, err)
 	}
@@ -247,7 +247,7 @@ func TestASpecThatCannotBeMetFailsInItsFirstStep(t *testing.T) {
 
 func TestAChangeThatCannotBeMetLeavesTheDeploymentAsItWas(t *testing.T) {
 	w := deploymentWorld(t)
-	bad := wish()
+	bad := aWish()
 	bad.Precision = "fp8"
 	w.on[activities.SelectRecipes] = func(call int) error {
 		if call == 2 {
@@ -263,7 +263,7 @@ func TestAChangeThatCannotBeMetLeavesTheDeploymentAsItWas(t *testing.T) {
 		return nil
 	}
 	w.update(activities.Watch, 1, UpdateApply, bad, ignore)
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	if w.did(activities.Start) != 1 {
@@ -274,7 +274,7 @@ func TestAChangeThatCannotBeMetLeavesTheDeploymentAsItWas(t *testing.T) {
 
 func TestTheTimeoutOfAFirstStartFails(t *testing.T) {
 	w := deploymentWorld(t)
-	spec := wish()
+	spec := aWish()
 	spec.Timeout = aim.Duration(3 * time.Second)
 	w.on[activities.AwaitReady] = failing(1, aim.ClassStart) // then a pause of a second
 	w.on[activities.PullImage] = failing(99, aim.ClassImage)
@@ -291,7 +291,7 @@ func TestCancellingADeploymentStopsItsReplicas(t *testing.T) {
 		w.env.CancelWorkflow()
 		return nil
 	}
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if err != nil || s.Phase != aim.Stopped {
 		t.Fatalf("ended as %v, %v", s.Phase, err)
 	}
@@ -307,7 +307,7 @@ func TestDeploymentContinuesAsNewWithItsReplicas(t *testing.T) {
 		w.env.SetContinueAsNewSuggested(true)
 		w.env.SignalWorkflow(signalReport, report{}) // wakes it
 	}, time.Minute)
-	w.env.ExecuteWorkflow(TypeDeployment, wish(), nil)
+	w.env.ExecuteWorkflow(TypeDeployment, aWish(), nil)
 	var next *workflow.ContinueAsNewError
 	if !errors.As(w.env.GetWorkflowError(), &next) {
 		t.Fatalf("ended with %v", w.env.GetWorkflowError())
@@ -326,7 +326,7 @@ func TestDeploymentContinuesAsNewWithItsReplicas(t *testing.T) {
 			if c.Verb == verbStop {
 				reply.Phase = aim.Stopped
 			}
-			w2.env.SignalWorkflow(signalReport, report{UID: state.UID, Run: orElse(state.Replicas[0].Run, "r"), Seq: 1000 + len(told), Status: reply})
+			w2.env.SignalWorkflow(signalReport, report{UID: state.UID, Run: orElse(state.Members[0].Run, "r"), Seq: 1000 + len(told), Status: reply})
 			return nil
 		})
 	w2.env.RegisterDelayedCallback(func() {

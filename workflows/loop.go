@@ -50,8 +50,8 @@ type loop struct {
 	shown func(workflow.Context) // after every step
 
 	events []event
-	flying int    // signals and starts of children that are under way
-	drains []func() // take what the channels of signals hold
+	flying int       // signals and starts of children that are under way
+	drains []func()  // take what the channels of signals hold
 	ring   time.Time // for which a timer runs
 	hush   workflow.CancelFunc
 }

@@ -39,7 +39,7 @@ func TestMovedReplicaStopsAfterItsReliefIsReady(t *testing.T) {
 		}
 		return nil
 	}
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if err != nil || s.Phase != aim.Stopped || w.did(activities.Start) != 2 {
 		t.Fatalf("ended as %s after %d starts, %v", s.Phase, w.did(activities.Start), err)
 	}
@@ -54,7 +54,7 @@ func TestMoveWithoutRoomLeavesTheReplicaWhereItIs(t *testing.T) {
 			return s.Phase == aim.Ready && len(s.Replicas) == 1 && strings.Contains(s.Reason, "was not moved")
 		})
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	if w.did(activities.Start) != 1 {
@@ -76,7 +76,7 @@ func TestTheNextCommandEndsTheNote(t *testing.T) {
 			w.when(func(s aim.Status) bool { return s.Phase == aim.Ready && s.Replicas[0].Attempt == 2 && s.Reason == "" })
 		})
 	})
-	if _, err := w.runDeployment(wish()); err != nil {
+	if _, err := w.runDeployment(aWish()); err != nil {
 		t.Fatal(err)
 	}
 	w.clean()
@@ -86,7 +86,7 @@ func TestEvictedReplicaStopsFirstAndComesBack(t *testing.T) {
 	w := deploymentWorld(t)
 	w.update(activities.Watch, 1, UpdateMove, MoveRequest{Ordinal: 0, Evict: true, Why: "others come first"}, ignore)
 	w.update(activities.Watch, 2, UpdateStop, StopRequest{}, ignore)
-	s, err := w.runDeployment(wish())
+	s, err := w.runDeployment(aWish())
 	if err != nil || w.did(activities.Start) != 2 || s.Replicas[0].Attempt != 2 {
 		t.Fatalf("%d starts, %+v, %v", w.did(activities.Start), s, err)
 	}
@@ -99,7 +99,7 @@ func TestEvictedReplicaStopsFirstAndComesBack(t *testing.T) {
 // A scale-down in the middle of a move takes the relief with it.
 func TestScaleDownEndsTheMove(t *testing.T) {
 	w := deploymentWorld(t)
-	spec := wish()
+	spec := aWish()
 	spec.Replicas = 2
 	w.update(activities.Watch, 2, UpdateMove, MoveRequest{Ordinal: 1}, ignore)
 	w.update(activities.AwaitReady, 3, UpdateScale, ScaleRequest{Replicas: 1}, func(Applied, error) {
@@ -125,7 +125,7 @@ func TestMovesThatAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := deploymentWorld(t)
-			spec := wish()
+			spec := aWish()
 			spec.MinAvailable = 1
 			var refused error
 			w.update(activities.Watch, 1, UpdateMove, c.request, func(_ Applied, err error) {

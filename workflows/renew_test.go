@@ -11,8 +11,8 @@ import (
 )
 
 // A server that dies again and again makes the history long: the replica
-// continues as new between two attempts, holding nothing, and the next run makes
-// the next attempt.
+// continues as new between two attempts, and the next run makes the next attempt on
+// the GPUs that were kept for it.
 func TestContinueAsNewBetweenAttempts(t *testing.T) {
 	w := replicaWorld(t)
 	w.on[activities.Watch] = func(call int) error {
@@ -24,12 +24,15 @@ func TestContinueAsNewBetweenAttempts(t *testing.T) {
 	if !errors.As(w.env.GetWorkflowError(), &next) {
 		t.Fatalf("ended with %v", w.env.GetWorkflowError())
 	}
-	w.clean()
+	if len(w.claims) != 1 || len(w.servers) != 0 {
+		t.Errorf("between the attempts: claims %v, servers %v", w.claims, w.servers)
+	}
 
 	var in ReplicaInput
 	var state replicaState
 	decode(t, next, &in, &state)
 	w2 := replicaWorld(t)
+	w2.claims = w.claims
 	w2.at(activities.Watch, 1, command{UID: "u1", Verb: verbStop})
 	w2.env.ExecuteWorkflow(TypeReplica, in, &state)
 	var s aim.ReplicaStatus

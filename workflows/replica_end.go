@@ -149,7 +149,7 @@ func (m *replicaMachine) afterFailure(f *aim.Failure) {
 			m.now.Avoid = map[string]string{node: clip(f.Error(), maxText)}
 		}
 	}
-	m.now.Rung = n.Rung
+	m.now.Rung, m.now.Refusals = n.Rung, 0
 	if len(m.now.Holds) == 0 {
 		m.now.Placement = nil
 	}
@@ -169,13 +169,10 @@ func (m *replicaMachine) whatNext(f *aim.Failure) next {
 	case n.Do == doEnd:
 	case m.in.Succeeds == causeMove && !m.now.EverReady:
 		return next{Do: doFail, Why: "the replica stays where it is"}
-	case f.Class == aim.ClassCapacity && !m.waits():
+	case (f.Class == aim.ClassCapacity || f.Class == aim.ClassRefused) && !m.waits():
 		return next{Do: doFail, Why: "there is no room beside the one that serves"}
-	case f.Class == aim.ClassRefused:
+	case f.Class == aim.ClassRefused: // of what was kept
 		n.Delay = 0
-		if refusals := repeatsOf(tries, m.now.Rung, f.Class); refusals > 1 {
-			n.Delay = pause(refusals - 1)
-		}
 	case n.Do == doTry && n.Rung == m.now.Rung && wasWell(tries[len(tries)-1]):
 		if top := climb(m.now.Wish.Ladder, m.now.Rung, m.now.Left); top != n.Rung {
 			n.Rung, n.Why = top, "back to a better rung"

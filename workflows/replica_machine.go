@@ -32,7 +32,8 @@ type replicaMachine struct {
 	open    map[string]bool // activities under way, by name
 	aborts  bool            // the attempt ends as soon as nothing is open
 	failure *aim.Failure    // why; nil for a command
-	yields  bool            // the history is long: no call is opened any more
+	grown   bool            // the history is long
+	yields  bool            // so that the run is to end: what it waits for is called off
 }
 
 // stage is where in its life a replica is.
@@ -173,15 +174,13 @@ func (m *replicaMachine) step(at moment, e event) []action {
 	case cancelled:
 		m.stop("the workflow was cancelled")
 	case grown:
-		m.yield()
+		m.grown = true
 	case alarmed:
 		if m.now.Stage == stageResting && !m.at.now.Before(m.now.RestUntil) {
-			m.attempt()
+			m.rested()
 		}
 	}
-	if m.yields && !m.quietly() {
-		m.yields = false // something has come up; the next run waits until it is done
-	}
+	m.yield()
 	return m.out
 }
 
@@ -192,26 +191,36 @@ func (m *replicaMachine) begin(resumed bool) {
 	switch {
 	case !resumed, m.now.Stage == stageAsking:
 		m.ask()
-	case m.now.Stage == stageWatching:
-		m.watch()
-	case m.now.Stage == stagePlacing:
-		m.awaitTurn()
-	}
+	} // what it waits for is called again by yield
 }
 
-// yield lets go of the one call that may last for years. What it returns is its
-// next event, and the next run makes it again.
+// yield lets go of the one call that may last for years when the history is long,
+// and makes it again when something has come up since.
 func (m *replicaMachine) yield() {
-	if m.quietly() {
-		m.yields = true
-		for _, name := range []string{activities.Watch, activities.AwaitTurn} {
-			m.cancel(name)
-		}
+	switch m.yields = m.grown && m.quietly(); {
+	case m.yields:
+		m.cancel(activities.Watch)
+		m.cancel(activities.AwaitTurn)
+	case m.aborts:
+	case m.now.Stage == stageWatching && !m.open[activities.Watch]:
+		m.watch()
+	case m.now.Stage == stagePlacing && m.now.Waiting && !m.open[activities.AwaitTurn]:
+		m.awaitTurn()
 	}
 }
 
 func (m *replicaMachine) quietly() bool {
 	return !m.aborts && (m.now.Stage == stageWatching && m.now.Next == nil || m.now.Stage == stagePlacing && m.now.Waiting || m.now.Stage == stageResting)
+}
+
+// rested goes on after a pause: with another attempt, or the same one where the
+// node had only refused its claim.
+func (m *replicaMachine) rested() {
+	if m.now.Refusals > 0 {
+		m.place()
+		return
+	}
+	m.attempt()
 }
 
 // end takes the end of an activity.
@@ -228,8 +237,10 @@ func (m *replicaMachine) end(e ended) {
 		}
 		m.withdrawIfDone()
 		return
-	case m.yields && e.failure != nil && e.failure.Class == aim.ClassCancelled:
+	case m.yields && (e.failure == nil || e.failure.Class == aim.ClassCancelled) && e.name == activities.Watch:
 		return // quiet now
+	case m.yields && e.failure != nil && e.failure.Class == aim.ClassCancelled:
+		return
 	}
 	m.noteStep(e.name, e.failure)
 	switch m.now.Stage {

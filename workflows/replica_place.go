@@ -150,8 +150,25 @@ func (m *replicaMachine) claimed(e ended) {
 		m.abort(f)
 	default:
 		m.letGo(m.now.Token)
-		m.abort(f)
+		if len(m.now.Holds) > 0 || !m.waits() {
+			m.abort(f) // what was kept has to be given back first
+			return
+		}
+		m.refused(f)
 	}
+}
+
+// refused asks again, as the same attempt, so that the scheduler lets go of what it
+// has promised.
+func (m *replicaMachine) refused(f *aim.Failure) {
+	m.noteTry(f, next{Why: "another place"})
+	m.now.Avoid = map[string]string{m.node(): clip(f.Error(), maxText)}
+	m.now.Placement, m.now.Status.Node, m.now.Status.GPUs = nil, "", nil
+	if m.now.Refusals++; m.now.Refusals == 1 {
+		m.place()
+		return
+	}
+	m.now.Stage, m.now.RestUntil = stageResting, m.at.now.Add(pause(m.now.Refusals-1))
 }
 
 // letGo forgets what an attempt may hold: the node has refused, or has let it go.

@@ -34,7 +34,7 @@ func replicaWorld(t *testing.T) *world {
 }
 
 func replicaInput() ReplicaInput {
-	return ReplicaInput{Name: "m", UID: "u1", Revision: 1, Spec: aim.DeploymentSpec{Model: "o/m", Name: "m"}, Ladder: threeRungs()}
+	return ReplicaInput{Name: "m", UID: "u1", wish: wish{Revision: 1, Spec: aim.DeploymentSpec{Model: "o/m", Name: "m"}, Ladder: threeRungs()}}
 }
 
 func (w *world) runReplica(in ReplicaInput) (aim.ReplicaStatus, error) {
@@ -212,7 +212,7 @@ func TestARestartMovesToTheNewLadder(t *testing.T) {
 	w := replicaWorld(t)
 	next := threeRungs()
 	next.Rungs[0].Recipe = "new"
-	w.at(activities.Watch, 1, command{UID: "u1", Verb: verbRestart, Update: &replicaUpdate{Revision: 2, Ladder: next}})
+	w.at(activities.Watch, 1, command{UID: "u1", Verb: verbRestart, Update: &replicaUpdate{wish: wish{Revision: 2, Ladder: next}}})
 	w.at(activities.Watch, 2, command{UID: "u1", Verb: verbStop})
 	s, err := w.runReplica(replicaInput())
 	if err != nil || s.Recipe != "new" || s.Revision != 2 || len(s.Tries) != 0 {
@@ -224,7 +224,7 @@ func TestARestartMovesToTheNewLadder(t *testing.T) {
 func TestCommandsOfAnotherDeploymentAreIgnored(t *testing.T) {
 	w := replicaWorld(t)
 	w.at(activities.Watch, 1, command{UID: "u1", Verb: verbStop})
-	w.at(activities.Watch, 1, command{UID: "other", Verb: verbRestart, Update: &replicaUpdate{Revision: 9}})
+	w.at(activities.Watch, 1, command{UID: "other", Verb: verbRestart, Update: &replicaUpdate{wish: wish{Revision: 9, Ladder: threeRungs()}}})
 	s, err := w.runReplica(replicaInput())
 	if err != nil || s.Revision != 1 || s.Attempt != 1 {
 		t.Fatalf("revision %d, attempt %d, %v", s.Revision, s.Attempt, err)

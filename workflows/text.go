@@ -12,11 +12,11 @@ import (
 // a message of more than 2 MiB, and a workflow whose next message is refused
 // stands still for ever.
 const (
-	maxText  = 600 // bytes of one sentence: a reason, a why
-	maxLine  = 300 // bytes of one log line
-	maxLines = 6   // log lines of one failure
-	maxTries = 20  // past attempts that a replica tells of
-	maxSteps = 16  // steps of the attempt at hand that it tells of
+	maxText  = 600      // bytes of one sentence: a reason, a why
+	maxLine  = 300      // bytes of one log line
+	maxLines = 6        // log lines of one failure
+	maxTries = 20       // past attempts that a replica tells of
+	maxSteps = 16       // steps of the attempt at hand that it tells of
 	maxCard  = 16 << 10 // the status card of the Temporal UI
 	// maxStatuses is what the statuses of all replicas of a deployment may take
 	// together, in bytes of JSON; each has an equal part of it.

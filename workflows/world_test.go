@@ -117,6 +117,7 @@ func (w *world) claim(_ context.Context, req activities.ClaimRequest) (activitie
 	if w.over[req.Token] { // the test environment does not wait for a cancelled activity, the server does
 		return activities.ClaimResult{}, context.Canceled
 	}
+	delete(w.claims, req.Replaces)
 	w.claims[req.Token] = req.Identity
 	return activities.ClaimResult{Claim: aim.Claim{Identity: req.Identity, GPUs: req.GPUs, Port: 8000}}, nil
 }

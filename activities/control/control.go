@@ -20,10 +20,17 @@ type Catalogue interface {
 	LadderFrom(spec aim.DeploymentSpec, fleet aim.Fleet, d recipes.Description) (aim.Ladder, error)
 }
 
+// Versions asks Deployments what their replicas are to run. A Deployment that is
+// not there any more is a Failure of class orphaned.
+type Versions interface {
+	Version(ctx context.Context, req activities.VersionRequest) (activities.VersionResult, error)
+}
+
 // Control carries out the activities that run beside the scheduler.
 type Control struct {
 	Catalogue Catalogue
 	Describe  Describe // nil = models without a recipe are refused
+	Versions  Versions
 	Placer    *Placer
 	// Leading serves the waiting order until ctx ends. One control process at a
 	// time is asked to.
@@ -34,7 +41,7 @@ type Control struct {
 func (c *Control) Register(r interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }) {
-	for name, fn := range map[string]any{activities.SelectRecipes: c.SelectRecipes, activities.Lead: c.Lead} {
+	for name, fn := range map[string]any{activities.SelectRecipes: c.SelectRecipes, activities.ReadVersion: c.ReadVersion, activities.Lead: c.Lead} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
 }
@@ -56,6 +63,16 @@ func (c *Control) SelectRecipes(ctx context.Context, req activities.SelectReques
 	}
 	ladder, err := Ladder(ctx, c.Catalogue, c.Describe, req.Spec, c.Placer.Fleet())
 	return activities.SelectResult{Ladder: ladder}, activities.Carry(err)
+}
+
+// ReadVersion tells a replica what it is to run. A large deployment would write it
+// into its own history once for each of them.
+func (c *Control) ReadVersion(ctx context.Context, req activities.VersionRequest) (activities.VersionResult, error) {
+	v, err := c.Versions.Version(ctx, req)
+	if err == nil && (v.UID != req.UID || len(v.Ladder.Rungs) == 0) {
+		err = aim.Failf(aim.ClassOrphaned, "deployment %s is another one now, or does not know version %d", req.Name, req.Version)
+	}
+	return v, activities.Carry(err)
 }
 
 // Place answers at once: here, wait, or never.

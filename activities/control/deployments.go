@@ -2,14 +2,17 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -57,6 +60,21 @@ func (w Workflows) status(ctx context.Context, name string) (s aim.Status, err e
 		return s, err
 	}
 	return s, answer.Get(&s)
+}
+
+// Version implements Versions.
+func (w Workflows) Version(ctx context.Context, req activities.VersionRequest) (v activities.VersionResult, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statusWithin)
+	defer cancel()
+	answer, err := w.Temporal.QueryWorkflow(ctx, workflows.DeploymentID(req.Name), "", workflows.QueryVersion, req.Version)
+	var missing *serviceerror.NotFound
+	switch {
+	case errors.As(err, &missing):
+		return v, aim.Failf(aim.ClassOrphaned, "deployment %s has ended", req.Name)
+	case err != nil:
+		return v, fmt.Errorf("ask deployment %s what its replicas are to run: %w", req.Name, err)
+	}
+	return v, answer.Get(&v)
 }
 
 // Move implements Deployments. What the deployment refuses with is a

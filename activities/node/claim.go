@@ -45,6 +45,11 @@ func (n *Node) Claim(ctx context.Context, req activities.ClaimRequest) (activiti
 	if err != nil {
 		return activities.ClaimResult{}, activities.Carry(err)
 	}
+	if req.Replaces != "" {
+		old := req.Identity
+		old.Token = req.Replaces
+		n.forget(old)
+	}
 	n.announce()
 	return activities.ClaimResult{Claim: claim}, nil
 }
@@ -63,7 +68,7 @@ func (n *Node) claimOf(id aim.Identity) (aim.Claim, bool) {
 // in between; then the next one is tried.
 func (n *Node) writeClaim(req activities.ClaimRequest, d aim.Detection) (aim.Claim, error) {
 	claim := aim.Claim{
-		Identity: req.Identity, GPUs: slices.Clone(req.GPUs), Since: time.Now().UTC(),
+		Identity: req.Identity, GPUs: slices.Clone(req.GPUs), Since: time.Now().UTC(), Replaces: req.Replaces,
 		CPUs: req.Resources.CPUs, HostBytes: req.Resources.HostBytes,
 	}
 	if req.ShareBytes > 0 {

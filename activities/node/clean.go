@@ -28,6 +28,8 @@ func (n *Node) checkClean(ctx context.Context, req activities.ClaimRequest) (aim
 		return aim.Detection{}, err
 	}
 	claims, state := n.ports.Ledger.Claims(), n.ports.Ledger.State()
+	wish := aim.Claim{Identity: req.Identity, Replaces: req.Replaces}
+	claims = slices.DeleteFunc(claims, func(c aim.Claim) bool { return c.ReplacedBy(wish) })
 	for _, id := range req.GPUs {
 		if why := obstacle(id, req.ShareBytes > 0, d, claims, state, strangers); why != "" {
 			return aim.Detection{}, aim.Failf(aim.ClassRefused, "%s on node %s: %s", id, n.opts.ID, why)

@@ -99,7 +99,8 @@ func (l *Ledger) Claims() []aim.Claim {
 // else is asked. A GPU or port that is held is a Failure of class refused that
 // names the holder; a newer attempt of the same replica is no exception, since
 // the server of the older one may still run. Shares of one GPU are admitted
-// while their sum stays within OfBytes, and never beside a claim of all of it.
+// while their sum stays within OfBytes, and never beside a claim of all of it. The
+// claim that it Replaces, whose server has been stopped, makes way in the same write.
 func (l *Ledger) Claim(c aim.Claim) (aim.Claim, error) {
 	if err := check(c); err != nil {
 		return aim.Claim{}, err
@@ -109,12 +110,14 @@ func (l *Ledger) Claim(c aim.Claim) (aim.Claim, error) {
 	if i := l.find(c.Identity); i >= 0 {
 		return clone(l.claims.Claims[i].Claim), nil
 	}
-	if err := admit(c, l.claims.Claims); err != nil {
+	held := slices.DeleteFunc(slices.Clone(l.claims.Claims), func(r record) bool { return r.ReplacedBy(c) })
+	if err := admit(c, held); err != nil {
 		return aim.Claim{}, err
 	}
 	c = clone(c)
+	c.Replaces = ""
 	c.Since = c.Since.UTC().Round(0) // as it will be read back
-	next := append(slices.Clone(l.claims.Claims), record{Claim: c, BootID: l.boot})
+	next := append(held, record{Claim: c, BootID: l.boot})
 	sortRecords(next)
 	if err := l.writeClaims(next); err != nil {
 		return aim.Claim{}, err
