@@ -171,7 +171,7 @@ func climb(ladder aim.Ladder, rung int, left map[int]aim.Class) int {
 // passing tells whether a rung that failed so may well work another time.
 func passing(c aim.Class) bool {
 	switch c {
-	case aim.ClassExited, aim.ClassUnhealthy, aim.ClassStart, aim.ClassTimeout, aim.ClassInternal, aim.ClassPort, aim.ClassCancelled:
+	case aim.ClassExited, aim.ClassUnhealthy, aim.ClassHung, aim.ClassStart, aim.ClassTimeout, aim.ClassInternal, aim.ClassPort, aim.ClassCancelled:
 		return true
 	}
 	return surroundings(c)

@@ -127,6 +127,7 @@ func (d *deploymentMachine) wayBack() int {
 func (d *deploymentMachine) rollback() Applied {
 	back := d.wayBack()
 	if d.now.NotTaken != nil || back == 0 {
+		d.now.NotTaken = nil // that is known now
 		return d.applied(false)
 	}
 	d.now.Revision++

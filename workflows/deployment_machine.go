@@ -289,7 +289,7 @@ func (d *deploymentMachine) alarm() (next time.Time) {
 				sooner(m.NotBefore)
 			}
 			if !m.Since.IsZero() && !m.Proved {
-				sooner(m.Since.Add(provedAfter))
+				sooner(m.Since.Add(d.settles(m.Version)))
 			}
 		}
 	}

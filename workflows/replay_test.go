@@ -1,13 +1,19 @@
 package workflows
 
 import (
+	"compress/gzip"
+	"flag"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/api/common/v1"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
 	"go.temporal.io/sdk/log"
@@ -18,7 +24,8 @@ import (
 	"github.com/aim-engine/aim/activities"
 )
 
-// The files of testdata/replay are histories of real runs, one event a line.
+// The files of testdata/replay are packed histories of real runs, one event a line,
+// each with its outline beside it.
 // They stand for the deployments that run while AIM Engine is upgraded: the new
 // code must take up where the old one was. A replay that fails says that the
 // change would break running deployments; put it behind workflow.GetVersion.
@@ -63,6 +70,9 @@ func registerOthers(r interface {
 		return aim.ReplicaStatus{}, wait(ctx)
 	}, workflow.RegisterOptions{Name: TypeReplica})
 	r.RegisterWorkflowWithOptions(wait, workflow.RegisterOptions{Name: TypeScheduler})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ FetchInput) (FetchResult, error) {
+		return FetchResult{}, wait(ctx)
+	}, workflow.RegisterOptions{Name: TypeFetch})
 }
 
 // Obligation: the histories together hold every step and every message, and are
@@ -70,6 +80,7 @@ func registerOthers(r interface {
 func TestReplayCoversTheStory(t *testing.T) {
 	seen := map[string]bool{}
 	for _, saved := range savedHistories(t) {
+		seen[saved.Events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()] = true
 		for _, e := range saved.Events {
 			seen[e.GetActivityTaskScheduledEventAttributes().GetActivityType().GetName()] = true
 			seen[e.GetWorkflowExecutionSignaledEventAttributes().GetSignalName()] = true
@@ -84,16 +95,89 @@ func TestReplayCoversTheStory(t *testing.T) {
 		seen["running"] = seen["running"] || !closed(saved)
 	}
 	for _, what := range []string{
+		TypeDeployment, TypeReplica, TypeScheduler, TypeFetch,
 		activities.SelectRecipes, activities.Place, activities.AwaitTurn, activities.Lead,
 		activities.Claim, activities.PullImage, activities.FetchModel, activities.Start, activities.AwaitReady, activities.Watch,
 		activities.Stop, activities.Release,
-		UpdateApply, UpdateScale, UpdateRestart, UpdateStop, signalReport, signalCommand,
+		UpdateApply, UpdateScale, UpdateRestart, UpdateMove, UpdateStop, signalReport, signalCommand,
 		"failed attempt", "stopped attempt", "pause", "continued", "completed", "failed", "running",
 	} {
 		if !seen[what] {
 			t.Errorf("no history of testdata/replay holds: %s", what)
 		}
 	}
+}
+
+var outline = flag.Bool("outline", false, "write the outlines of the saved histories")
+
+// Obligation: what each history tells stands beside it, for people to review.
+func TestHistoriesAreOutlined(t *testing.T) {
+	for name, saved := range savedHistories(t) {
+		path, text := filepath.Join("testdata", "replay", name+".txt"), outlineOf(saved)
+		if *outline {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if kept, err := os.ReadFile(path); err != nil || string(kept) != text {
+			t.Errorf("%s is not the outline of its history: go test ./workflows -run TestHistoriesAreOutlined -outline (%v)", path, err)
+		}
+	}
+}
+
+// outlineOf is a history in lines: what was done and heard, without the engine's
+// own bookkeeping.
+func outlineOf(h *history.History) string {
+	var b strings.Builder
+	names := map[int64]string{} // of activities and children, by event
+	for _, e := range h.Events {
+		var line string
+		switch e.GetEventType() {
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED:
+			a := e.GetWorkflowExecutionStartedEventAttributes()
+			line = "start " + a.GetWorkflowType().GetName()
+			if a.GetContinuedExecutionRunId() != "" {
+				line += ", continued"
+			}
+		case enums.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED:
+			a := e.GetActivityTaskScheduledEventAttributes()
+			names[e.GetEventId()] = a.GetActivityType().GetName()
+			line = "do    " + names[e.GetEventId()] + " on " + a.GetTaskQueue().GetName()
+		case enums.EVENT_TYPE_ACTIVITY_TASK_COMPLETED:
+			line = "done  " + names[e.GetActivityTaskCompletedEventAttributes().GetScheduledEventId()]
+		case enums.EVENT_TYPE_ACTIVITY_TASK_FAILED:
+			a := e.GetActivityTaskFailedEventAttributes()
+			line = "fail  " + names[a.GetScheduledEventId()] + ": " + a.GetFailure().GetApplicationFailureInfo().GetType()
+		case enums.EVENT_TYPE_ACTIVITY_TASK_TIMED_OUT:
+			line = "late  " + names[e.GetActivityTaskTimedOutEventAttributes().GetScheduledEventId()]
+		case enums.EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED:
+			line = "abort " + names[e.GetActivityTaskCancelRequestedEventAttributes().GetScheduledEventId()]
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
+			line = "hear  " + e.GetWorkflowExecutionSignaledEventAttributes().GetSignalName()
+		case enums.EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED:
+			a := e.GetSignalExternalWorkflowExecutionInitiatedEventAttributes()
+			line = "tell  " + a.GetWorkflowExecution().GetWorkflowId() + " " + a.GetSignalName()
+		case enums.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+			line = "child " + e.GetStartChildWorkflowExecutionInitiatedEventAttributes().GetWorkflowId()
+		case enums.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_COMPLETED:
+			line = "ended " + e.GetChildWorkflowExecutionCompletedEventAttributes().GetWorkflowExecution().GetWorkflowId()
+		case enums.EVENT_TYPE_CHILD_WORKFLOW_EXECUTION_FAILED:
+			line = "ended " + e.GetChildWorkflowExecutionFailedEventAttributes().GetWorkflowExecution().GetWorkflowId() + ", failed"
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED:
+			line = "asked " + e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput().GetName()
+		case enums.EVENT_TYPE_TIMER_STARTED:
+			line = "pause " + e.GetTimerStartedEventAttributes().GetStartToFireTimeout().AsDuration().Round(time.Second).String()
+		case enums.EVENT_TYPE_TIMER_FIRED:
+			line = "over  pause"
+		case enums.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED, enums.EVENT_TYPE_WORKFLOW_EXECUTION_FAILED,
+			enums.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+			line = "end   " + e.GetEventType().String()
+		default:
+			continue
+		}
+		fmt.Fprintln(&b, line)
+	}
+	return b.String()
 }
 
 func closed(h *history.History) bool {
@@ -114,10 +198,28 @@ func replay(t *testing.T, saved *history.History, register func(interface {
 			ID: started.GetWorkflowId(), RunID: started.GetOriginalExecutionRunId()}})
 }
 
+func unpacked(t *testing.T, path string) []byte {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	zip, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	text, err := io.ReadAll(zip)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return text
+}
+
 // savedHistories reads testdata/replay, by file name.
 func savedHistories(t *testing.T) map[string]*history.History {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("testdata", "replay", "*.json"))
+	files, err := filepath.Glob(filepath.Join("testdata", "replay", "*.json.gz"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no histories in testdata/replay: %v", err)
 	}
@@ -125,15 +227,12 @@ func savedHistories(t *testing.T) map[string]*history.History {
 		Metadata: map[string]any{common.EnablePayloadShorthandMetadataKey: true}, DiscardUnknown: true}
 	all := map[string]*history.History{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := unpacked(t, file)
 		saved := &history.History{}
 		if err := readable.Unmarshal(text, saved); err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		all[strings.TrimSuffix(filepath.Base(file), ".json")] = saved
+		all[strings.TrimSuffix(filepath.Base(file), ".json.gz")] = saved
 	}
 	return all
 }

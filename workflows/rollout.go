@@ -96,7 +96,7 @@ func (d *deploymentMachine) judge() {
 	d.beginChange() // a change may have come before the first was ready
 	c := d.now.Change
 	for _, m := range d.now.Members {
-		if !m.Since.IsZero() && !m.Proved && (c == nil || m.Version != d.now.Target || !d.at.now.Before(m.Since.Add(provedAfter))) {
+		if !m.Since.IsZero() && !m.Proved && !d.at.now.Before(m.Since.Add(d.settles(m.Version))) {
 			m.Proved = true
 		}
 	}
@@ -130,6 +130,16 @@ func (d *deploymentMachine) judge() {
 		_, reason := d.summary()
 		d.giveUpChange(aim.Failf(aim.ClassTimeout, "the change was not ready within %s; last seen: %s", time.Duration(d.now.Spec.Timeout), reason))
 	}
+}
+
+// settles is how long a replica of the version has to be ready until it counts: not
+// at all where the spec is known to work, as it is in a restart.
+func (d *deploymentMachine) settles(version int) time.Duration {
+	v, good := d.version(version), d.version(d.now.Good)
+	if d.now.Change == nil || version != d.now.Target || !needsServers(v.Spec, good.Spec) {
+		return 0
+	}
+	return provedAfter
 }
 
 // giveUpChange makes the version that is known to work the target again. What

@@ -33,20 +33,17 @@ func (d *deploymentMachine) succeed() {
 // and retires when it cannot or need not.
 func (d *deploymentMachine) succession(m, old *member) {
 	s := m.Succeeds
-	if !m.Since.IsZero() && !m.Proved && !d.at.now.Before(m.Since.Add(provedAfter)) {
-		m.Proved = true
-	}
 	same := old != nil && old.Version == m.Version
 	switch {
 	case old == nil || old.Retired:
 		m.Retired, m.Why = true, "the replica that it was to succeed is not wanted any more"
+	case s.Cause == causeChange && (m.Version != d.now.Target || old.Version == d.now.Target):
+		m.Retired, m.Why = true, "another version is wanted now"
 	case m.ready() && (m.Proved || same):
 		m.Succeeds, m.Proved = nil, true
 		old.Retired, old.Why = true, s.Why
 	case s.Cause == causeLoss && old.ready():
 		m.Retired, m.Why = true, fmt.Sprintf("replica %d is well again", s.Ordinal)
-	case s.Cause == causeChange && (m.Version != d.now.Target || old.Version == d.now.Target):
-		m.Retired, m.Why = true, "another version is wanted now"
 	case m.Closed && m.Status.Phase == aim.Failed && s.Cause == causeMove:
 		m.Retired = true
 		d.now.Note = clip(fmt.Sprintf("replica %d was not moved: %s", s.Ordinal, m.Status.Reason), maxText)

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -67,6 +68,11 @@ func share(n int) int { return min(maxStatuses/max(n, 1), maxStatus) }
 // missed least: first the steps, then older tries and their log lines, then what
 // only explains a placement.
 func fit(s aim.ReplicaStatus, bytes int) aim.ReplicaStatus {
+	s.Reason = clip(s.Reason, maxText)
+	s.Tries = slices.Clone(s.Tries[max(len(s.Tries)-maxTries, 0):])
+	for i, t := range s.Tries {
+		s.Tries[i].Why, s.Tries[i].Lines = clip(t.Why, maxText), clipLines(t.Lines, maxLines)
+	}
 	size := func() int { data, _ := json.Marshal(s); return len(data) }
 	for i := 0; size() > bytes; i++ {
 		switch {

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,7 +32,8 @@ import (
 //	AIM_RECORD_HISTORIES=$PWD/workflows/testdata/replay go test ./internal/e2e -run TestRecordHistories
 //
 // A saved history stands for the deployments that run while AIM Engine is
-// upgraded: replace one only when its story has changed, never to make a replay
+// upgraded: afterwards, go test ./workflows -run TestHistoriesAreOutlined -outline
+// writes down what each of them tells, for people to review. Replace one only when its story has changed, never to make a replay
 // pass. Most stories are left in the middle, as an upgrade would find them.
 func TestRecordHistories(t *testing.T) {
 	dir := os.Getenv("AIM_RECORD_HISTORIES")
@@ -49,6 +52,8 @@ func TestRecordHistories(t *testing.T) {
 		{"changes", playChanges, both},
 		{"keeps", playKeeps, deploymentOnly},
 		{"restarts", playRestarts, deploymentOnly},
+		{"returns", playReturns, deploymentOnly},
+		{"fetches", playFetches, func(string) []string { return []string{"fetches"} }},
 		{"scales", playScales, deploymentOnly},
 		{"moves", playMoves, func(name string) []string {
 			return []string{workflows.DeploymentID(name), workflows.ReplicaID(name, 1)}
@@ -122,7 +127,34 @@ func playChanges(t *testing.T, ctx context.Context, s *stack.Stack, name string)
 	awaitReady(t, ctx, s, name)
 	wish.MaxModelLen = 8192
 	must(t, s.Apply(ctx, wish))
-	must(t, awaitStep(ctx, s, name, activities.Start, 2))
+	must(t, stack.Eventually(ctx, func() (bool, error) {
+		st, err := s.Status(ctx, name)
+		return err == nil && len(st.Replicas) == 2 && st.Replicas[1].Phase == aim.Proving, nil
+	}))
+}
+
+// playReturns: another version fails beside the one that serves, which serves on.
+func playReturns(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	wish := wanted(name, "")
+	apply(t, ctx, s, wish)
+	awaitReady(t, ctx, s, name)
+	wish.Env = map[string]string{"AIM_SIMULATE": "arch"}
+	must(t, s.Apply(ctx, wish))
+	_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool { return st.Phase == aim.Ready && st.NotTaken != nil && len(st.Replicas) == 1 })
+	must(t, err)
+}
+
+// playFetches: weights are brought to both nodes.
+func playFetches(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	fleet, err := s.Fleet(ctx)
+	must(t, err)
+	in := workflows.FetchInput{Model: small}
+	for _, n := range fleet.Nodes {
+		in.Nodes = append(in.Nodes, n.ID)
+	}
+	run, err := s.Temporal().ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: name, TaskQueue: workflows.Queue}, workflows.TypeFetch, in)
+	must(t, err)
+	must(t, run.Get(ctx, nil))
 }
 
 // playKeeps: a change that cannot be met leaves the server as it is.
@@ -140,8 +172,19 @@ func playKeeps(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
 func playRestarts(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
 	apply(t, ctx, s, wanted(name, ""))
 	awaitReady(t, ctx, s, name)
+	restart(t, ctx, s, name)
+}
+
+// restart replaces the servers, and waits until that is done.
+func restart(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	t.Helper()
+	before, err := s.Status(ctx, name)
+	must(t, err)
 	must(t, update(ctx, s, name, workflows.UpdateRestart, workflows.RestartRequest{}))
-	awaitAttempt(t, ctx, s, name, 2)
+	_, err = s.AwaitStatus(ctx, name, func(st aim.Status) bool {
+		return st.Phase == aim.Ready && len(st.Replicas) == len(before.Replicas) && !sameServers(before, st)
+	})
+	must(t, err)
 }
 
 // playScales: one replica, two, one.
@@ -155,7 +198,7 @@ func playScales(t *testing.T, ctx context.Context, s *stack.Stack, name string) 
 	}
 }
 
-// playMoves: a relief on the other node proves itself, and the first replica stops.
+// playMoves: a successor on the other node proves itself, and the first replica stops.
 func playMoves(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
 	apply(t, ctx, s, wanted(name, ""))
 	from := node(awaitReady(t, ctx, s, name))
@@ -209,8 +252,7 @@ func playRenews(t *testing.T, ctx context.Context, s *stack.Stack, name string) 
 		return false, err
 	}))
 	awaitReady(t, ctx, s, name)
-	must(t, update(ctx, s, name, workflows.UpdateRestart, workflows.RestartRequest{}))
-	awaitAttempt(t, ctx, s, name, 2)
+	restart(t, ctx, s, name)
 	must(t, stack.Stop(ctx, s.Temporal(), name))
 }
 
@@ -258,8 +300,8 @@ func checkTried(t *testing.T, status aim.Status, class aim.Class) {
 	}
 }
 
-// saveHistory writes a history, one event a line, with payloads that a person
-// can read.
+// saveHistory writes a history, packed, one event a line, with payloads that a
+// person can read. What it tells stands beside it (TestHistoriesAreOutlined).
 func saveHistory(t *testing.T, dir, story string, events []*history.HistoryEvent) {
 	t.Helper()
 	readable := temporalproto.CustomJSONMarshalOptions{Metadata: map[string]any{common.EnablePayloadShorthandMetadataKey: true}}
@@ -269,12 +311,17 @@ func saveHistory(t *testing.T, dir, story string, events []*history.HistoryEvent
 		must(t, err)
 		lines = append(lines, string(line))
 	}
-	text := "{\"events\":[\n" + strings.Join(lines, ",\n") + "\n]}\n"
+	var packed bytes.Buffer
+	zip, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
+	must(t, err)
+	_, err = zip.Write([]byte("{\"events\":[\n" + strings.Join(lines, ",\n") + "\n]}\n"))
+	must(t, err)
+	must(t, zip.Close())
 	kind := events[0].GetWorkflowExecutionStartedEventAttributes().GetWorkflowType().GetName()
-	path := filepath.Join(dir, story+"."+strings.ToLower(kind)+".json")
-	must(t, os.WriteFile(path, []byte(text), 0o644))
-	if len(text) > 100<<10 {
+	path := filepath.Join(dir, story+"."+strings.ToLower(kind)+".json.gz")
+	must(t, os.WriteFile(path, packed.Bytes(), 0o644))
+	if packed.Len() > 16<<10 {
 		t.Errorf("%s is too long for a file that people keep: tell a shorter story", path)
 	}
-	t.Logf("%s: %d events, %d KiB", path, len(events), len(text)>>10)
+	t.Logf("%s: %d events, %d KiB", path, len(events), packed.Len()>>10)
 }

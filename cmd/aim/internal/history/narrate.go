@@ -55,6 +55,10 @@ func (n *narrator) updated(e *historypb.HistoryEvent) {
 		var r workflows.RestartRequest
 		decode(input.Args, &r)
 		n.say(e, false, "restart asked for%s", because(r.Why))
+	case workflows.UpdateRollback:
+		var r workflows.RollbackRequest
+		decode(input.Args, &r)
+		n.say(e, false, "rollback asked for%s", because(r.Why))
 	case workflows.UpdateStop:
 		var r workflows.StopRequest
 		decode(input.Args, &r)
