@@ -32,7 +32,7 @@ var rooms = map[string][]string{
 	"workflows":                    {".", "./activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal"},
 	"activities":                   {".", "go.temporal.io/sdk/temporal"},
 	"activities/control": {".", "./activities", "./workflows", "./recipes", "./scheduler/...", "./internal/heartbeat",
-		"go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "golang.org/x/sync/errgroup"},
+		"go.temporal.io/sdk/activity", "go.temporal.io/api/serviceerror", "go.temporal.io/sdk/client", "golang.org/x/sync/errgroup"},
 	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "go.temporal.io/sdk/activity"},
 
 	// Every other package of internal/ lives by this line; a library of its own
