@@ -1,12 +1,15 @@
 package aim_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -176,6 +179,46 @@ func TestNothingOfAimNeedsTheBenches(t *testing.T) {
 	}
 	if strings.Contains(string(root), module+"/bench") {
 		t.Error("go.mod requires the benches")
+	}
+}
+
+// Same input, same answer: what decides has no clock and reads no environment. It takes
+// the time as an argument; workflowcheck says the same of workflows.
+func TestWhatDecidesHasNoClock(t *testing.T) {
+	forbidden := map[string][]string{
+		"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+		"os":   {"Getenv", "LookupEnv", "Environ"},
+	}
+	files := 0
+	for _, room := range []string{".", "recipes", "scheduler"} {
+		err := filepath.WalkDir(room, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() && (room == "." && path != "." || d.Name() == "testdata") {
+				return cmp.Or(err, fs.SkipDir)
+			}
+			if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return nil
+			}
+			files++
+			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+			if err != nil {
+				return err
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				if s, ok := n.(*ast.SelectorExpr); ok {
+					if of, ok := s.X.(*ast.Ident); ok && slices.Contains(forbidden[of.Name], s.Sel.Name) {
+						t.Errorf("%s calls %s.%s", path, of.Name, s.Sel.Name)
+					}
+				}
+				return true
+			})
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if files < 50 {
+		t.Errorf("only %d files were looked at", files)
 	}
 }
 

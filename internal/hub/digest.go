@@ -1,7 +1,7 @@
 package hub
 
 import (
-	"crypto/sha1" //nolint:gosec // git names its objects by SHA-1
+	"crypto/sha1" // git names its objects by SHA-1
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
