@@ -88,6 +88,9 @@ var (
 // dashes, at most 63 long. Names of deployments and ids of nodes are labels.
 func IsLabel(s string) bool { return len(s) <= 63 && labelPattern.MatchString(s) }
 
+// IsEnvName tells whether s can be the name of an environment variable.
+func IsEnvName(s string) bool { return envPattern.MatchString(s) }
+
 // NameOf is the default name of a deployment of this model: its last path
 // element as a DNS label ("Qwen/Qwen3-32B" -> "qwen3-32b").
 func NameOf(model string) string {

@@ -9,31 +9,67 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// reservedEnv lists the environment names that users and recipes may not set.
+// Reasons why a name is not a user's or a recipe's to set.
+const (
+	choosesGPUs  = "a server sees only the GPUs of its claim, numbered from 0"
+	tokenByRef   = "a token is given as a secret, by reference"
+	keyByRef     = "a key is given as a secret, by reference"
+	weightsCache = "weights live in the node's cache"
+	loadsCode    = "it makes the server load code"
+)
+
+// reservedEnv lists names, and with a trailing * families of names.
 var reservedEnv = map[string]string{
-	"HIP_VISIBLE_DEVICES":  "a server sees only the GPUs of its claim, numbered from 0",
-	"ROCR_VISIBLE_DEVICES": "a server sees only the GPUs of its claim, numbered from 0",
-	"CUDA_VISIBLE_DEVICES": "a server sees only the GPUs of its claim, numbered from 0",
-	"GPU_DEVICE_ORDINAL":   "a server sees only the GPUs of its claim, numbered from 0",
+	"HF_TOKEN":               tokenByRef,
+	"HF_TOKEN_PATH":          tokenByRef,
+	"HUGGING_FACE_HUB_TOKEN": tokenByRef,
+	"VLLM_API_KEY":           keyByRef,
+	"API_KEY":                keyByRef, // tgi's
+	"HUGGINGFACE_HUB_CACHE":  weightsCache,
+	"HF_HOME":                weightsCache,
+	"HF_HUB_*":               "the node decides from where a server takes weights, and whether it may fetch",
+	"HF_ENDPOINT":            "the node decides from where a server takes weights, and whether it may fetch",
+	"TRANSFORMERS_CACHE":     weightsCache,
+	"AIM_SIM_*":              "the node sets it for simulated servers",
+	"_AIM_*":                 "AIM Engine uses it itself",
 
-	"HF_TOKEN":               "a token is given as a secret, by reference",
-	"HUGGING_FACE_HUB_TOKEN": "a token is given as a secret, by reference",
-	"VLLM_API_KEY":           "a key is given as a secret, by reference",
-	"API_KEY":                "a key is given as a secret, by reference", // tgi's
-	"HUGGINGFACE_HUB_CACHE":  "weights live in the node's cache",
-	"HF_HOME":                "weights live in the node's cache",
-	"HF_HUB_CACHE":           "weights live in the node's cache",
-	"HF_HUB_OFFLINE":         "the node decides whether a server may fetch",
-
-	"PATH":            "it decides which programs the server runs",
-	"LD_PRELOAD":      "it makes the server load code",
-	"LD_LIBRARY_PATH": "it makes the server load code",
-	"PYTHONPATH":      "it makes the server load code",
-	"PYTHONSTARTUP":   "it makes the server load code",
-	"VLLM_PLUGINS":    "it makes the server load code",
+	"PATH":         "it decides which programs the server runs",
+	"HOME":         "the node decides where a server writes",
+	"SHELL":        "it decides which programs the server runs",
+	"IFS":          "it decides which programs the server runs",
+	"LD_*":         loadsCode,
+	"PYTHON*":      loadsCode,
+	"BASH_*":       loadsCode,
+	"ENV":          loadsCode, // of sh
+	"GCONV_PATH":   loadsCode,
+	"VLLM_PLUGINS": loadsCode,
 
 	"VLLM_ALLOW_INSECURE_SERIALIZATION": "it lets requests run code in the server",
 }
+
+// ReservedEnv says why users and recipes may not set the variable, "" when
+// nothing speaks against it.
+func ReservedEnv(name string) string {
+	if ChoosesGPUs(name) {
+		return choosesGPUs
+	}
+	for entry, why := range reservedEnv {
+		if prefix, family := strings.CutSuffix(entry, "*"); name == entry || family && strings.HasPrefix(name, prefix) {
+			return why
+		}
+	}
+	return ""
+}
+
+// ChoosesGPUs tells whether a variable chooses among the GPUs that are there.
+// Only a runtime may set one.
+func ChoosesGPUs(name string) bool {
+	return strings.HasSuffix(name, "_VISIBLE_DEVICES") || name == "GPU_DEVICE_ORDINAL"
+}
+
+// LoadsCode tells whether a variable is known to make programs run code that it
+// names.
+func LoadsCode(name string) bool { return ReservedEnv(name) == loadsCode }
 
 // CheckEnv finds the environment names that a user or recipe may not set, and
 // names of the backend's own (VLLM_...) that this version does not read: the
@@ -42,7 +78,7 @@ var reservedEnv = map[string]string{
 func (t *Table) CheckEnv(env map[string]string) []Problem {
 	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if why := reservedEnv[name]; why != "" {
+		if why := ReservedEnv(name); why != "" {
 			problems = append(problems, Problem{Option: name, Kind: Reserved, Why: why, Hint: "leave it out"})
 			continue
 		}

@@ -34,7 +34,8 @@ func newDaemon(t *testing.T) daemon {
 		t.Skipf("no Docker daemon: %v", err)
 	}
 	d.image = fmt.Sprintf("aim-test/tiny:%d-%d", os.Getpid(), runtimetest.FreePort(t))
-	source := image.ImportSource{Source: layer(t, runtimetest.BuildTiny(t)), SourceName: "-"}
+	d.cfg.Self = runtimetest.BuildTiny(t)
+	source := image.ImportSource{Source: layer(t, d.cfg.Self), SourceName: "-"}
 	answer, err := rt.api.ImageImport(t.Context(), source, d.image, image.ImportOptions{Changes: []string{`ENTRYPOINT ["/tiny"]`}})
 	if err != nil {
 		t.Fatal(err)

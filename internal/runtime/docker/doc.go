@@ -16,19 +16,16 @@
 //
 // # What a container gets
 //
-// Spec builds the whole configuration from typed values and is the only place
-// that does: /dev/kfd and the launch's own render nodes, the groups that own
-// them, the launch's folders, one published port on one address, limits of
-// memory, CPU and processes. There is no way through it to a privileged
-// container, to host namespaces, to added capabilities or to the whole of
-// /dev/dri. How tightly the rest is closed is the launch's level (level.go).
+// That is decided in package container; this one writes it in the words of
+// Docker's API, and adds nothing.
 //
 // # Secrets
 //
-// Launch.SecretEnv becomes environment of the container. Files would be better,
-// but no backend reads its API key from one, and images are run as they are, so
-// there is no place for a wrapper that could. So whoever may talk to the Docker
-// daemon can read the values with "docker inspect", and the daemon keeps them in
-// its own folder until the container is removed. Both take root, or what amounts
-// to it. Labels and logs of AIM Engine never hold them.
+// Launch.SecretEnv is not configuration of the container, which whoever may talk
+// to the daemon can read with "docker inspect". The values lie in files that the
+// container alone sees, and a copy of this static binary, mounted into it, moves
+// them into the environment before it becomes the server (package handover): the
+// images are run as they are. They are deleted when the container is removed.
+// Root of the node, and the server itself, can still read them: in the server's
+// environment, as with every other way.
 package docker

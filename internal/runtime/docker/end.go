@@ -97,10 +97,10 @@ func (r *Runtime) Remove(ctx context.Context, id aim.Identity) error {
 		return failure(err, "save the log of container %s", id.Server())
 	}
 	err = r.api.ContainerRemove(ctx, c.ID, container.RemoveOptions{RemoveVolumes: true})
-	if cerrdefs.IsNotFound(err) || (cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")) {
-		return nil
+	if err != nil && !cerrdefs.IsNotFound(err) && !(cerrdefs.IsConflict(err) && strings.Contains(err.Error(), "already in progress")) {
+		return failure(err, "remove container %s", id.Server())
 	}
-	return failure(err, "remove container %s", id.Server())
+	return r.forget(id.Server())
 }
 
 // pause waits for d, or returns the context's error.

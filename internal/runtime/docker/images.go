@@ -9,20 +9,12 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
 )
-
-// parseImage checks an image reference; a bad one is a Failure of class input.
-func parseImage(ref string) (reference.Named, error) {
-	name, err := reference.ParseNormalizedNamed(ref)
-	if err != nil {
-		return nil, aim.Failf(aim.ClassInput, "image %q: %v", ref, err)
-	}
-	return name, nil
-}
 
 // HasImage tells whether the daemon has the image, by tag or by digest.
 func (r *Runtime) HasImage(ctx context.Context, ref string) (bool, error) {
@@ -41,24 +33,24 @@ func (r *Runtime) HasImage(ctx context.Context, ref string) (bool, error) {
 // the daemon has told of; the total grows while it finds more. Errors are
 // Failures of class input, auth, missing, disk, image (the registry) or runtime.
 func (r *Runtime) Pull(ctx context.Context, ref string, report func(aim.Progress)) error {
-	name, err := parseImage(ref)
+	name, err := container.ParseImage(ref)
 	if err != nil {
 		return err
 	}
 	if here, err := r.HasImage(ctx, ref); err != nil || here {
 		return err
 	}
-	auth, err := registryAuth(r.cfg.DockerConfig, reference.Domain(name))
+	login, err := credentialsFor(ctx, r.cfg.DockerConfig, reference.Domain(name))
 	if err != nil {
 		return err
 	}
-	stream, err := r.api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: auth})
+	stream, err := r.api.ImagePull(ctx, ref, image.PullOptions{RegistryAuth: login.header})
 	if err != nil {
-		return pullFailure(err, ref)
+		return pullFailure(err, ref, login)
 	}
 	defer stream.Close()
 	if err := follow(stream, report); err != nil {
-		return pullFailure(err, ref)
+		return pullFailure(err, ref, login)
 	}
 	here, err := r.HasImage(ctx, ref)
 	if err == nil && !here {
@@ -143,19 +135,39 @@ var pullCauses = []struct {
 }
 
 // pullFailure classes the error of a pull. What is none of the above is taken
-// for the registry not being reached.
-func pullFailure(err error, ref string) error {
+// for the registry not being reached. A refusal says whose credentials were
+// refused, or why what is configured was not used: nobody can log in twice.
+func pullFailure(err error, ref string, login credentials) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || client.IsErrConnectionFailed(err) {
 		return failure(err, "pull image %s", ref)
 	}
 	text := strings.ToLower(err.Error())
 	for _, cause := range pullCauses {
 		for _, words := range cause.words {
-			if strings.Contains(text, words) {
-				return aim.Failf(cause.class, "pull image %s: %v", ref, err).WithHint("%s", cause.hint)
+			if !strings.Contains(text, words) {
+				continue
 			}
+			fail := aim.Failf(cause.class, "pull image %s: %v", ref, err).WithHint("%s", cause.hint)
+			if cause.class == aim.ClassAuth {
+				login.explain(fail)
+			}
+			return fail
 		}
 	}
 	return aim.Failf(aim.ClassImage, "pull image %s: %v", ref, err).
 		WithHint("check that this node reaches the registry")
+}
+
+// explain says what the refusal of a registry has to do with the credentials.
+func (c credentials) explain(fail *aim.Failure) {
+	switch {
+	case c.err != nil:
+		fail.Why = fmt.Sprintf("%s; the pull was anonymous, because the credentials that are configured could not be used: %v", fail.Why, c.err)
+		fail.Hint = "mend the credential helper on this node, or store the login without one: docker login"
+	case c.header != "":
+		fail.Why += "; the credentials are those of " + c.source
+		fail.Hint = "check the image's name, and whether that login may read it"
+	case c.source != "":
+		fail.Why += "; the pull was anonymous: " + c.source + " has no credentials for this registry"
+	}
 }

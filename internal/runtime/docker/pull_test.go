@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
-	"github.com/docker/docker/api/types/registry"
 )
 
 // shelf is a registry on the loopback (which daemons speak plain HTTP to) with
@@ -253,7 +252,7 @@ func TestPullFailureClasses(t *testing.T) {
 		"received unexpected HTTP status: 503 Service Unavailable":                        aim.ClassImage,
 		"unexpected EOF": aim.ClassImage,
 	} {
-		fail := aim.FailureOf(pullFailure(errors.New(text), "a/b:c"))
+		fail := aim.FailureOf(pullFailure(errors.New(text), "a/b:c", credentials{}))
 		if fail.Class != want || fail.Hint == "" || !strings.Contains(fail.Why, "a/b:c") {
 			t.Errorf("%s: %s", text, fail.Text())
 		}
@@ -311,27 +310,4 @@ func FuzzFollow(f *testing.F) {
 			last = p.Done
 		})
 	})
-}
-
-func TestCredentials(t *testing.T) {
-	pair := base64.StdEncoding.EncodeToString([]byte("me:pa:ss"))
-	config := fmt.Sprintf(`{"auths":{"https://index.docker.io/v1/":{"auth":%q},"ghcr.io":{"identitytoken":"tok"},"bad.io":{"auth":"%%"}}}`, pair)
-	for host, want := range map[string]registry.AuthConfig{
-		"docker.io": {Username: "me", Password: "pa:ss", ServerAddress: "https://index.docker.io/v1/"},
-		"ghcr.io":   {IdentityToken: "tok"},
-		"quay.io":   {},
-	} {
-		if got, err := credentials([]byte(config), host); err != nil || got != want {
-			t.Errorf("%s: %+v, %v", host, got, err)
-		}
-	}
-	if _, err := credentials([]byte(config), "bad.io"); err == nil {
-		t.Error("bad base64 is no error")
-	}
-	if _, err := credentials([]byte("{"), "ghcr.io"); err == nil {
-		t.Error("half a file is no error")
-	}
-	if auth, err := registryAuth("", "docker.io"); auth != "" || err != nil {
-		t.Errorf("without a file: %q, %v", auth, err)
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	rules "github.com/aim-engine/aim/internal/container"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 )
@@ -69,15 +70,20 @@ func (r *Runtime) obtain(ctx context.Context, launch aim.Launch) (container.Insp
 
 // create creates the container; a name that is taken is a conflict.
 func (r *Runtime) create(ctx context.Context, launch aim.Launch) error {
-	groups, err := deviceGroups(launch, r.cfg.DevRoot)
+	groups, err := rules.DeviceGroups(launch, r.cfg.DevRoot)
 	if err != nil {
 		return err
 	}
-	cfg, host, net, err := Spec(launch, Settings{DevRoot: r.cfg.DevRoot, User: r.cfg.User, Groups: groups})
+	spec, err := rules.New(launch, rules.Node{DevRoot: r.cfg.DevRoot, User: r.cfg.User, Groups: groups})
 	if err != nil {
 		return err
 	}
-	_, err = r.api.ContainerCreate(ctx, cfg, host, net, nil, launch.Server())
+	name := launch.Server()
+	spec, err = r.handOver(ctx, spec, name)
+	if err == nil {
+		cfg, host := translate(spec, labelsOf(launch))
+		_, err = r.api.ContainerCreate(ctx, cfg, host, nil, nil, name)
+	}
 	switch {
 	case cerrdefs.IsNotFound(err):
 		return aim.Failf(aim.ClassImage, "image %s is not on this node any more: %v", launch.Image, err).
@@ -85,7 +91,7 @@ func (r *Runtime) create(ctx context.Context, launch aim.Launch) error {
 	case err == nil || cerrdefs.IsConflict(err):
 		return err
 	}
-	return startFailure(err, launch.Server())
+	return startFailure(err, name)
 }
 
 // startCauses tells classes by the words of the daemon and of runc; the API has

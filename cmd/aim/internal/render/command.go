@@ -15,6 +15,7 @@ import (
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/deployment"
 	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
+	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 	"github.com/aim-engine/aim/worker"
 )
@@ -130,16 +131,16 @@ func launchOf(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, at *aim.
 // write puts the container into the asked form.
 func (o *options) write(a *cli.App, l aim.Launch, comment []string) (string, error) {
 	dev := a.Settings.Node.Dev
-	groups, err := docker.Groups(l, dev)
+	groups, err := container.DeviceGroups(l, dev)
 	if err != nil {
 		comment = append(comment, "the devices are not on this machine: on the one that has them, a server that is not root also",
 			"needs --group-add with the group ids of its device files (stat -c %g FILE)")
 	}
-	flags, err := docker.Flags(l, docker.Settings{DevRoot: "/dev", Groups: groups})
+	spec, err := container.New(l, container.Node{DevRoot: "/dev", Groups: groups})
 	if err != nil {
 		return "", err
 	}
-	c := Container{Name: l.Deployment, Image: l.Image, Entrypoint: l.Entrypoint, Args: l.Args, Flags: flags, Comment: comment}
+	c := Container{Name: l.Deployment, Image: l.Image, Entrypoint: l.Entrypoint, Args: l.Args, Flags: Flags(spec), Comment: comment}
 	switch o.target {
 	case "compose":
 		return Compose(c)

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
-
-	"github.com/aim-engine/aim/internal/runtime/docker"
 )
 
 // service is one service of a compose file, in the order in which it is read.
@@ -81,7 +79,7 @@ func Compose(c Container) (string, error) {
 func escape(s string) string { return strings.ReplaceAll(s, "$", "$$") }
 
 // set translates one flag.
-func (s *service) set(f docker.Flag) error {
+func (s *service) set(f Flag) error {
 	value := escape(f.Value)
 	if list := s.list(f.Name); list != nil {
 		*list = append(*list, value)

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/internal/runtime/docker"
 )
 
 // Container is what is to be run.
@@ -13,7 +12,7 @@ type Container struct {
 	Image      string
 	Entrypoint []string // nil = the image's own
 	Args       []string
-	Flags      []docker.Flag
+	Flags      []Flag
 	Comment    []string // lines before the text
 }
 
@@ -27,10 +26,10 @@ func (c Container) words() []string {
 }
 
 // flags are all of docker run's.
-func (c Container) flags() []docker.Flag {
-	flags := append([]docker.Flag{{Name: "name", Value: c.Name}}, c.Flags...)
+func (c Container) flags() []Flag {
+	flags := append([]Flag{{Name: "name", Value: c.Name}}, c.Flags...)
 	if len(c.Entrypoint) > 0 {
-		flags = append(flags, docker.Flag{Name: "entrypoint", Value: c.Entrypoint[0]})
+		flags = append(flags, Flag{Name: "entrypoint", Value: c.Entrypoint[0]})
 	}
 	return flags
 }

@@ -12,13 +12,13 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/render"
-	"github.com/aim-engine/aim/internal/runtime/docker"
+	"github.com/aim-engine/aim/internal/container"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// container is one with everything that a launch may have.
-func container(t *testing.T, level aim.Level) render.Container {
+// example is one with everything that a launch may have.
+func example(t *testing.T, level aim.Level) render.Container {
 	t.Helper()
 	minor := func(n int) *int { return &n }
 	l := aim.Launch{
@@ -31,11 +31,11 @@ func container(t *testing.T, level aim.Level) render.Container {
 		Resources: aim.Resources{CPUs: 8, HostBytes: 32 << 30, ShmBytes: 16 << 30},
 		Mounts:    []aim.Mount{{Source: "/var/lib/aim/hf", Target: "/var/lib/aim/hf", ReadOnly: true}},
 	}
-	flags, err := docker.Flags(l, docker.Settings{DevRoot: "/dev", User: "65532:65532", Groups: []int{44, 992}})
+	spec, err := container.New(l, container.Node{DevRoot: "/dev", Groups: []int{44, 992}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return render.Container{Name: "chat", Image: l.Image, Entrypoint: l.Entrypoint, Args: l.Args, Flags: flags, Comment: []string{"rung 1"}}
+	return render.Container{Name: "chat", Image: l.Image, Entrypoint: l.Entrypoint, Args: l.Args, Flags: render.Flags(spec), Comment: []string{"rung 1"}}
 }
 
 func golden(t *testing.T, name, got string) {
@@ -54,7 +54,7 @@ func golden(t *testing.T, name, got string) {
 
 func TestGoldens(t *testing.T) {
 	for _, level := range []aim.Level{aim.LevelCompat, aim.LevelStrict} {
-		c := container(t, level)
+		c := example(t, level)
 		golden(t, string(level)+".sh", render.Docker(c))
 		golden(t, string(level)+".service", render.Systemd(c))
 		text, err := render.Compose(c)
@@ -67,7 +67,7 @@ func TestGoldens(t *testing.T) {
 
 // A shell hands docker exactly the words of the launch, whatever they hold.
 func TestDockerIsACommandForAShell(t *testing.T) {
-	c := container(t, aim.LevelStrict)
+	c := example(t, aim.LevelStrict)
 	script := "docker() { printf '%s\\n' \"$@\"; }\n" + render.Docker(c)
 	out, err := exec.Command("sh", "-c", script).Output()
 	if err != nil {
@@ -91,7 +91,7 @@ func TestDockerIsACommandForAShell(t *testing.T) {
 
 // What compose makes of the file, once its variables are resolved, is the launch.
 func TestComposeSaysTheSame(t *testing.T) {
-	c := container(t, aim.LevelCompat)
+	c := example(t, aim.LevelCompat)
 	text, err := render.Compose(c)
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +120,8 @@ func TestComposeSaysTheSame(t *testing.T) {
 }
 
 func TestComposeRefusesAFlagItDoesNotKnow(t *testing.T) {
-	c := container(t, aim.LevelCompat)
-	c.Flags = append(c.Flags, docker.Flag{Name: "gpus", Value: "all"})
+	c := example(t, aim.LevelCompat)
+	c.Flags = append(c.Flags, render.Flag{Name: "gpus", Value: "all"})
 	if _, err := render.Compose(c); err == nil || !strings.Contains(err.Error(), "--gpus") {
 		t.Errorf("an untranslated flag gives %v", err)
 	}
@@ -136,7 +136,7 @@ func TestSystemdTakesTheUnit(t *testing.T) {
 		t.Skip("the unit starts /usr/bin/docker, which is not here, and systemd-analyze wants it")
 	}
 	file := filepath.Join(t.TempDir(), "chat.service")
-	if err := os.WriteFile(file, []byte(render.Systemd(container(t, aim.LevelStrict))), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(render.Systemd(example(t, aim.LevelStrict))), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out, _ := exec.Command(analyze, "verify", file).CombinedOutput() // its code also counts units that are not there

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/internal/runtime/docker"
 )
 
 // Systemd is a unit that runs the container in the foreground. Secrets come from
@@ -42,7 +41,7 @@ func Systemd(c Container) string {
 }
 
 // secrets tells whether a value comes from the environment.
-func secrets(flags []docker.Flag) bool {
+func secrets(flags []Flag) bool {
 	for _, f := range flags {
 		if f.Name == "env" && !strings.Contains(f.Value, "=") {
 			return true

@@ -22,6 +22,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/aim-engine/aim/internal/container/handover"
 )
 
 // About is the answer of GET /: what the server sees. The runtimes' tests
@@ -38,6 +40,9 @@ type About struct {
 }
 
 func main() {
+	if len(os.Args) > 4 && os.Args[1] == handover.Command {
+		log.Fatal(handover.Enter(os.Args[2], os.Args[4:])) // as aim does, for its tests
+	}
 	listen := flag.String("listen", "", "host:port to answer on")
 	deaf := flag.Bool("deaf", false, "ignore SIGTERM")
 	child := flag.Bool("child", false, "start a child that ignores SIGTERM and outlives its parent")

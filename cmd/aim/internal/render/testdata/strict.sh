@@ -27,6 +27,7 @@ docker run \
   --publish 10.0.0.5:18000:8000 \
   --env 'GREETING=it'\''s $5' \
   --env HF_HOME=/var/lib/aim/hf \
+  --env HF_MODULES_CACHE=/tmp/.cache/hf_modules \
   --env HF_TOKEN \
   --env HOME=/tmp \
   --env NUMBA_CACHE_DIR=/tmp/.cache/numba \

@@ -1,14 +1,12 @@
-package docker
+package container
 
 import (
 	"os"
 	"path"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/aim-engine/aim"
-	"github.com/docker/docker/api/types/container"
 )
 
 // firstRender is the number of the first render node of DRM.
@@ -17,9 +15,9 @@ const firstRender = 128
 // deviceFiles lists the device files of a launch below the device folder: kfd,
 // which all ROCm programs share, and one render node a GPU. KFD lets a process
 // see the GPUs whose render node its device cgroup allows, and numbers them
-// from 0.
+// from 0. Simulated GPUs have none.
 func deviceFiles(l aim.Launch) ([]string, error) {
-	if len(l.GPUs) == 0 {
+	if len(l.GPUs) == 0 || l.Simulated {
 		return nil, nil
 	}
 	files := []string{"kfd"}
@@ -36,25 +34,23 @@ func deviceFiles(l aim.Launch) ([]string, error) {
 	return files, nil
 }
 
-// deviceMappings puts the files at their usual place in the container, readable
-// and writable; making further nodes ("m") is not needed.
-func deviceMappings(l aim.Launch, root string) ([]container.DeviceMapping, error) {
+// devices puts the files at their usual place in the container.
+func devices(l aim.Launch, root string) ([]Device, error) {
 	files, err := deviceFiles(l)
 	if err != nil {
 		return nil, err
 	}
-	var list []container.DeviceMapping
+	var list []Device
 	for _, file := range files {
-		list = append(list, container.DeviceMapping{
-			PathOnHost: path.Join(root, file), PathInContainer: path.Join("/dev", file), CgroupPermissions: "rw",
-		})
+		list = append(list, Device{Source: path.Join(root, file), Target: path.Join("/dev", file)})
 	}
 	return list, nil
 }
 
-// deviceGroups reads which groups own the launch's device files. Their numbers
-// differ between distributions, and their names need not exist in the image.
-func deviceGroups(l aim.Launch, root string) ([]int, error) {
+// DeviceGroups reads which groups own the launch's device files on this machine.
+// Their numbers differ between distributions, and their names need not exist in
+// the image. A file that is not here is a Failure of class gpu_fault.
+func DeviceGroups(l aim.Launch, root string) ([]int, error) {
 	files, err := deviceFiles(l)
 	if err != nil {
 		return nil, err
@@ -75,12 +71,4 @@ func deviceGroups(l aim.Launch, root string) ([]int, error) {
 	}
 	slices.Sort(groups)
 	return slices.Compact(groups), nil
-}
-
-func groupNumbers(groups []int) []string {
-	var list []string
-	for _, g := range groups {
-		list = append(list, strconv.Itoa(g))
-	}
-	return list
 }

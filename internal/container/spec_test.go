@@ -1,0 +1,101 @@
+package container_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
+)
+
+func minor(n int) *int { return &n }
+
+// launchOf two GPUs, with everything set.
+func exampleLaunch() aim.Launch {
+	return aim.Launch{
+		Identity:   aim.Identity{Deployment: "qwen3-32b", UID: "3f2b9c1e-77aa", Ordinal: 2, Attempt: 3, Token: "tok", Namespace: "ns"},
+		Backend:    "vllm",
+		Image:      "docker.io/rocm/vllm@sha256:" + strings.Repeat("ab", 32),
+		Entrypoint: []string{"vllm", "serve"},
+		Args:       []string{"Qwen/Qwen3-32B", "--port", "8000"},
+		Env:        map[string]string{"VLLM_ROCM_USE_AITER": "1", "HOME": "/cache"},
+		SecretEnv:  map[string]string{"VLLM_API_KEY": "canary"},
+		GPUs: []aim.GPU{
+			{ID: "GPU-00000000000000b1", RenderMinor: minor(136)},
+			{ID: "GPU-00000000000000a0/3", RenderMinor: minor(128)},
+		},
+		Address:   "10.0.0.5",
+		Port:      20001,
+		Resources: aim.Resources{CPUs: 16, HostBytes: 64 << 30, ShmBytes: 16 << 30},
+		Mounts:    []aim.Mount{{Source: "/srv/hf", Target: "/models", ReadOnly: true}},
+		Level:     aim.LevelStrict,
+		Model:     "Qwen/Qwen3-32B", Task: "chat",
+	}
+}
+
+func TestNoDevicesWithoutRealGPUs(t *testing.T) {
+	for name, change := range map[string]func(*aim.Launch){
+		"no GPUs":        func(l *aim.Launch) { l.GPUs = nil },
+		"simulated GPUs": func(l *aim.Launch) { l.Simulated = true },
+	} {
+		l := exampleLaunch()
+		change(&l)
+		if s, err := container.New(l, container.Node{DevRoot: "/dev"}); err != nil || len(s.Devices) != 0 {
+			t.Errorf("%s: devices %v, %v", name, s.Devices, err)
+		}
+	}
+}
+
+func TestSpecRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		class  aim.Class
+		change func(*aim.Launch)
+	}{
+		"no address":           {aim.ClassInput, func(l *aim.Launch) { l.Address = "" }},
+		"all addresses":        {aim.ClassInput, func(l *aim.Launch) { l.Address = "0.0.0.0" }},
+		"all IPv6 addresses":   {aim.ClassInput, func(l *aim.Launch) { l.Address = "::" }},
+		"a name":               {aim.ClassInput, func(l *aim.Launch) { l.Address = "localhost" }},
+		"no port":              {aim.ClassInput, func(l *aim.Launch) { l.Port = 0 }},
+		"no such port":         {aim.ClassInput, func(l *aim.Launch) { l.Port = 70000 }},
+		"no such level":        {aim.ClassInput, func(l *aim.Launch) { l.Level = "" }},
+		"no image":             {aim.ClassInput, func(l *aim.Launch) { l.Image = "" }},
+		"a bad image":          {aim.ClassInput, func(l *aim.Launch) { l.Image = "-v /:/host" }},
+		"bad variable":         {aim.ClassInput, func(l *aim.Launch) { l.Env = map[string]string{"A=B": "c"} }},
+		"bad value":            {aim.ClassInput, func(l *aim.Launch) { l.SecretEnv = map[string]string{"A": "canary\x00"} }},
+		"choice of GPUs":       {aim.ClassInput, func(l *aim.Launch) { l.Env = map[string]string{"HIP_VISIBLE_DEVICES": "0"} }},
+		"a GPU twice":          {aim.ClassInput, func(l *aim.Launch) { l.GPUs[1].RenderMinor = minor(136) }},
+		"an unknown device":    {aim.ClassGPUFault, func(l *aim.Launch) { l.GPUs[1].RenderMinor = nil }},
+		"a card":               {aim.ClassGPUFault, func(l *aim.Launch) { l.GPUs[1].RenderMinor = minor(0) }},
+		"the root":             {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/" }},
+		"the devices":          {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/dev/dri" }},
+		"a relative source":    {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "srv" }},
+		"a way up":             {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/srv/../etc" }},
+		"the daemon's socket":  {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/var/run/docker.sock" }},
+		"the socket elsewhere": {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/srv/docker.sock" }},
+		"over the root":        {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Target = "/" }},
+		"over devices":         {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Target = "/dev/dri" }},
+		"negative CPUs":        {aim.ClassInput, func(l *aim.Launch) { l.Resources.CPUs = -1 }},
+		"endless memory":       {aim.ClassInput, func(l *aim.Launch) { l.Resources.HostBytes = 1 << 63 }},
+	} {
+		l := exampleLaunch()
+		c.change(&l)
+		_, err := container.New(l, container.Node{DevRoot: "/dev"})
+		fail := aim.FailureOf(err)
+		if fail == nil || fail.Class != c.class || strings.Contains(fail.Text(), "canary") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What a container is configured with can be asked for; secrets are kept apart.
+func TestSecretsAreNotInTheEnvironment(t *testing.T) {
+	l := exampleLaunch()
+	l.Env["VLLM_API_KEY"] = "shadowed"
+	s, err := container.New(l, container.Node{DevRoot: "/dev"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := s.Env["VLLM_API_KEY"]; ok || s.Secrets["VLLM_API_KEY"] != "canary" {
+		t.Errorf("environment %v, secrets %v", s.Env, s.Secrets)
+	}
+}
