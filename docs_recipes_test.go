@@ -8,6 +8,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/recipes"
 	"github.com/aim-engine/aim/recipes/model"
 	"github.com/aim-engine/aim/recipes/recipe"
@@ -294,4 +296,41 @@ func ofType(types, value any) bool {
 		}
 		return false
 	})
+}
+
+// What the documents let a node allow, and what every built-in recipe asks of
+// it: both ends of the rules of package container.
+func TestBuiltInRecipesRunOnTheDocumentedNode(t *testing.T) {
+	text, err := os.ReadFile("docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	var file struct{ Node struct{ Registries []string } }
+	if err := yaml.Unmarshal([]byte(example), &file); err != nil || len(file.Node.Registries) == 0 {
+		t.Fatalf("the example has no registries: %v", err)
+	}
+	c, err := recipes.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := c.All("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range all {
+		l, err := c.Ladder(aim.DeploymentSpec{Model: r.Model, Recipe: r.ID}, aim.Fleet{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rung := range l.Rungs {
+			if err := container.CheckImage(rung.Image, file.Node.Registries); err != nil {
+				t.Errorf("recipe %s, rung %d: %v", r.ID, rung.Number, err)
+			}
+			if err := container.CheckGiven(rung.Backend, rung.Env, nil, nil); err != nil {
+				t.Errorf("recipe %s, rung %d: %v", r.ID, rung.Number, err)
+			}
+		}
+	}
 }

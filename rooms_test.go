@@ -36,19 +36,21 @@ var rooms = map[string][]string{
 	"activities":                   {".", "go.temporal.io/sdk/temporal"},
 	"activities/control": {".", "./activities", "./workflows", "./recipes", "./scheduler/...", "./internal/heartbeat",
 		"go.temporal.io/sdk/activity", "go.temporal.io/api/serviceerror", "go.temporal.io/sdk/client", "golang.org/x/sync/errgroup"},
-	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "go.temporal.io/sdk/activity"},
+	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "./internal/container", "go.temporal.io/sdk/activity"},
 
 	// Every other package of internal/ lives by this line; a library of its own
 	// needs a line of its own.
 	"internal":                 {".", "./recipes/options", "./internal/filelock"},
 	"internal/backend":         {".", "./recipes/options"},
-	"internal/config":          {".", "./internal/filelock", "./internal/settings", "github.com/spf13/viper"},
+	"internal/config":          {".", "./internal/container", "./internal/filelock", "./internal/settings", "github.com/spf13/viper"},
 	"internal/display":         {".", "golang.org/x/term"},
 	"internal/heartbeat":       {".", "go.temporal.io/sdk/activity"},
 	"internal/filelock":        {"github.com/google/renameio/v2", "golang.org/x/sys/unix"},
 	"internal/inventory":       {".", "./internal/settings", "github.com/nats-io/nats.go/..."},
-	"internal/runtime/docker":  {".", "./internal/filelock", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
-	"internal/runtime/process": {".", "./internal/filelock", "golang.org/x/sys/unix"},
+	"internal/container":       {".", "./recipes/options", "github.com/distribution/reference"},
+	"internal/runtime":         {".", "./internal/container/..."},
+	"internal/runtime/docker":  {".", "./internal/container/...", "./internal/filelock", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
+	"internal/runtime/process": {".", "./recipes/options", "./internal/container", "./internal/filelock", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
 	"internal/simulator":       {".", "./recipes/options", "./internal/...", "github.com/prometheus/client_golang/...", "golang.org/x/sys/unix"},
 	"internal/e2e":             {"..."},
 

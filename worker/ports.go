@@ -45,12 +45,16 @@ func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 
 func (n *Node) openProcess() (node.Runtime, error) {
 	return process.New(process.Config{
-		Dir: filepath.Join(n.cfg.Dir, "servers"), Commands: n.cfg.Commands,
+		Dir: filepath.Join(n.cfg.Dir, "servers"), Commands: n.cfg.Commands, DevRoot: n.cfg.Dev,
+		User: n.cfg.ServerUser, Inherit: n.cfg.EnvInherit,
 	})
 }
 
 func (n *Node) openDocker() (*docker.Runtime, error) {
-	d, err := docker.New(docker.Config{Host: n.cfg.DockerHost, DevRoot: n.cfg.Dev, LogDir: filepath.Join(n.cfg.Dir, "logs")})
+	d, err := docker.New(docker.Config{
+		Host: n.cfg.DockerHost, DevRoot: n.cfg.Dev,
+		Dir: filepath.Join(n.cfg.Dir, "docker"), LogDir: filepath.Join(n.cfg.Dir, "logs"),
+	})
 	if err == nil {
 		n.docker = d
 	}

@@ -2,10 +2,10 @@ package node
 
 import (
 	"context"
-	"strings"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/heartbeat"
 )
 
@@ -15,7 +15,7 @@ func (n *Node) PullImage(ctx context.Context, req activities.PullRequest) (activ
 	defer beat.Stop()
 	ctx, a, leave := n.enter(ctx, req.Identity)
 	defer leave()
-	if err := n.checkImage(req.Image); err != nil {
+	if err := container.CheckImage(req.Image, n.opts.Registries); err != nil {
 		return activities.StepResult{}, activities.Carry(err)
 	}
 	r, err := n.runtime(ctx)
@@ -27,19 +27,6 @@ func (n *Node) PullImage(ctx context.Context, req activities.PullRequest) (activ
 	}
 	err = r.Pull(ctx, req.Image, beat.Report)
 	return activities.StepResult{Bytes: beat.Done()}, activities.Carry(a.ended(err, n.opts.ID))
-}
-
-// checkImage refuses images from registries that this node does not allow.
-func (n *Node) checkImage(image string) error {
-	if len(n.opts.Registries) == 0 {
-		return nil
-	}
-	for _, prefix := range n.opts.Registries {
-		if strings.HasPrefix(image, prefix) {
-			return nil
-		}
-	}
-	return aim.Failf(aim.ClassImage, "node %s does not allow image %s; it allows %s", n.opts.ID, image, strings.Join(n.opts.Registries, ", "))
 }
 
 // runtime is the first runtime that works.

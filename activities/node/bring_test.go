@@ -138,7 +138,7 @@ func TestPullImage(t *testing.T) {
 		t.Errorf("an image that is here: %+v, %v", res, err)
 	}
 	_, err := pull("evil.io/rocm/vllm:1")
-	failure(t, err, aim.ClassImage, "does not allow image evil.io/rocm/vllm:1")
+	failure(t, err, aim.ClassInput, "image evil.io/rocm/vllm:1 is not allowed here")
 
 	real := b.ports.Runtimes[0]
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: real}}

@@ -2,10 +2,13 @@ package node
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/settings"
 )
 
@@ -19,10 +22,8 @@ func NewLaunch(b Backend, rung aim.Rung, claim aim.Claim, gpus []aim.GPU, n sett
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	for name := range rung.Env {
-		if err := checkEnvName(name); err != nil {
-			return aim.Launch{}, err
-		}
+	if err := container.CheckGiven(rung.Backend, rung.Env, nil, n.EnvAllowed); err != nil {
+		return aim.Launch{}, err
 	}
 	l := aim.Launch{
 		Identity: claim.Identity, Backend: rung.Backend, Image: rung.Image,
@@ -32,14 +33,22 @@ func NewLaunch(b Backend, rung aim.Rung, claim aim.Claim, gpus []aim.GPU, n sett
 	}
 	l.Env = cacheEnv(n.Cache)
 	maps.Copy(l.Env, env)
-	l.Mounts = append(l.Mounts, aim.Mount{Source: n.Cache, Target: n.Cache, ReadOnly: true})
-	if filepath.IsAbs(rung.Model) {
-		l.Mounts = append(l.Mounts, aim.Mount{Source: rung.Model, Target: rung.Model, ReadOnly: true})
-	}
+	weights := weightsOf(rung.Model, n.Cache)
+	l.Mounts = append(l.Mounts, aim.Mount{Source: weights, Target: weights, ReadOnly: true})
 	if n.SimulateRoot != "" {
 		simulate(&l, n.SimulateRoot, rung.Version)
 	}
 	return l, nil
+}
+
+// weightsOf is the one folder that a server needs of a model: the model's own, or
+// its repository in the cache, as Hugging Face names it. The rest of the cache is
+// none of its business: other models, and the token file beside them.
+func weightsOf(model, cache string) string {
+	if filepath.IsAbs(model) {
+		return model
+	}
+	return filepath.Join(cache, "hub", "models--"+strings.ReplaceAll(model, "/", "--"))
 }
 
 // cacheEnv tells a server where the weights are, under every name that some
@@ -51,19 +60,22 @@ func cacheEnv(cache string) map[string]string {
 	return map[string]string{"HF_HOME": cache, "HF_HUB_CACHE": hub, "HUGGINGFACE_HUB_CACHE": hub, "HF_HUB_OFFLINE": "1"}
 }
 
-// forbiddenEnv would let a deployment choose code or GPUs on the node.
-var forbiddenEnv = []string{
-	"PATH", "HOME", "LD_", "PYTHON", "HF_HOME", "HF_HUB_", "HUGGINGFACE_HUB_CACHE",
-	"ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "AIM_SIM_",
-}
+// repositoryPattern finds ids of the hub in an option: a draft model, an adapter,
+// a tokenizer.
+var repositoryPattern = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*`)
 
-func checkEnvName(name string) error {
-	for _, bad := range forbiddenEnv {
-		if name == bad || (strings.HasSuffix(bad, "_") || bad == "PYTHON") && strings.HasPrefix(name, bad) {
-			return aim.Failf(aim.ClassInput, "environment variable %s is set by the node and may not be given", name)
+// named lists what the options name that lies in the cache.
+func named(opts []aim.Option, cache string) []aim.Mount {
+	var found []aim.Mount
+	for _, o := range opts {
+		for _, model := range repositoryPattern.FindAllString(o.Value, -1) {
+			folder := weightsOf(model, cache)
+			if info, err := os.Stat(folder); err == nil && info.IsDir() {
+				found = append(found, aim.Mount{Source: folder, Target: folder, ReadOnly: true})
+			}
 		}
 	}
-	return nil
+	return found
 }
 
 // simulate gives a stand-in server the tree of its GPUs. It gets no limits of

@@ -1,11 +1,14 @@
 package node
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 )
 
 // secret resolves a reference that a deployment has given, if the node's
@@ -63,12 +66,12 @@ func (n *Node) allowsSecret(ref string) bool {
 	return false
 }
 
-func (n *Node) secretEnv(refs map[string]string) (map[string]string, error) {
+func (n *Node) secretEnv(backend string, refs map[string]string) (map[string]string, error) {
+	if err := container.CheckGiven(backend, nil, slices.Collect(maps.Keys(refs)), n.opts.EnvAllowed); err != nil {
+		return nil, err
+	}
 	env := map[string]string{}
 	for name, ref := range refs {
-		if err := checkEnvName(name); err != nil {
-			return nil, err
-		}
 		value, err := n.secret(ref)
 		if err != nil {
 			return nil, err

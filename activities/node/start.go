@@ -4,10 +4,12 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/heartbeat"
 )
 
@@ -70,7 +72,7 @@ func (n *Node) url(port int) string {
 // launch builds everything the runtime needs from typed values and the node's
 // own settings.
 func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activities.StartRequest) (aim.Launch, error) {
-	if err := n.checkImage(req.Rung.Image); err != nil {
+	if err := container.CheckImage(req.Rung.Image, n.opts.Registries); err != nil {
 		return aim.Launch{}, err
 	}
 	backend, ok := n.ports.Backends[req.Rung.Backend]
@@ -88,11 +90,21 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 	if rung.Model, err = n.localWeights(ctx, rung); err != nil {
 		return aim.Launch{}, err
 	}
+	var files []aim.Mount
+	rung.Options, files, err = container.Share(rung.Options, append([]string{n.opts.Cache}, n.opts.WeightRoots...))
+	if err != nil {
+		return aim.Launch{}, err
+	}
 	l, err := NewLaunch(backend, rung, claim, gpus, n.opts.Node, r.Bind)
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	l.SecretEnv, err = n.secretEnv(req.Secrets)
+	for _, m := range append(files, named(rung.Options, n.opts.Cache)...) {
+		if !slices.Contains(l.Mounts, m) {
+			l.Mounts = append(l.Mounts, m)
+		}
+	}
+	l.SecretEnv, err = n.secretEnv(rung.Backend, req.Secrets)
 	return l, err
 }
 

@@ -133,7 +133,7 @@ func TestStartRefuses(t *testing.T) {
 		class  aim.Class
 		want   string
 	}{
-		{"an image of another registry", func(r *activities.StartRequest) { r.Rung.Image = "evil.io/rocm/vllm:1" }, aim.ClassImage, "does not allow image evil.io/rocm/vllm:1; it allows docker.io/rocm"},
+		{"an image of another registry", func(r *activities.StartRequest) { r.Rung.Image = "evil.io/rocm/vllm:1" }, aim.ClassInput, "image evil.io/rocm/vllm:1 is not allowed here; allowed are docker.io/rocm"},
 		{"an unknown backend", func(r *activities.StartRequest) { r.Rung.Backend = "tgi" }, aim.ClassInput, `backend "tgi" is not known`},
 		{"an unknown option", func(r *activities.StartRequest) { r.Rung.Options = []aim.Option{{Name: "no-such-option"}} }, aim.ClassOption, "no-such-option"},
 		{"a model folder that is not allowed", func(r *activities.StartRequest) { r.Rung.Model = "/etc" }, aim.ClassInput, "/etc is not below a folder that this node allows"},
@@ -143,7 +143,19 @@ func TestStartRefuses(t *testing.T) {
 		{"other GPUs", func(r *activities.StartRequest) { r.Rung.Env["ROCR_VISIBLE_DEVICES"] = "0" }, aim.ClassOption, "ROCR_VISIBLE_DEVICES"},
 		{"another cache", func(r *activities.StartRequest) { r.Rung.Env["HF_HOME"] = "/tmp" }, aim.ClassOption, "HF_HOME"},
 		{"another hub", func(r *activities.StartRequest) { r.Rung.Env["HF_HUB_OFFLINE"] = "0" }, aim.ClassOption, "HF_HUB_OFFLINE"},
-		{"another simulated machine", func(r *activities.StartRequest) { r.Rung.Env["AIM_SIM_ROOT"] = "/tmp" }, aim.ClassInput, "AIM_SIM_ROOT"},
+		{"another simulated machine", func(r *activities.StartRequest) { r.Rung.Env["AIM_SIM_ROOT"] = "/tmp" }, aim.ClassOption, "AIM_SIM_ROOT"},
+		{"a script before the server", func(r *activities.StartRequest) { r.Rung.Env["BASH_ENV"] = "/tmp/x" }, aim.ClassOption, "BASH_ENV"},
+		{"a plugin of a library", func(r *activities.StartRequest) { r.Rung.Env["NCCL_NET_PLUGIN"] = "x" }, aim.ClassInput, "NCCL_NET_PLUGIN"},
+		{"another compiler", func(r *activities.StartRequest) { r.Rung.Env["CC"] = "/tmp/cc" }, aim.ClassInput, "CC"},
+		{"a library of vLLM's", func(r *activities.StartRequest) { r.Rung.Env["VLLM_NCCL_SO_PATH"] = "/tmp/x.so" }, aim.ClassInput, "VLLM_NCCL_SO_PATH"},
+		{"a secret that is a script", func(r *activities.StartRequest) { r.Secrets = map[string]string{"BASH_ENV": "env:AIM_TEST_SECRET"} }, aim.ClassInput, "BASH_ENV"},
+		{"a file of the node", func(r *activities.StartRequest) {
+			r.Rung.Options = []aim.Option{{Name: "chat-template", Value: "/etc/shadow"}}
+		}, aim.ClassInput, "/etc/shadow"},
+		{"a folder of the node", func(r *activities.StartRequest) { r.Rung.Options = []aim.Option{{Name: "tokenizer", Value: "/etc"}} }, aim.ClassInput, "/etc"},
+		{"an adapter elsewhere", func(r *activities.StartRequest) {
+			r.Rung.Options = []aim.Option{{Name: "lora-modules", Value: "x=/etc"}}
+		}, aim.ClassInput, "/etc"},
 		{"the same by a secret", func(r *activities.StartRequest) { r.Secrets = map[string]string{"LD_PRELOAD": "env:AIM_TEST_SECRET"} }, aim.ClassInput, "LD_PRELOAD"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -308,4 +320,39 @@ func (b *box) log(id aim.Identity) string {
 		b.t.Fatal(err)
 	}
 	return string(text)
+}
+
+// Other models and the token file of the cache are none of a server's business.
+func TestAServerSeesItsModelAlone(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 1)
+	cache, err := b.ports.Hub("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := filepath.Join(cache.Cache(), "hub")
+	for _, repository := range []string{"models--org--draft", "models--org--other"} {
+		if err := os.MkdirAll(filepath.Join(hub, repository), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.mustClaim(identity("a"), b.gpu(0))
+	r := rung(1, "")
+	r.Options = []aim.Option{{Name: "speculative-config", Value: `{"method":"eagle","model":"org/draft"}`}}
+	if _, err := b.start(identity("a"), r); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, m := range b.launch(identity("a")).Mounts {
+		if name, ok := strings.CutPrefix(m.Source, cache.Cache()); ok {
+			seen = append(seen, name)
+			if !m.ReadOnly {
+				t.Errorf("%s may be written", m.Source)
+			}
+		}
+	}
+	want := []string{"/hub/models--" + strings.ReplaceAll(r.Model, "/", "--"), "/hub/models--org--draft"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("it sees %q of the cache, want %q", seen, want)
+	}
 }

@@ -30,5 +30,5 @@ func addCommands(root *cobra.Command, a *cli.App) {
 	add(cli.GroupFleet, node.New(a), recipe.New(a), model.New(a), recipe.NewEstimate(a))
 	add(cli.GroupMachine, up.New(a), up.NewDown(a), gpu.New(a), machine.NewDoctor(a), machine.NewEnv(a), machine.NewVersion(a))
 	add(cli.GroupDaemons, control.New(a))
-	root.AddCommand(node.NewShim(a), simulate.New(a))
+	root.AddCommand(node.NewShim(a), node.NewEnter(a), simulate.New(a))
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 )
 
 // The checks run when all settings are filled, so that one may look at another.
@@ -187,6 +188,18 @@ func backendCommands(value *map[string][]string) func() error {
 			}
 			if len(words) == 0 {
 				return fmt.Errorf("has no program for %s", backend)
+			}
+		}
+		return nil
+	}
+}
+
+// imageRules takes entries of the list of images that may run.
+func imageRules(values *[]string) func() error {
+	return func() error {
+		for _, v := range *values {
+			if _, err := container.ParseImageRule(v); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -63,7 +63,10 @@ type Node struct {
 	Ports      Ports               // of endpoints
 	Shares     bool                // replicas may share the memory of one GPU
 	Level      aim.Level           // how tightly containers are closed
-	Registries []string            // images that may run; empty = all
+	Registries []string            // images that may run, see container.ImageRule; empty = all
+	EnvAllowed []string            // environment that deployments may set beside what is known to tune; a trailing * matches the rest
+	EnvInherit []string            // process runtime: the agent's environment that servers get, by name; a trailing * matches the rest
+	ServerUser string              // process runtime of a root agent: name or uid[:gid] of servers; "" = 65532:65532, root = as the agent
 	Secrets    []string            // secret references that deployments may name; a trailing * matches the rest
 	Grace      time.Duration       // for a server to end by itself
 

@@ -29,13 +29,25 @@
 //	server, err := rt.Start(ctx, launch) // found running counts as started
 //	exit, err := rt.Wait(ctx, launch.Identity)
 //
-// # No isolation
+// A file that a power cut has damaged is kept aside (.damaged); where it was
+// server.json, the server is looked for among the processes.
 //
-// GPUs are chosen with ROCR_VISIBLE_DEVICES and the UUIDs of whole GPUs. That
-// is a request, not a wall: a process may unset it. Servers run as the agent's
-// user, see its files, and have no limits of memory, CPU or processes. Use the
-// docker runtime where servers must be kept apart, or for partitions of a GPU,
-// which share one UUID.
+// # What keeps servers apart, and what does not
+//
+// Where the agent is root, servers run as a user of their own (Config.User), who
+// can gain no rights again, with a home of their own below the folder for
+// temporary files, the groups of their GPUs' device files, and none of the
+// agent's environment but PATH and what Config.Inherit lists. Files that
+// arguments name must lie below the launch's folders.
+//
+// What is left: all servers of a node are of that one user, so one that runs
+// foreign code can read the environment of another, secrets included, and end
+// it. All see what the node shows to every user. GPUs are chosen with
+// ROCR_VISIBLE_DEVICES and the UUIDs of whole GPUs, which is a request, not a
+// wall: a process may unset it. There are no limits of memory, CPU or processes.
+// An agent that is not root shares its user with its servers. Use the docker
+// runtime where servers must be kept apart, or for partitions of a GPU, which
+// share one UUID.
 //
 // A service manager that ends every process of a unit would take the servers
 // along with the agent: a systemd unit needs KillMode=process.

@@ -88,11 +88,11 @@ func (f folder) press(asked *bool, kill bool) (gone bool, err error) {
 	}
 	if kill {
 		for _, p := range members {
-			unix.Kill(p.pid, unix.SIGKILL)
+			unix.Kill(p.PID, unix.SIGKILL)
 		}
 		return false, nil
 	}
-	inGroup := func(p procStat) bool { return p.group == s.record.PID }
+	inGroup := func(p procStat) bool { return p.PGRP == s.record.PID }
 	if !*asked && slices.ContainsFunc(members, inGroup) {
 		unix.Kill(-s.record.PID, unix.SIGTERM)
 		*asked = true
@@ -131,6 +131,9 @@ func (f folder) empty(s sight) error {
 	}
 	if s.record.PID != 0 && len(members) > 0 {
 		return errors.New("it has not ended; stop it first")
+	}
+	if err := s.plan.removeHome(); err != nil {
+		return err
 	}
 	entries, err := os.ReadDir(string(f))
 	if err != nil {

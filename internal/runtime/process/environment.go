@@ -1,101 +1,76 @@
 package process
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/recipes/options"
 )
 
-// visibleDevices chooses GPUs for ROCr, the layer below HIP. HIP_ and
-// CUDA_VISIBLE_DEVICES would then count what is left, from 0.
-const visibleDevices = "ROCR_VISIBLE_DEVICES"
-
-var (
-	envPattern  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	uuidPattern = regexp.MustCompile(`^GPU-[0-9a-f]{16}$`) // as ROCr prints it
+const (
+	// visibleDevices chooses GPUs for ROCr, the layer below HIP. HIP_ and
+	// CUDA_VISIBLE_DEVICES would then count what is left, from 0.
+	visibleDevices = "ROCR_VISIBLE_DEVICES"
+	// serverEnv names the folder of a server in the environment of all that it
+	// has started: the truth about whose they are, should its record be lost.
+	serverEnv = "_AIM_SERVER"
 )
+
+var uuidPattern = regexp.MustCompile(`^GPU-[0-9a-f]{16}$`) // as ROCr prints it
 
 // environment is the whole environment of a server, as NAME=value in order of
-// the names: the agent's own without what is not the server's business, then
-// the runtime's, the launch's, and the secrets. The choice of GPUs comes last
-// and cannot be overridden.
-func environment(agent []string, runtime map[string]string, launch aim.Launch) ([]string, error) {
-	devices, err := visible(launch)
+// the names. Of the agent's own it has the search path for programs, and what
+// the node's owner lists by name; then come the runtime's, the launch's, and the
+// secrets. The choice of GPUs comes last and cannot be overridden.
+func (r *Runtime) environment(f folder, p plan, secrets map[string]string) ([]string, error) {
+	devices, err := visible(p.Launch)
 	if err != nil {
 		return nil, err
 	}
-	env := inherited(agent)
-	for _, layer := range []map[string]string{runtime, launch.Env, launch.SecretEnv} {
-		for _, name := range slices.Sorted(maps.Keys(layer)) {
-			if err := checkVariable(name, layer[name]); err != nil {
-				return nil, err
-			}
-			env[name] = layer[name]
+	base := map[string]string{"PATH": os.Getenv("PATH"), "LANG": "C.UTF-8", "HOME": cmp.Or(os.Getenv("HOME"), "/")}
+	if p.Home != "" {
+		maps.Copy(base, container.HomeEnv(p.Home))
+	}
+	for _, pair := range os.Environ() {
+		if name, value, _ := strings.Cut(pair, "="); inherits(name, r.cfg.Inherit) {
+			base[name] = value
 		}
 	}
-	env[visibleDevices] = devices
-	var list []string
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		list = append(list, name+"="+env[name])
-	}
-	return list, nil
-}
-
-// checkVariable refuses what could not be passed on, and what the runtime sets
-// itself. The value may be a secret and never shows up in the error.
-func checkVariable(name, value string) error {
-	switch {
-	case !envPattern.MatchString(name) || strings.ContainsRune(value, 0):
-		return aim.Failf(aim.ClassInput, "environment variable %q has a bad name or value", name)
-	case picksDevices(name):
-		return aim.Failf(aim.ClassInput, "environment variable %s would choose GPUs, which is the node's to do", name).
-			WithHint("remove it from env")
-	case name == gateEnv:
-		return aim.Failf(aim.ClassInput, "environment variable %s is reserved", name)
-	}
-	return nil
-}
-
-func picksDevices(name string) bool {
-	return strings.HasSuffix(name, "_VISIBLE_DEVICES") || name == "GPU_DEVICE_ORDINAL"
-}
-
-// inherited is what a server gets of the agent's environment. Images tune their
-// backend with many variables (PATH, HSA_*, VLLM_*, ...), so all are passed on
-// but the agent's own settings, choices of GPUs, and what looks like a secret.
-// Secrets come by Launch.SecretEnv, for the servers that are to have them.
-func inherited(agent []string) map[string]string {
-	env := map[string]string{}
-	for _, pair := range agent {
-		name, value, _ := strings.Cut(pair, "=")
-		if envPattern.MatchString(name) && !picksDevices(name) && !agentsOwn(name) && !looksSecret(name) {
-			env[name] = value
+	maps.Copy(base, r.cfg.Env)
+	l := p.Launch
+	l.SecretEnv = secrets
+	for _, own := range []string{gateEnv, serverEnv} {
+		if _, taken := l.Env[own]; taken {
+			return nil, aim.Failf(aim.ClassInput, "environment variable %s is reserved", own)
 		}
 	}
-	return env
+	env, err := container.Environment(base, l)
+	if err != nil {
+		return nil, err
+	}
+	maps.Copy(env, secrets)
+	env[visibleDevices], env[serverEnv] = devices, string(f)
+	return container.Pairs(env), nil
 }
 
-func agentsOwn(name string) bool {
-	for _, prefix := range []string{"AIM_", "TEMPORAL_", "NATS_", gateEnv} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
+// inherits tells whether the owner's list names a variable of the agent; a
+// trailing * matches the rest. What chooses GPUs, and what the agent itself is
+// configured with, is never handed on.
+func inherits(name string, list []string) bool {
+	if !aim.IsEnvName(name) || options.ChoosesGPUs(name) || strings.HasPrefix(name, "_AIM_") || strings.HasPrefix(name, "AIM_") {
+		return false
 	}
-	return false
-}
-
-func looksSecret(name string) bool {
-	for _, word := range strings.Split(strings.ToUpper(name), "_") {
-		switch word {
-		case "TOKEN", "KEY", "SECRET", "PASSWORD", "PASSWD", "CREDENTIALS":
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(list, func(entry string) bool {
+		prefix, rest := strings.CutSuffix(entry, "*")
+		return name == entry || rest && strings.HasPrefix(name, prefix)
+	})
 }
 
 // visible is the value of ROCR_VISIBLE_DEVICES; without GPUs it is empty, which

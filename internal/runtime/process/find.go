@@ -32,7 +32,7 @@ func (r *Runtime) List(context.Context) ([]aim.Server, error) {
 			continue
 		}
 		s, err := folder(filepath.Join(r.cfg.Dir, e.Name())).look()
-		if err == nil && s.phase != absent {
+		if err == nil && s.phase != absent && s.plan.Launch.Token != "" {
 			servers = append(servers, s.server())
 		}
 	}

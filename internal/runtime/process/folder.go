@@ -29,8 +29,10 @@ type folder string
 // plan is launch.json: the command, and whose it is. Launch.SecretEnv does not
 // go into JSON.
 type plan struct {
-	Launch aim.Launch `json:"launch"`
-	Argv   []string   `json:"argv"`
+	Launch  aim.Launch `json:"launch"`
+	Argv    []string   `json:"argv"`
+	Account *account   `json:"account,omitempty"` // nil = the agent's own user
+	Home    string     `json:"home,omitempty"`    // folder of that user alone; "" = the agent's home
 }
 
 // ending is exit.json.
@@ -48,7 +50,9 @@ func (f folder) has(file string) bool {
 	return err == nil
 }
 
-// read fills v from a JSON file; ok is false when there is no such file.
+// read fills v from a JSON file; ok is false when there is no such file. One that
+// is damaged, as a power cut leaves it, is kept aside and counts as not there;
+// wasDamaged remembers that it was.
 func (f folder) read(file string, v any) (ok bool, err error) {
 	data, err := os.ReadFile(f.path(file))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -57,11 +61,20 @@ func (f folder) read(file string, v any) (ok bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := json.Unmarshal(data, v); err != nil {
-		return false, fmt.Errorf("read %s: %w", f.path(file), err)
+	if json.Unmarshal(data, v) == nil {
+		return true, nil
 	}
-	return true, nil
+	err = os.Rename(f.path(file), f.path(file+damagedSuffix))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // somebody else has seen it too
+	}
+	return false, err
 }
+
+// damagedSuffix marks a file that could not be read.
+const damagedSuffix = ".damaged"
+
+func (f folder) wasDamaged(file string) bool { return f.has(file + damagedSuffix) }
 
 // write puts v into a JSON file. Readers see the old file or the whole new one.
 func (f folder) write(file string, v any) error {

@@ -56,7 +56,7 @@ func openGate(f folder) (*gate, error) {
 	return &gate{
 		pipe: outer,
 		record: record{
-			PID: p.pid, StartTime: p.start, Session: os.Getpid(),
+			PID: p.PID, StartTime: p.Starttime, Session: os.Getpid(),
 			BootID: boot, Started: time.Now(),
 		},
 	}, nil
@@ -86,6 +86,9 @@ func enterGate(f folder) int {
 		return 127
 	}
 	program, err := exec.LookPath(p.Argv[0])
+	if err == nil {
+		err = p.become()
+	}
 	if err == nil {
 		err = syscall.Exec(program, p.Argv, os.Environ())
 	}

@@ -13,45 +13,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestParseStat(t *testing.T) {
-	tail := " 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 "
-	for name, c := range map[string]struct {
-		line string
-		want procStat
-	}{
-		"plain":      {"42 (vllm) S 1 42 40" + tail + "77 0 0", procStat{42, 1, 42, 40, 'S', 77}},
-		"odd name":   {"7 (a) Z 9 (b) R 1 2 3" + tail + "8", procStat{7, 1, 2, 3, 'R', 8}},
-		"no name":    {"7 vllm R 1 2 3" + tail + "8", procStat{}},
-		"too short":  {"7 (vllm) R 1 2 3", procStat{}},
-		"no numbers": {"7 (vllm) R a 2 3" + tail + "8", procStat{}},
-		"empty":      {"", procStat{}},
-	} {
-		got, err := parseStat([]byte(c.line))
-		if got != c.want && err == nil || (c.want == procStat{}) != (err != nil) {
-			t.Errorf("%s: %+v, %v", name, got, err)
-		}
-	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add([]byte("42 (vllm) S 1 42 40 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 77"))
-	f.Add([]byte(") ("))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		if p, err := parseStat(line); err == nil && p.state == 0 {
-			t.Errorf("%q has no state", line)
-		}
-	})
-}
-
 func TestOwnStat(t *testing.T) {
 	p, ok := statOf(os.Getpid())
-	if !ok || p.pid != os.Getpid() || p.parent != os.Getppid() || p.group != unix.Getpgrp() || p.start == 0 || p.dead() {
+	if !ok || p.PID != os.Getpid() || p.PPID != os.Getppid() || p.PGRP != unix.Getpgrp() || p.Starttime == 0 || dead(p) {
 		t.Errorf("%+v, %v", p, ok)
 	}
 }
 
 func TestBelow(t *testing.T) {
-	all := []procStat{{pid: 1}, {pid: 2, parent: 1}, {pid: 3, parent: 2}, {pid: 4, parent: 9}, {pid: 5, parent: 3}}
+	all := []procStat{{PID: 1}, {PID: 2, PPID: 1}, {PID: 3, PPID: 2}, {PID: 4, PPID: 9}, {PID: 5, PPID: 3}}
 	if got := below(1, all); !slices.Equal(got, []int{2, 3, 5}) {
 		t.Errorf("%v", got)
 	}
@@ -81,24 +51,26 @@ func TestExitOf(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	agent := []string{
-		"PATH=/bin", "HSA_X=1", "TOKENIZERS_PARALLELISM=false", "VLLM_PLUGINS=x", "LANG=C",
-		"AIM_NODE=n1", "TEMPORAL_ADDRESS=t:1", "NATS_URL=n", "HF_TOKEN=a", "AWS_SECRET_ACCESS_KEY=b", "VLLM_API_KEY=c",
-		"DB_PASSWORD=d", "HIP_VISIBLE_DEVICES=7", "CUDA_VISIBLE_DEVICES=7", "ROCR_VISIBLE_DEVICES=7", "GPU_DEVICE_ORDINAL=7",
-		gateEnv + "=1",
+	for name, value := range map[string]string{
+		"PATH": "/bin", "HOME": "/root", "HSA_X": "1", "HSA_Y": "2", "LD_LIBRARY_PATH": "/opt/rocm/lib", "VLLM_PLUGINS": "x", "LANG": "C",
+		"AIM_NODE": "n1", "TEMPORAL_ADDRESS": "t:1", "NATS_URL": "n", "HF_TOKEN": "a", "AWS_SECRET_ACCESS_KEY": "b",
+		"HIP_VISIBLE_DEVICES": "7", "ROCR_VISIBLE_DEVICES": "7", "GPU_DEVICE_ORDINAL": "7",
+	} {
+		t.Setenv(name, value)
 	}
 	launch := aim.Launch{
 		GPUs: []aim.GPU{{UUID: "GPU-00000000000000b1"}, {UUID: "GPU-00000000000000a0"}},
 		Env:  map[string]string{"LANG": "de", "AIM_PROFILE": "p"}, SecretEnv: map[string]string{"VLLM_API_KEY": "k"},
 	}
-	got, err := environment(agent, map[string]string{"LANG": "fr", "HOME": "/h"}, launch)
+	r := &Runtime{cfg: Config{Env: map[string]string{"LANG": "fr"}, Inherit: []string{"HSA_*", "LD_LIBRARY_PATH", "AIM_*", "*_DEVICES", "HIP_VISIBLE_DEVICES"}}}
+	got, err := r.environment("/servers/a", plan{Launch: launch}, launch.SecretEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"AIM_PROFILE=p", "HOME=/h", "HSA_X=1", "LANG=de", "PATH=/bin",
+		"AIM_PROFILE=p", "HOME=/root", "HSA_X=1", "HSA_Y=2", "LANG=de", "LD_LIBRARY_PATH=/opt/rocm/lib", "PATH=/bin",
 		"ROCR_VISIBLE_DEVICES=GPU-00000000000000b1,GPU-00000000000000a0", // in the order of the ranks
-		"TOKENIZERS_PARALLELISM=false", "VLLM_API_KEY=k", "VLLM_PLUGINS=x",
+		"VLLM_API_KEY=k", "_AIM_SERVER=/servers/a",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
@@ -111,13 +83,14 @@ func TestEnvironmentRefuses(t *testing.T) {
 		"a choice of GPUs":     {Env: map[string]string{"HIP_VISIBLE_DEVICES": "0"}},
 		"one among secrets":    {SecretEnv: map[string]string{"ROCR_VISIBLE_DEVICES": "0"}},
 		"the gate's own":       {Env: map[string]string{gateEnv: "1"}},
+		"another's folder":     {Env: map[string]string{serverEnv: "/servers/b"}},
 		"a bad name":           {Env: map[string]string{"A=B": "1"}},
 		"a bad value":          {SecretEnv: map[string]string{"A": "s3cret\x00"}},
 		"a partition":          {GPUs: []aim.GPU{{ID: "x/1", UUID: whole.UUID, Partitions: 8}}},
 		"a GPU without a UUID": {GPUs: []aim.GPU{{ID: "x"}}},
 		"a GPU twice":          {GPUs: []aim.GPU{whole, whole}},
 	} {
-		if env, err := environment(nil, nil, launch); err == nil || strings.Contains(err.Error(), "s3cret") {
+		if env, err := new(Runtime).environment("/servers/a", plan{Launch: launch}, launch.SecretEnv); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %q, %v", name, env, err)
 		}
 	}

@@ -42,13 +42,13 @@ type sight struct {
 // seen free, exit.json is there unless the shim was killed.
 func (f folder) look() (sight, error) {
 	var s sight
-	if ok, err := f.read(launchFile, &s.plan); err != nil || !ok {
+	if ok, err := f.read(launchFile, &s.plan); err != nil || !ok && !f.wasDamaged(launchFile) {
 		return s, err
 	}
 	if ok, err := f.lookExit(&s); err != nil || ok {
 		return s, err
 	}
-	recorded, err := f.read(serverFile, &s.record)
+	recorded, err := f.lookRecord(&s.record)
 	if err != nil {
 		return s, err
 	}
@@ -79,6 +79,21 @@ func (f folder) look() (sight, error) {
 	return s, nil
 }
 
+// lookRecord reads server.json. Where it was damaged the truth is looked up among
+// the processes, and written again; recorded without a pid is a server that was
+// started once and of which nothing is left.
+func (f folder) lookRecord(r *record) (recorded bool, err error) {
+	recorded, err = f.read(serverFile, r)
+	if err != nil || recorded || !f.wasDamaged(serverFile) {
+		return recorded, err
+	}
+	found, ok, err := f.searchServer()
+	if *r = found; err != nil || !ok {
+		return true, err
+	}
+	return true, f.write(serverFile, found)
+}
+
 func (f folder) lookExit(s *sight) (bool, error) {
 	var e ending
 	ok, err := f.read(exitFile, &e)
@@ -86,7 +101,7 @@ func (f folder) lookExit(s *sight) (bool, error) {
 		return false, err
 	}
 	// Stop still needs the record: children may have outlived the server.
-	if _, err := f.read(serverFile, &s.record); err != nil {
+	if _, err := f.lookRecord(&s.record); err != nil {
 		return false, err
 	}
 	s.phase, s.exit = ended, &e.Exit
@@ -95,6 +110,9 @@ func (f folder) lookExit(s *sight) (bool, error) {
 
 // unseenExit is the exit of a server that nobody waited for.
 func (r record) unseenExit() *aim.Exit {
+	if r.PID == 0 {
+		return &aim.Exit{Code: -1, Message: "its record was damaged, and no process of it is left"}
+	}
 	if boot, err := bootID(); err == nil && boot != r.BootID {
 		return &aim.Exit{Code: -1, Message: "the machine was restarted"}
 	}

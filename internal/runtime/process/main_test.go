@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"testing"
 
 	"github.com/aim-engine/aim"
@@ -54,7 +55,8 @@ func agent(text string) int {
 }
 
 func config(dir, tiny string) process.Config {
-	return process.Config{Dir: dir, Commands: map[string][]string{"vllm": {tiny}}}
+	// Of the same user, since what tests make is closed to others.
+	return process.Config{Dir: dir, Commands: map[string][]string{"vllm": {tiny}}, User: strconv.Itoa(os.Geteuid())}
 }
 
 // bench is one runtime's folder and the program that it starts.

@@ -74,7 +74,7 @@ func reapEnded() (none bool, err error) {
 func below(root int, all []procStat) []int {
 	children := map[int][]int{}
 	for _, p := range all {
-		children[p.parent] = append(children[p.parent], p.pid)
+		children[p.PPID] = append(children[p.PPID], p.PID)
 	}
 	found := append([]int{}, children[root]...)
 	for i := 0; i < len(found); i++ {

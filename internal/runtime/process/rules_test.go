@@ -166,7 +166,7 @@ func TestProgramThatCannotRun(t *testing.T) {
 
 func TestOldLogsAreDropped(t *testing.T) {
 	b := newBench(t)
-	rt, err := process.New(process.Config{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, KeepLogs: 2})
+	rt, err := process.New(process.Config{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, KeepLogs: 2, User: "0"})
 	if err != nil {
 		t.Fatal(err)
 	}

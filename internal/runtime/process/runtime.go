@@ -1,6 +1,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -25,6 +26,9 @@ type Config struct {
 	Self     string              // this binary, which is started again as the shim; "" = the running program
 	Commands map[string][]string // backend -> program that Launch.Args are appended to; nil = DefaultCommands
 	Env      map[string]string   // environment of every server, below Launch.Env
+	Inherit  []string            // names of the agent's own environment that servers get; a trailing * matches the rest
+	User     string              // name or uid[:gid] that servers run as, where the agent is root; "" = 65532:65532, "root" = the agent's own
+	DevRoot  string              // folder with kfd and dri/; "" = /dev
 	KeepLogs int                 // logs of removed servers that are kept; 0 = 20
 }
 
@@ -39,7 +43,8 @@ func DefaultCommands() map[string][]string {
 
 // Runtime starts servers as processes.
 type Runtime struct {
-	cfg Config
+	cfg     Config
+	account *account // of servers; nil = the agent's own
 }
 
 // New makes the runtime and its folder.
@@ -57,14 +62,17 @@ func New(cfg Config) (*Runtime, error) {
 	if cfg.Commands == nil {
 		cfg.Commands = DefaultCommands()
 	}
-	if cfg.KeepLogs == 0 {
-		cfg.KeepLogs = defaultKeepLogs
+	cfg.KeepLogs = cmp.Or(cfg.KeepLogs, defaultKeepLogs)
+	cfg.DevRoot = cmp.Or(cfg.DevRoot, "/dev")
+	who, err := accountOf(cfg.User)
+	if err != nil {
+		return nil, fmt.Errorf("process runtime: %w", err)
 	}
 	// 0700: launch.json and logs are nobody else's business.
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("process runtime: make folder for servers: %w", err)
 	}
-	return &Runtime{cfg: cfg}, nil
+	return &Runtime{cfg: cfg, account: who}, nil
 }
 
 // Name is "process".
@@ -115,6 +123,9 @@ func (r *Runtime) see(id aim.Identity) (folder, sight, error) {
 	s, err := f.look()
 	if err != nil {
 		return "", sight{}, fmt.Errorf("look for server %s: %w", id.Server(), err)
+	}
+	if s.plan.Launch.Token == "" && f.wasDamaged(launchFile) {
+		s.plan.Launch.Identity = id // only its name is left, which is the folder's
 	}
 	if s.phase != absent && !s.plan.Launch.Same(id) {
 		return f, sight{phase: absent}, nil

@@ -49,7 +49,7 @@ func supervise(ctx context.Context, f folder) error {
 	defer lock.Close()
 	// With the lock held nobody else writes these two. A server that was ever
 	// recorded has had its one start.
-	if f.has(exitFile) || f.has(serverFile) {
+	if f.has(exitFile) || f.has(serverFile) || f.wasDamaged(exitFile) || f.wasDamaged(serverFile) {
 		return nil
 	}
 	exit, err := run(ctx, f)

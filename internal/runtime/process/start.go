@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 )
 
 // startPoll is how often Start looks whether the shim has come up: a look is a
@@ -42,7 +44,7 @@ func (r *Runtime) Start(ctx context.Context, launch aim.Launch) (aim.Server, err
 		case ended:
 			return s.server(), f.endedFailure(*s.exit)
 		case created:
-			if mine, err = r.advance(f, launch, mine); err != nil {
+			if mine, err = r.advance(f, s.plan, launch.SecretEnv, mine); err != nil {
 				return s.server(), err
 			}
 		}
@@ -55,7 +57,7 @@ func (r *Runtime) Start(ctx context.Context, launch aim.Launch) (aim.Server, err
 // occupy makes the folder and puts the launch into it, unless it is there
 // already. A folder with another attempt's launch is an error.
 func (r *Runtime) occupy(f folder, launch aim.Launch) error {
-	argv, err := r.argv(launch)
+	p, err := r.planOf(launch)
 	if err != nil {
 		return err
 	}
@@ -67,8 +69,7 @@ func (r *Runtime) occupy(f folder, launch aim.Launch) error {
 		return err
 	}
 	lock.Close()
-	err = f.writeNew(launchFile, plan{Launch: launch, Argv: argv})
-	if !errors.Is(err, fs.ErrExist) {
+	if err := f.putPlan(p); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	var first plan
@@ -82,31 +83,59 @@ func (r *Runtime) occupy(f folder, launch aim.Launch) error {
 	return nil
 }
 
-// argv is the backend's program with the launch's arguments.
-func (r *Runtime) argv(launch aim.Launch) ([]string, error) {
+// putPlan makes the server's home and writes launch.json, which then owns it.
+func (f folder) putPlan(p plan) error {
+	if f.has(launchFile) {
+		return fs.ErrExist
+	}
+	err := p.makeHome()
+	if err == nil {
+		err = f.writeNew(launchFile, p)
+	}
+	if err != nil {
+		return errors.Join(err, p.removeHome())
+	}
+	return nil
+}
+
+// planOf is the backend's program with the launch's arguments, and who runs it.
+// No container keeps it from the node's files, so what it is told to open is
+// looked at.
+func (r *Runtime) planOf(launch aim.Launch) (plan, error) {
 	program := r.cfg.Commands[launch.Backend]
 	if len(program) == 0 {
-		return nil, aim.Failf(aim.ClassRuntime, "the process runtime of this node has no program for backend %q", launch.Backend).
+		return plan{}, aim.Failf(aim.ClassRuntime, "the process runtime of this node has no program for backend %q", launch.Backend).
 			WithHint("use --runtime docker, or name the program in the node's settings")
 	}
 	for _, m := range launch.Mounts {
 		if m.Source != m.Target {
-			return nil, aim.Failf(aim.ClassRuntime, "a process cannot see %s at %s", m.Source, m.Target).
+			return plan{}, aim.Failf(aim.ClassRuntime, "a process cannot see %s at %s", m.Source, m.Target).
 				WithHint("use --runtime docker")
 		}
 	}
-	argv := append([]string{}, program...)
-	return append(argv, launch.Args...), nil
+	if err := container.CheckFiles(launch); err != nil {
+		return plan{}, err
+	}
+	p := plan{Launch: launch, Argv: append(slices.Clone(program), launch.Args...)}
+	if r.account == nil || launch.Simulated {
+		return p, nil // stand-ins work on the simulated node's own tree
+	}
+	groups, err := container.DeviceGroups(launch, r.cfg.DevRoot)
+	if err != nil {
+		return plan{}, err
+	}
+	p.Account = &account{UID: r.account.UID, GID: r.account.GID, Groups: groups}
+	return p, p.mayRun()
 }
 
 // advance brings a server that nobody is starting one step on: it spawns a shim,
 // or says why the one it has spawned came to nothing.
-func (r *Runtime) advance(f folder, launch aim.Launch, mine *spawned) (*spawned, error) {
+func (r *Runtime) advance(f folder, p plan, secrets map[string]string, mine *spawned) (*spawned, error) {
 	if f.has(stopFile) {
 		return nil, aim.Failf(aim.ClassCancelled, "server %s was stopped before it started", f.name())
 	}
 	if mine == nil {
-		return r.spawn(f, launch)
+		return r.spawn(f, p, secrets)
 	}
 	select {
 	case <-mine.done:
@@ -131,12 +160,12 @@ type spawned struct {
 // spawn starts a shim in a session of its own, so that neither the end of the
 // agent nor a ^C in its terminal reaches it. The environment is the one way in
 // which secrets travel.
-func (r *Runtime) spawn(f folder, launch aim.Launch) (*spawned, error) {
-	env, err := environment(os.Environ(), r.cfg.Env, launch)
+func (r *Runtime) spawn(f folder, p plan, secrets map[string]string) (*spawned, error) {
+	env, err := r.environment(f, p, secrets)
 	if err != nil {
 		return nil, err
 	}
-	program := r.cfg.Commands[launch.Backend][0]
+	program := p.Argv[0]
 	if _, err := exec.LookPath(program); err != nil {
 		return nil, aim.Failf(aim.ClassRuntime, "cannot run %s: %v", program, err).
 			WithHint("install it on this node, or use --runtime docker")
