@@ -54,7 +54,7 @@ func knownFamily(name string) bool {
 
 // notTuning are words of names whose variables do more than tune.
 var notTuning = map[string]bool{
-	"PATH": true, "SO": true, "FILE": true, "FILENAME": true, "FOLDER": true, "DIR": true, "ROOT": true, "CACHE": true, "CONFIG": true, // open files
+	"PATH": true, "SO": true, "FILE": true, "FILENAME": true, "FOLDER": true, "DIR": true, "ROOT": true, "CONFIG": true, // open files
 	"PLUGIN": true, "PLUGINS": true, "CONNECTOR": true, "RESOLVER": true, "LIB": true, "LIBRARY": true, "TOOLS": true, "CC": true, // load code
 	"INSECURE": true, "UPDATING": true, "COPY": true, "COMMAND": true, "PRELOAD": true, "CMD": true, // let others load it
 	"HOST": true, "IP": true, "IPS": true, "PORT": true, "SERVER": true, "REDIRECT": true, "MODELSCOPE": true, "URL": true, "ENDPOINT": true, // talk to others
