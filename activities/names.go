@@ -23,6 +23,9 @@ const (
 // StepWait is the step that the heartbeats of AwaitTurn name.
 const StepWait = "wait"
 
+// StepProve is the step that the heartbeats of AwaitReady name.
+const StepProve = "prove"
+
 // Task queues.
 const (
 	// ControlQueue carries workflows and the short activities of control.

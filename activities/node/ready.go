@@ -87,7 +87,7 @@ func (n *Node) prove(ctx context.Context, server aim.Server, r Runtime, task str
 	defer cancel()
 	ended := make(chan error, 1)
 	n.background.run(func() { ended <- n.untilEnded(ctx, server, r) })
-	seen := newProgress(func(note string) { beat.Report(aim.Progress{Step: "prove", Note: note}) })
+	seen := newProgress(func(note string) { beat.Report(aim.Progress{Step: activities.StepProve, Note: note}) })
 	n.background.run(func() { n.follow(ctx, server, r, seen) })
 
 	started, homeless := time.Now(), time.Time{}

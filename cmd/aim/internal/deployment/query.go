@@ -15,7 +15,6 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
@@ -54,31 +53,36 @@ func Ask(ctx context.Context, c client.Client, name string) (aim.Status, error) 
 		err = errors.New("its answer has no name")
 	}
 	if err == nil {
-		whyWaiting(ctx, c, &s)
+		tellNow(ctx, c, &s)
 	}
 	return s, explainQuery(ctx, c, name, err)
 }
 
-// askedWhy is how many waiting replicas of a deployment are asked: those of one
-// deployment wait for the same.
-const askedWhy = 4
+// askedNow is how many replicas of a deployment are asked what they wait for:
+// those of one deployment wait for the same.
+const askedNow = 4
 
-// whyWaiting replaces the reasons of replicas that wait for a place, which the
-// workflow has from when they began to wait, by those of now: the scheduler tells
-// them with the heartbeats of the step.
-func whyWaiting(ctx context.Context, c client.Client, s *aim.Status) {
+// tellNow replaces the reasons of replicas that wait by those of now, which they
+// tell with the heartbeats of their step: why there is no place, or what a server
+// that is to be proved does, and answers.
+func tellNow(ctx context.Context, c client.Client, s *aim.Status) {
 	asked, told := 0, false
 	for i := range s.Replicas {
 		r := &s.Replicas[i]
-		if r.Phase != aim.Placing || asked == askedWhy {
+		step := map[aim.Phase]string{aim.Placing: activities.StepWait, aim.Proving: activities.StepProve}[r.Phase]
+		if step == "" || asked == askedNow {
 			continue
 		}
 		asked++
 		for _, p := range running(ctx, c, s.Name, r.Ordinal) {
-			if p.Step != activities.StepWait || p.Note == "" {
+			if p.Step != step || p.Note == "" {
 				continue
 			}
-			if !told && r.Reason != "" && strings.Contains(s.Reason, r.Reason) {
+			switch {
+			case told:
+			case s.Reason == "" && r.Phase == aim.Proving:
+				s.Reason, told = p.Note, true
+			case r.Reason != "" && strings.Contains(s.Reason, r.Reason):
 				s.Reason, told = strings.Replace(s.Reason, r.Reason, p.Note, 1), true // it tells of one of them
 			}
 			r.Reason = p.Note
@@ -222,21 +226,7 @@ func closing(ctx context.Context, c client.Client, name string) *aim.Failure {
 	return workflows.CarriedFailure(c.GetWorkflow(ctx, workflows.DeploymentID(name), "").Get(ctx, nil))
 }
 
-// running reads what the long steps of a replica say in their heartbeats.
+// running is what the long steps of a replica say.
 func running(ctx context.Context, c client.Client, name string, ordinal int) []aim.Progress {
-	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
-	defer cancel()
-	d, err := c.DescribeWorkflowExecution(ctx, workflows.ReplicaID(name, ordinal), "")
-	if err != nil {
-		return nil // progress is a kindness; the status tells what matters
-	}
-	var all []aim.Progress
-	for _, p := range d.PendingActivities {
-		var progress aim.Progress
-		if p.HeartbeatDetails == nil || converter.GetDefaultDataConverter().FromPayloads(p.HeartbeatDetails, &progress) != nil {
-			continue
-		}
-		all = append(all, progress)
-	}
-	return all
+	return cli.Running(ctx, c, workflows.ReplicaID(name, ordinal))
 }

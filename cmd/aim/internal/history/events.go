@@ -44,6 +44,9 @@ func (o options) run(ctx context.Context, a *cli.App, name string) error {
 		if err != nil {
 			return err
 		}
+		if !story.ended {
+			story.events = append(story.events, waits(ctx, c, story.replicas, a.Now())...)
+		}
 		if err := o.tell(a, story.events, told); err != nil || !o.watch || story.ended {
 			return err
 		}
@@ -76,6 +79,8 @@ func (o options) tell(a *cli.App, all []display.Event, told map[string]bool) err
 type story struct {
 	events []display.Event // by time
 	ended  bool            // the deployment's workflow has closed
+	// replicas are the workflows of those that have not closed.
+	replicas []execution
 }
 
 // readStory follows the deployment from its first run through every
@@ -101,8 +106,24 @@ func readStory(ctx context.Context, c client.Client, name string) (story, error)
 		t := narrate(e, history)
 		s.events = append(s.events, t.events...)
 		s.ended = s.ended || (e.id == name && t.ended)
+		if e.id != name && !t.ended && len(t.follow) == 0 {
+			s.replicas = append(s.replicas, e)
+		}
 		waiting = append(waiting, t.follow...)
 	}
 	sortEvents(s.events)
 	return s, nil
+}
+
+// waits is what replicas wait for now. It is told with their history, and is not
+// part of it.
+func waits(ctx context.Context, c client.Client, replicas []execution, now time.Time) (all []display.Event) {
+	for _, e := range replicas {
+		for _, p := range cli.Running(ctx, c, e.id) {
+			if p.Note != "" {
+				all = append(all, display.Event{Time: now, Who: e.who(), Text: "now: " + p.Note, ID: "now/" + e.id + "/" + p.Note})
+			}
+		}
+	}
+	return all
 }
