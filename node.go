@@ -55,6 +55,9 @@ type FleetNode struct {
 	Node
 	Liveness Liveness `json:"liveness"`
 	AgeMS    int64    `json:"age_ms"` // since the last beat, at the time of the snapshot
+	// Live is what its servers and GPUs do now, where a reader has asked for it; it
+	// is never part of a snapshot.
+	Live *LiveNode `json:"live,omitempty"`
 }
 
 // Fleet is all nodes as seen at one moment, by id. It is never changed.

@@ -157,6 +157,9 @@ type ReplicaStatus struct {
 	Revision  int       `json:"revision"`
 	Simulated bool      `json:"simulated,omitempty"`
 	Steps     []Step    `json:"steps,omitempty"` // of the current attempt, in order
+	// Live is what its server does now, where a reader has asked the node for it;
+	// the workflow never has it.
+	Live *Live `json:"live,omitempty"`
 }
 
 // Step is one durable step of the current attempt.

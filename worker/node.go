@@ -131,7 +131,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
 	var err error
-	options := inventory.PublisherOptions{Answer: n.answer, Redact: n.node.Redact, Log: n.log}
+	options := inventory.PublisherOptions{Answer: n.answer, Live: n.node.Live, Redact: n.node.Redact, Log: n.log}
 	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, options); err != nil {
 		return err
 	}

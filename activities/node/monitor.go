@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -14,6 +15,9 @@ type serverMonitor struct {
 	cancel  context.CancelFunc
 	done    chan struct{}
 	failure *aim.Failure // set before done is closed; nil when it was called off
+
+	mu       sync.Mutex
+	readings []aim.Reading // of the last minute
 }
 
 // monitor makes sure that the server has a monitor. That of a stopped attempt ends
@@ -34,7 +38,7 @@ func (n *Node) monitor(a *attemptState, server aim.Server, r Runtime, task strin
 		defer close(m.done)
 		defer cancel()
 		n.background.run(func() { n.look(ctx) })
-		w := &watching{Node: n, attempt: a, server: server, runtime: r, task: task}
+		w := &watching{Node: n, monitor: m, attempt: a, server: server, runtime: r, task: task}
 		if f := w.untilUnwell(ctx); ctx.Err() == nil {
 			m.failure = f
 			w.tell(f.Error())
@@ -73,6 +77,7 @@ func (n *Node) look(ctx context.Context) {
 // watching is a monitor at work: it asks, and the vitals judge.
 type watching struct {
 	*Node
+	monitor *serverMonitor
 	attempt *attemptState
 	server  aim.Server
 	runtime Runtime
@@ -128,6 +133,7 @@ func (w *watching) untilUnwell(ctx context.Context) *aim.Failure {
 		case m := <-readings:
 			reading = false
 			w.vitals.read(m)
+			w.monitor.noted(m)
 		case err := <-probes:
 			f = w.vitals.probeAnswered(time.Now(), err)
 		case <-judge.C:
@@ -166,10 +172,10 @@ func (w *watching) healthOnce(ctx context.Context) error {
 }
 
 // readsNow tells whether the numbers are worth reading: every few seconds, and at
-// every turn while a request of ours is unanswered.
+// every turn while a request of ours is unanswered or somebody looks at them.
 func (w *watching) readsNow() bool {
 	v := w.vitals
-	return !v.probed.IsZero() || time.Since(v.reading.At) >= min(v.probeEvery/6, readEvery)
+	return !v.probed.IsZero() || w.askedLately() || time.Since(v.reading.At) >= min(v.probeEvery/6, readEvery)
 }
 
 // readEvery is how old the numbers of a server get.

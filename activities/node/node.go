@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -89,6 +90,8 @@ type Node struct {
 	changed chan struct{}   // the inventory differs from what was published
 
 	background background // what goes on beside activities, until life ends
+
+	liveAsked atomic.Int64 // when somebody last asked for live numbers, in ns since 1970
 
 	sharing sync.Mutex           // one start on a shared GPU at a time
 	state   sync.Mutex           // one change of the state file at a time

@@ -14,6 +14,7 @@ import (
 	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
 	"github.com/aim-engine/aim/cmd/aim/internal/render"
 	"github.com/aim-engine/aim/cmd/aim/internal/simulate"
+	"github.com/aim-engine/aim/cmd/aim/internal/top"
 	"github.com/aim-engine/aim/cmd/aim/internal/up"
 )
 
@@ -27,7 +28,7 @@ func addCommands(root *cobra.Command, a *cli.App) {
 	}
 	add(cli.GroupModels, deployment.NewDeploy(a), deployment.NewPlan(a), render.New(a), deployment.NewPs(a), deployment.NewStatus(a), deployment.NewLogs(a), history.New(a),
 		deployment.NewScale(a), deployment.NewRestart(a), deployment.NewMove(a), deployment.NewRollback(a), deployment.NewStop(a), deployment.NewEndpoints(a))
-	add(cli.GroupFleet, node.New(a), recipe.New(a), model.New(a), recipe.NewEstimate(a))
+	add(cli.GroupFleet, node.New(a), top.New(a), recipe.New(a), model.New(a), recipe.NewEstimate(a))
 	add(cli.GroupMachine, up.New(a), up.NewDown(a), gpu.New(a), machine.NewDoctor(a), machine.NewEnv(a), machine.NewVersion(a))
 	add(cli.GroupDaemons, control.New(a))
 	root.AddCommand(node.NewShim(a), node.NewEnter(a), simulate.New(a))

@@ -103,15 +103,20 @@ func Node(o *Output, n aim.FleetNode) {
 		o.Println()
 		Endpoints(o, n.Endpoints)
 	}
+	if n.Live != nil && len(n.Live.Servers) > 0 {
+		o.Println()
+		Top(o, aim.Fleet{Nodes: []aim.FleetNode{n}}, Screen{View: "replicas"})
+	}
 }
 
 // nodeGPUs is the node GPU by GPU, with the reason for every one that is not free.
 func nodeGPUs(o *Output, n aim.FleetNode) {
-	t := Table{Header: []string{"GPU", "PCI", "TYPE", "MEMORY", "IN USE", "STATE", "WHY"}}
+	t := Table{Header: []string{"GPU", "PCI", "TYPE", "MEMORY", "IN USE", "BUSY", "POWER", "STATE", "WHY"}}
 	for _, g := range n.GPUs {
 		state, why := n.StateOf(g)
+		l := liveGPU(n, g)
 		t.Add(g.ID, g.PCI, orDash(g.Type), known(g, "vram_bytes", g.VRAMBytes), known(g, "vram_used_bytes", g.VRAMUsedBytes),
-			gpuState(o, state), shorten(why, 60))
+			Percent(l.Busy), Watts(l.PowerW), gpuState(o, state), shorten(why, 60))
 	}
 	t.Print(o)
 }

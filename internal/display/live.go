@@ -3,8 +3,6 @@ package display
 import (
 	"fmt"
 	"strings"
-
-	"golang.org/x/term"
 )
 
 // Item is one line of something that goes on.
@@ -61,7 +59,7 @@ func (l *Live) tell(items []Item) {
 // draw goes back to the first line of the last block and writes over it. The
 // whole frame is one write, so that it does not flicker.
 func (l *Live) draw(lines []string) {
-	width, height := l.size()
+	width, height := l.out.Size()
 	if height > 1 && len(lines) >= height {
 		lines = lines[len(lines)-height+1:] // what scrolled away could not be redrawn
 	}
@@ -75,15 +73,6 @@ func (l *Live) draw(lines []string) {
 	b.WriteString("\x1b[J")
 	l.drawn = len(lines)
 	_, _ = l.out.Write([]byte(b.String())) // its reader may be gone
-}
-
-// size is asked for at every frame: windows change. 0 is unknown.
-func (l *Live) size() (width, height int) {
-	width, height, err := term.GetSize(l.out.fd)
-	if err != nil {
-		return 0, 0
-	}
-	return width, height
 }
 
 // Close leaves the last block where it is; what is printed next stands below.

@@ -75,6 +75,16 @@ func (o *Output) rendered(text string) string {
 	return colours.Replace(Escape(text))
 }
 
+// Size is how many columns and lines the terminal has, 0 where it is none. It is
+// asked for at every frame: windows change.
+func (o *Output) Size() (width, height int) {
+	width, height, err := term.GetSize(o.fd)
+	if err != nil {
+		return 0, 0
+	}
+	return width, height
+}
+
 // Terminal tells whether a person looks at it.
 func (o *Output) Terminal() bool { return o.terminal }
 

@@ -36,6 +36,13 @@ func Deployments(o *Output, all []aim.Status) {
 
 func deploymentNote(s aim.Status) string {
 	var notes []string
+	var live []*aim.Live
+	for _, r := range s.Replicas {
+		live = append(live, r.Live)
+	}
+	if load := Load(live...); load != "" {
+		notes = append(notes, load)
+	}
 	if Simulated(s) {
 		notes = append(notes, "SIMULATED")
 	}
@@ -85,6 +92,7 @@ func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	s.Add("  placed", r.Placed)
 	s.Add("  endpoint", r.Endpoint)
 	s.Add("  serves", r.Serves)
+	s.Add("  now", numbers(r.Live))
 	s.Add("  memory", measured(r))
 	s.Add("  steps", steps(r.Steps, now))
 	s.Add("  tried", tries(r.Tries))

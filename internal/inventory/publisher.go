@@ -34,8 +34,9 @@ const (
 // no question but "snapshot".
 type PublisherOptions struct {
 	Beat   time.Duration
-	Answer Answer                    // logs, describe, ...; nil refuses them
-	Redact func(lines []byte) []byte // takes secrets out of answers, whole lines at a time; nil = as they are
+	Answer Answer                                 // logs, describe, ...; nil refuses them
+	Live   func(ctx context.Context) aim.LiveNode // what servers and GPUs do now; nil = nothing
+	Redact func(lines []byte) []byte              // takes secrets out of answers, whole lines at a time; nil = as they are
 	Log    *slog.Logger
 }
 
@@ -59,6 +60,7 @@ type Publisher struct {
 	rate     chan struct{}   // beat has changed
 	owed     map[string]bool // by the way of asking: what will be said soon
 	answers  *answerer
+	wanted   time.Time // when somebody last wanted live numbers
 }
 
 // NewPublisher prepares the broadcasts of node id, which is not "control".
@@ -72,6 +74,9 @@ func NewPublisher(conn *Conn, id string, epoch uint64, opts PublisherOptions) (*
 	}
 	if opts.Answer == nil {
 		opts.Answer = noAnswer
+	}
+	if opts.Live == nil {
+		opts.Live = func(context.Context) aim.LiveNode { return aim.LiveNode{} }
 	}
 	return &Publisher{
 		conn: conn, node: id, epoch: epoch, nonce: rand.Uint32(), opts: opts, log: quietLog(opts.Log, time.Now),
@@ -133,6 +138,7 @@ func (p *Publisher) Run(ctx context.Context) error {
 		askSubject(p.node, "*"): func(m *nats.Msg) { p.question(ctx, m) },
 		callSubject:             func(m *nats.Msg) { p.called(ctx, m) },
 		rateSubject:             func(m *nats.Msg) { p.setRate(m.Data) },
+		liveSubject:             func(*nats.Msg) { p.liveWanted(ctx) },
 	} {
 		if err := subs.add(subject, "", f); err != nil {
 			return err

@@ -14,6 +14,10 @@ import "strings"
 //	aim.v1.ctl.snapshot            snapshots of all: broadcast,  control, anyone -> nodes
 //	                               or to the reply; with "beats":
 //	                               a beat of each
+//	aim.v1.live.<node>             what servers and GPUs do now;  node -> who wants it
+//	                               see livewire.go
+//	aim.v1.ctl.live                live numbers are wanted for   anyone -> nodes
+//	                               the next 30 s
 //	aim.v1.ctl.rate                how often to beat, JSON      control -> nodes
 const (
 	beatPrefix     = "aim.v1.hb."
@@ -23,6 +27,8 @@ const (
 	allSnapshots   = snapshotPrefix + "*"
 	callSubject    = "aim.v1.ctl.snapshot"
 	rateSubject    = "aim.v1.ctl.rate"
+	livePrefix     = "aim.v1.live."
+	liveSubject    = "aim.v1.ctl.live"
 
 	// controlID stands where a node id would; no node may be called so.
 	controlID    = "control"

@@ -3,6 +3,7 @@ package script_test
 import (
 	"reflect"
 	"slices"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -142,4 +143,21 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%d of %d faults are active", got, len(s.Faults))
 		}
 	})
+}
+
+// docs/simulate.md tells every fault and timing.
+func TestThePageTellsEveryClause(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/simulate.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"load=", "ready=", "ttft=", "tpot=", "stop="}
+	for _, n := range script.Names() {
+		names = append(names, string(n))
+	}
+	for _, n := range names {
+		if !strings.Contains(string(page), "`"+n) {
+			t.Errorf("%s is not told", n)
+		}
+	}
 }

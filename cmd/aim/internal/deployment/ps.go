@@ -44,6 +44,7 @@ func (o psOptions) run(ctx context.Context, a *cli.App) error {
 	if !o.all { // a name that failed, ran again and was stopped is of no interest any more
 		found = slices.DeleteFunc(found, func(s aim.Status) bool { return s.Phase == aim.Stopped })
 	}
+	addLive(ctx, a, found)
 	if a.Programs() {
 		return display.List(a.Out, a.Format, found)
 	}

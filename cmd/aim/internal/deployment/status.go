@@ -42,6 +42,7 @@ func (o statusOptions) run(ctx context.Context, a *cli.App, name string) error {
 	if err != nil {
 		return err
 	}
+	addLive(ctx, a, []aim.Status{s})
 	if a.Programs() {
 		return display.Data(a.Out, a.Format, s)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
 )
@@ -27,6 +28,9 @@ func (o showOptions) run(ctx context.Context, a *cli.App, id string) error {
 	if err != nil {
 		return err
 	}
+	one := aim.Fleet{Nodes: []aim.FleetNode{n}}
+	a.Live(ctx, one)
+	n = one.Nodes[0]
 	if a.Programs() {
 		return display.Data(a.Out, a.Format, n)
 	}
