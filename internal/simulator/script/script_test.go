@@ -1,9 +1,9 @@
 package script_test
 
 import (
+	"os"
 	"reflect"
 	"slices"
-	"os"
 	"strings"
 	"testing"
 	"time"
