@@ -48,7 +48,8 @@ func (f *Fleet) Apply(n aim.FleetNode) (come int) {
 	if !known {
 		m = f.join(n.ID)
 	}
-	if !known || !sameMachine(&m.report.Node, &n.Node) {
+	if machine := machineDigest(&n.Node); !known || machine != m.machine {
+		m.machine = machine
 		f.rebuild(m, &n.Node)
 		m.relabel(f, n.Labels)
 	}

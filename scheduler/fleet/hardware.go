@@ -2,8 +2,7 @@ package fleet
 
 import (
 	"encoding/binary"
-	"maps"
-	"slices"
+	"hash/maphash"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler/topology"
@@ -141,22 +140,63 @@ func vramOf(g *aim.GPU) uint64 {
 	return *g.VRAMBytes
 }
 
-// sameMachine tells whether two reports of a node are of the same machine, set up
-// alike: all that Hardware and labels are read from is equal. Most reports differ in
-// claims alone.
-func sameMachine(a, b *aim.Node) bool {
-	return a.CPUs == b.CPUs && a.HostBytes == b.HostBytes && a.Shares == b.Shares &&
-		slices.Equal(a.Runtimes, b.Runtimes) && maps.Equal(a.Labels, b.Labels) &&
-		slices.EqualFunc(a.GPUs, b.GPUs, func(x, y aim.GPU) bool { return sameGPU(&x, &y) })
+// seed is of this process: digests are compared within it and go nowhere.
+var seed = maphash.MakeSeed()
+
+// machineDigest is equal for two reports of the same machine, set up alike: of all that
+// Hardware and labels are read from. Most reports differ in claims alone, and a digest
+// tells so without a look at the report before, which is in no cache any more
+// (fleet_apply_us).
+func machineDigest(n *aim.Node) uint64 {
+	d := digest(0)
+	d.add(uint64(n.CPUs))
+	d.add(n.HostBytes)
+	if n.Shares {
+		d.add(1)
+	}
+	for _, r := range n.Runtimes {
+		d.addString(r)
+	}
+	labels := uint64(0)
+	for k, v := range n.Labels {
+		l := digest(0)
+		l.addString(k)
+		l.addString(v)
+		labels += uint64(l) // in any order
+	}
+	d.add(labels)
+	for i := range n.GPUs {
+		d.addGPU(&n.GPUs[i])
+	}
+	return uint64(d)
 }
 
-func sameGPU(a, b *aim.GPU) bool {
-	return a.ID == b.ID && a.UUID == b.UUID && a.PCI == b.PCI && a.Type == b.Type && a.Hive == b.Hive &&
-		a.ComputeMode == b.ComputeMode && a.MemoryMode == b.MemoryMode && a.Partition == b.Partition && a.Partitions == b.Partitions &&
-		same(a.CPUNode, b.CPUNode) && same(a.VRAMBytes, b.VRAMBytes) && slices.Equal(a.Peers, b.Peers)
+// digest is what has been added, in order.
+type digest uint64
+
+func (d *digest) add(v uint64) {
+	// A step of a multiplicative hash; the constant is 2^64 over the golden ratio.
+	*d = (*d ^ digest(v)) * 0x9e3779b97f4a7c15
+	*d ^= *d >> 29
 }
 
-// same compares two values either of which may not be known.
-func same[T comparable](a, b *T) bool {
-	return a == b || a != nil && b != nil && *a == *b
+func (d *digest) addString(s string) { d.add(maphash.String(seed, s)) }
+
+func (d *digest) addGPU(g *aim.GPU) {
+	for _, s := range [...]string{g.ID, g.UUID, g.PCI, g.Type, g.Hive, g.ComputeMode, g.MemoryMode} {
+		d.addString(s)
+	}
+	d.add(uint64(g.Partition))
+	d.add(uint64(g.Partitions))
+	numa := uint64(1 << 32) // not known
+	if g.CPUNode != nil {
+		numa = uint64(*g.CPUNode)
+	}
+	d.add(numa)
+	d.add(vramOf(g))
+	d.add(uint64(len(g.Peers)))
+	for i := range g.Peers {
+		d.addString(g.Peers[i].ID)
+		d.add(uint64(g.Peers[i].Weight))
+	}
 }

@@ -14,6 +14,7 @@ type Node struct {
 	slot     int // place in the order of ids
 	class    *Class
 	hardware *Hardware
+	machine  uint64   // what hardware and labels were read from, see machineDigest
 	ids      []string // of its GPUs, by number
 	claimed  taken    // by what it reports
 	assumed  taken    // by what is assumed
