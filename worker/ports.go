@@ -17,7 +17,9 @@ import (
 // Backends are the LLM servers that this build knows, by name.
 func Backends() map[string]node.Backend {
 	all := map[string]node.Backend{}
-	for _, b := range []node.Backend{vllm.New(), sglang.New(), tgi.New()} {
+	v, s, t := vllm.New(), sglang.New(), tgi.New()
+	v.AllowRemoteCode, s.AllowRemoteCode, t.AllowRemoteCode = true, true, true // the node has the word: node.remote_code
+	for _, b := range []node.Backend{v, s, t} {
 		all[b.Name()] = b
 	}
 	return all

@@ -90,6 +90,9 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 	if rung.Model, err = n.localWeights(ctx, rung); err != nil {
 		return aim.Launch{}, err
 	}
+	if rung, err = n.settleCode(ctx, rung); err != nil {
+		return aim.Launch{}, err
+	}
 	var files []aim.Mount
 	rung.Options, files, err = container.Share(rung.Options, append([]string{n.opts.Cache}, n.opts.WeightRoots...))
 	if err != nil {

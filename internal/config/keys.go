@@ -76,6 +76,7 @@ func (s *Settings) keys(host, home string) []key {
 		{"node.hub_offline", &n.HubOffline, false, []string{"HF_HUB_OFFLINE"}, nil},
 		{"node.hub_token", &n.HubToken, "env:HF_TOKEN", nil, secretRef(&n.HubToken)},
 		{"node.weight_roots", &n.WeightRoots, []string(nil), nil, nil},
+		{"node.remote_code", &n.RemoteCode, []string(nil), nil, nil},
 		{"node.simulate_root", &n.SimulateRoot, "", nil, nil},
 		{"node.rescan", &n.Rescan, 30 * time.Second, nil, positive(&n.Rescan)},
 		{"node.silence", &n.Silence, 30 * time.Second, nil, positive(&n.Silence)},

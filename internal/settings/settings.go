@@ -75,6 +75,7 @@ type Node struct {
 	HubOffline  bool     // never ask the hub
 	HubToken    string   // secret reference of the node's own token
 	WeightRoots []string // folders below which a model may be given by path
+	RemoteCode  []string // models whose own code servers may run; "owner/*" is all of an owner, "*" all
 
 	// SimulateRoot marks a simulated node: the folder of its private tree, which
 	// the stand-in server needs to see.

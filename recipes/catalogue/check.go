@@ -16,7 +16,7 @@ func CheckFile(name string) (id string, err error) {
 	if err != nil {
 		return "", aim.Failf(aim.ClassInput, "%s cannot be read: %v", name, err)
 	}
-	if doc, err := yamlfile.Loosely(name, data); err == nil && doc.Has("model_id") && !doc.Has("recipe_id") && !doc.Has("hardware") && !doc.Has("config") {
+	if doc, err := yamlfile.Loosely(name, data); err == nil && doc.Has("model_id") && !doc.Has("recipe_id") && !doc.Has("hardware") {
 		m, err := model.Read(name, data)
 		return m.ID, err
 	}

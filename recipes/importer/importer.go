@@ -19,40 +19,36 @@ type Imported struct {
 	Changes []string // what is different from the file, and why
 }
 
+// Result is what a file gives.
+type Result struct {
+	Recipes []Imported
+	Left    []string // what of the file goes for no recipe, and why
+}
+
 // Import reads a profile of AMD's AIM images, or a model file of
 // vllm-project/recipes, and makes recipes of it: one of a profile; of a model
 // file one for each kind of AMD GPU and each variant that it has verified there.
-// What the server version no longer takes is dropped or renamed, and what AIM
-// Engine sets itself is left out; Changes lists all of it.
+// A value of another shape than expected is used where it can be. What the
+// server version no longer takes is dropped or renamed, and what AIM Engine sets
+// itself is left out; Changes and Left list all of it.
 //
 // Every recipe is valid. The error is a Failure of class input that names the
 // place, or says that the file has neither format or nothing for AMD GPUs.
-func Import(file string, data []byte) ([]Imported, error) {
+func Import(file string, data []byte) (Result, error) {
 	doc, err := yamlfile.Loosely(file, data)
 	if err != nil {
-		return nil, err
+		return Result{}, err
 	}
-	var all []Imported
 	switch {
 	case doc.Has("metadata") && (doc.Has("engine_args") || doc.Has("aim_id")):
-		all, err = importProfile(doc)
+		return importProfile(doc)
 	case doc.Has("model") && doc.Has("meta"):
-		all, err = importModelFile(doc)
+		return importModelFile(doc)
 	case doc.Has("recipe_id"):
-		return nil, aim.Failf(aim.ClassInput, "%s: it is a recipe of AIM Engine already", doc.At("recipe_id")).
+		return Result{}, aim.Failf(aim.ClassInput, "%s: it is a recipe of AIM Engine already", doc.At("recipe_id")).
 			WithHint("put it into a folder and name that with --recipes")
-	default:
-		return nil, aim.Failf(aim.ClassInput, "%s: it is neither a profile of AMD's AIM images (metadata, engine_args) nor a model file of vllm-project/recipes (meta, model)", doc.At())
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range all {
-		if err := i.Recipe.Validate(); err != nil {
-			return nil, aim.Failf(aim.ClassInput, "%s: what it says makes no recipe: %s", doc.At(), aim.FailureOf(err).Why)
-		}
-	}
-	return all, nil
+	return Result{}, aim.Failf(aim.ClassInput, "%s: it is neither a profile of AMD's AIM images (metadata, engine_args) nor a model file of vllm-project/recipes (meta, model)", doc.At())
 }
 
 // builder puts one imported recipe together.

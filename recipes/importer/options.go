@@ -16,7 +16,7 @@ var ours = map[string]string{
 	"tensor-parallel-size":         "hardware.gpu_count says it",
 	"distributed-executor-backend": "AIM Engine starts one process a GPU by itself",
 	"no-trust-remote-code":         "AIM Engine never trusts remote code by itself",
-	"trust-remote-code":            "AIM Engine never trusts remote code by itself; the operator of the fleet must allow it",
+	"trust-remote-code":            "a node runs code of a repository only where its operator allows it (node.remote_code); add trust_remote_code: true for a model that needs it",
 }
 
 // take brings options over: those that the table knows and that are a recipe's

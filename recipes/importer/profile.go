@@ -10,57 +10,59 @@ import (
 	"github.com/aim-engine/aim/recipes/recipe"
 )
 
-// aimProfile is a profile of AMD's AIM images, as far as a recipe has a place
-// for it.
-type aimProfile struct {
-	AIM      string `yaml:"aim_id"`
-	Model    string `yaml:"model_id"`
-	Metadata struct {
-		Engine     string `yaml:"engine"`
-		GPU        string `yaml:"gpu"`
-		GPUCount   int    `yaml:"gpu_count"`
-		Precision  string `yaml:"precision"`
-		Metric     string `yaml:"metric"`
-		Type       string `yaml:"type"`
-		ManualOnly bool   `yaml:"manual_selection_only"`
-	} `yaml:"metadata"`
-	EngineArgs map[string]any    `yaml:"engine_args"`
-	Env        map[string]string `yaml:"env_vars"`
-}
-
 // importProfile makes one recipe: the profile's checkpoint, on its GPUs.
-func importProfile(doc *yamlfile.Document) ([]Imported, error) {
-	var p aimProfile
-	if err := doc.Into(&p); err != nil {
-		return nil, err
+func importProfile(doc *yamlfile.Document) (Result, error) {
+	root, err := readTree(doc)
+	if err != nil {
+		return Result{}, err
 	}
-	m := p.Metadata
-	if p.Model == "" {
-		return nil, doc.Wrong([]string{"model_id"}, "field \"model_id\" is missing: a general profile is for no model")
-	}
-	if m.GPUCount < 1 || strings.EqualFold(m.GPU, "NONE") || m.GPU == "" {
-		return nil, doc.Wrong([]string{"metadata"}, "it is for no GPU (%q, %d), and AIM Engine serves on GPUs", m.GPU, m.GPUCount)
-	}
-	if !slices.Contains(aim.Backends(), m.Engine) {
-		return nil, doc.Wrong([]string{"metadata", "engine"}, "engine %q is not known; the backends are %s", m.Engine, strings.Join(aim.Backends(), ", "))
+	m := root.at("metadata")
+	model, name := root.at("model_id").text(), root.at("aim_id").text()
+	gpu, count, engine := m.at("gpu").text(), m.at("gpu_count").number(), m.at("engine").text()
+	switch {
+	case model == "":
+		return Result{}, doc.Wrong([]string{"model_id"}, "field \"model_id\" is missing: a general profile is for no model")
+	case count < 1 || strings.EqualFold(gpu, "NONE") || gpu == "":
+		return Result{}, doc.Wrong([]string{"metadata"}, "it is for no GPU (%q, %g), and AIM Engine serves on GPUs", gpu, count)
+	case !slices.Contains(aim.Backends(), engine):
+		return Result{}, doc.Wrong([]string{"metadata", "engine"}, "engine %q is not known; the backends are %s", engine, strings.Join(aim.Backends(), ", "))
 	}
 	r := recipe.Recipe{
-		Model: p.Model, Hardware: recipe.Hardware{GPUType: strings.ToUpper(m.GPU), GPUCount: m.GPUCount},
-		Precision: m.Precision, Backend: m.Engine, Metric: m.Metric, Maturity: m.Type, ManualOnly: m.ManualOnly,
+		Model: model, Hardware: recipe.Hardware{GPUType: strings.ToUpper(gpu), GPUCount: int(count)},
+		Precision: m.at("precision").text(), Backend: engine, Metric: m.at("metric").text(), Maturity: m.at("type").text(),
+		ManualOnly: m.at("manual_selection_only").flag(),
 	}
-	if p.AIM != "" && p.AIM != p.Model {
-		r.Model, r.Checkpoint = p.AIM, p.Model
+	if name != "" && name != model {
+		r.Model, r.Checkpoint = name, model
 	}
 	b := newBuilder(doc, r)
+	b.words()
 	table, err := options.For(r.Backend, r.ServerVersion())
 	if err != nil {
-		return nil, doc.Wrong([]string{"metadata", "engine"}, "%v", err)
+		return Result{}, doc.Wrong([]string{"metadata", "engine"}, "%v", err)
 	}
-	b.takeMap(table, p.EngineArgs)
-	b.takeEnv(table, p.Env)
+	b.takeMap(table, root.at("engine_args").fields())
+	b.takeEnv(table, root.at("env_vars").env())
 	var metrics []string
-	if m.Metric != "" {
-		metrics = []string{m.Metric}
+	if b.recipe.Metric != "" {
+		metrics = []string{b.recipe.Metric}
 	}
-	return []Imported{b.finish(metrics)}, nil
+	made := b.finish(metrics)
+	if err := made.Recipe.Validate(); err != nil {
+		return Result{}, aim.Failf(aim.ClassInput, "%s: what it says makes no recipe: %s", doc.At(), aim.FailureOf(err).Why)
+	}
+	return Result{Recipes: []Imported{made}, Left: root.lost.all}, nil
+}
+
+// words leaves out words of other people that are none of ours, where a recipe
+// can do without.
+func (b *builder) words() {
+	if r := &b.recipe; r.Metric != "" && !slices.Contains(aim.Metrics(), r.Metric) {
+		b.note("metric %q is left out: it is none of %s", r.Metric, strings.Join(aim.Metrics(), ", "))
+		r.Metric = ""
+	}
+	if r := &b.recipe; r.Maturity != "" && !slices.Contains(recipe.Maturities(), r.Maturity) {
+		b.note("type %q is left out: it is none of %s", r.Maturity, strings.Join(recipe.Maturities(), ", "))
+		r.Maturity = ""
+	}
 }

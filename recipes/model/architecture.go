@@ -1,5 +1,53 @@
 package model
 
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// UnmarshalYAML reads the numbers or, of files that only name it, the class.
+func (a *Architecture) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.ScalarNode {
+		*a = Architecture{Class: n.Value, Source: "its name alone"}
+		return nil
+	}
+	if err := unknownField(n, reflect.TypeFor[Architecture]()); err != nil {
+		return err
+	}
+	type plain Architecture // without this method
+	return n.Decode((*plain)(a))
+}
+
+// unknownField finds a field that the type does not have, as a strict decoder
+// does.
+func unknownField(n *yaml.Node, t reflect.Type) error {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if n.Kind != yaml.MappingNode || t.Kind() != reflect.Struct {
+		return nil
+	}
+	inner := map[string]reflect.Type{}
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		inner[name] = t.Field(i).Type
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		name := n.Content[i]
+		field, known := inner[name.Value]
+		if !known {
+			return &yaml.TypeError{Errors: []string{fmt.Sprintf("line %d: field %s not found in type %s", name.Line, name.Value, t)}}
+		}
+		if err := unknownField(n.Content[i+1], field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // shape makes the layers that the numbers stand for; nil where they are not
 // enough.
 func (a *Architecture) shape() *Shape {

@@ -34,6 +34,7 @@ type Model struct {
 // Architecture is the shape of a model whose layers differ little, in few
 // numbers.
 type Architecture struct {
+	Class         string  `yaml:"class" json:"class,omitempty"` // of a file that gives nothing but a name
 	Layers        int     `yaml:"layers" json:"layers"`
 	Hidden        int     `yaml:"hidden" json:"hidden"`
 	Heads         int     `yaml:"heads" json:"heads"`

@@ -2,6 +2,10 @@ package model
 
 import (
 	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes/internal/yamlfile"
@@ -16,6 +20,9 @@ func Read(file string, data []byte) (Model, error) {
 	}
 	if err := m.validate(doc); err != nil {
 		return Model{}, err
+	}
+	if n := billions(m.Size); m.Parameters == 0 && n > 0 {
+		m.Parameters, m.Source = n, "its size field"
 	}
 	if m.Config == nil {
 		m.Shape = m.Architecture.shape()
@@ -34,4 +41,23 @@ func Read(file string, data []byte) (Model, error) {
 		m.Parameters, m.Source = described.Parameters, "counted from "+m.ConfigSource
 	}
 	return m, nil
+}
+
+var sizeWords = regexp.MustCompile(`^(?i)(\d+(?:\.\d+)?)\s*([bm])`)
+
+// billions is the number of parameters that a size such as 32B or 600M names, 0
+// for anything else.
+func billions(size any) uint64 {
+	m := sizeWords.FindStringSubmatch(strings.TrimSpace(fmt.Sprint(size)))
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.ParseFloat(m[1], 64)
+	if err != nil || n > 1e6 {
+		return 0
+	}
+	if strings.EqualFold(m[2], "m") {
+		return uint64(n * 1e6)
+	}
+	return uint64(n * 1e9)
 }

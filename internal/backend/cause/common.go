@@ -9,7 +9,7 @@ import (
 // Hints that several messages share.
 const (
 	hintToken  = "accept the model's licence on the hub and give a token as the secret HF_TOKEN"
-	hintRemote = "read the code in the model's repository, then ask the operator of the fleet to allow trust-remote-code"
+	hintRemote = "read the code in the model's repository, then let the operator set node.remote_code for it and deploy a recipe with trust_remote_code: true"
 	hintShm    = "give the server more shared memory"
 	hintLimit  = "look at the memory limit of the server and the host's kernel log"
 	hintDevice = "the server cannot open /dev/kfd or its render node; look at their groups on the node with: aim gpu list"

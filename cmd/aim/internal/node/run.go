@@ -58,6 +58,8 @@ func nodeFlags(cmd *cobra.Command) {
 	cli.Setting(flags, "registry", "node.registries")
 	cli.Setting(flags, "secret", "node.secrets")
 	cli.Setting(flags, "weight-root", "node.weight_roots")
+	flags.StringArray("remote-code", nil, "`model` whose own code servers may run, owner/* or * for all (setting node.remote_code); repeatable")
+	cli.Setting(flags, "remote-code", "node.remote_code")
 }
 
 // run refuses a folder that is no sysfs here; a machine without GPUs goes on.

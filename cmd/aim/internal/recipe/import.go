@@ -2,9 +2,11 @@ package recipe
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,7 @@ type ImportedRecipe struct {
 	File    string        `json:"file,omitempty"` // that was written
 	Recipe  recipe.Recipe `json:"recipe"`
 	Changes []string      `json:"changes"`
+	Left    []string      `json:"left,omitempty"` // what of the file goes for no recipe
 }
 
 func newImport(a *cli.App) *cobra.Command {
@@ -49,27 +52,64 @@ AIM Engine sets itself is left out; every change is listed on stderr.`,
 	return cmd
 }
 
-// run reads all files before it writes one.
+// run reads all files, and writes what those give that can be read: one bad file
+// stops only itself.
 func (o importOptions) run(a *cli.App, files []string) error {
 	var all []ImportedRecipe
+	var bad []error
 	for _, file := range files {
-		made, err := importFile(file)
+		made, err := o.importFile(a, file)
 		if err != nil {
-			return err
+			bad = append(bad, err)
+			continue
 		}
 		all = append(all, made...)
 	}
+	if len(bad) > 0 && len(files) == 1 {
+		return bad[0]
+	}
+	apart(all)
 	if err := o.write(a, all); err != nil {
 		return err
 	}
 	if a.Programs() {
-		return display.List(a.Out, a.Format, all)
+		if err := display.List(a.Out, a.Format, all); err != nil {
+			return err
+		}
+	} else {
+		o.tell(a, all)
 	}
-	o.tell(a, all)
-	return nil
+	if len(bad) == 0 {
+		return nil
+	}
+	for _, err := range bad {
+		a.Hint("%s %s", a.Err.Bad("bad"), aim.FailureOf(err).Why)
+	}
+	return cli.Quiet(cli.ExitUsage) // every file has been told about
 }
 
-func importFile(file string) ([]ImportedRecipe, error) {
+// apart gives recipes of different files that came out with the same id one each,
+// named after its file.
+func apart(all []ImportedRecipe) {
+	taken := map[string]bool{}
+	for i := range all {
+		r := &all[i]
+		id := r.Recipe.ID
+		if taken[id] {
+			id += "-" + aim.NameOf(strings.TrimSuffix(filepath.Base(r.From), filepath.Ext(r.From)))
+		}
+		for n := 2; taken[id]; n++ {
+			id = fmt.Sprintf("%s-%d", r.Recipe.ID, n)
+		}
+		if id != r.Recipe.ID {
+			r.Changes = append(r.Changes, fmt.Sprintf("recipe_id is %s: another file gives %s", id, r.Recipe.ID))
+			r.Recipe.ID = id
+		}
+		taken[id] = true
+	}
+}
+
+func (o importOptions) importFile(a *cli.App, file string) ([]ImportedRecipe, error) {
 	data, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, cli.Usage("no file %s", file)
@@ -81,9 +121,12 @@ func importFile(file string) ([]ImportedRecipe, error) {
 	if err != nil {
 		return nil, cli.Next(err, "aim recipe import --help")
 	}
+	for _, left := range made.Left {
+		a.Hint("%s: %s", file, left)
+	}
 	var all []ImportedRecipe
-	for _, m := range made {
-		all = append(all, ImportedRecipe{From: file, Recipe: m.Recipe, Changes: append([]string{}, m.Changes...)})
+	for _, m := range made.Recipes {
+		all = append(all, ImportedRecipe{From: file, Recipe: m.Recipe, Changes: append([]string{}, m.Changes...), Left: made.Left})
 	}
 	return all, nil
 }
