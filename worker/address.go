@@ -3,7 +3,12 @@ package worker
 import (
 	"net"
 	"net/netip"
+	"strings"
+	"time"
 )
+
+// routeWithin bounds looking up the name of Temporal's host.
+const routeWithin = 5 * time.Second
 
 // ownAddress is where the endpoints of this machine are reached, unless a setting
 // says so: the address that it talks to control's Temporal from. That is loopback
@@ -11,7 +16,8 @@ import (
 // unasked; and loopback too where there is no route.
 func ownAddress(temporal string) string {
 	const loopback = "127.0.0.1"
-	conn, err := net.Dial("udp", temporal) // sends nothing: it asks for the route
+	first, _, _ := strings.Cut(strings.TrimPrefix(temporal, "dns:///"), ",")
+	conn, err := net.DialTimeout("udp", first, routeWithin) // sends nothing: it asks for the route
 	if err != nil {
 		return loopback
 	}

@@ -18,8 +18,8 @@ func (n *Node) secret(ref string) (string, error) {
 		return "", aim.Failf(aim.ClassInput, "%v", err)
 	}
 	if !n.allowsSecret(ref) {
-		return "", aim.Failf(aim.ClassInput, "node %s does not allow deployments to use secret %s", n.opts.ID, ref).
-			WithHint("add it to the node's setting node.secrets (AIM_NODE_SECRETS), and start its agent again")
+		return "", aim.Failf(aim.ClassInput, "node %s does not allow deployments to use secret %s: its setting node.secrets does not name it", n.opts.ID, ref).
+			WithHint("add it to node.secrets (AIM_NODE_SECRETS) on the node, and start its agent again")
 	}
 	return n.resolveSecret(ref)
 }

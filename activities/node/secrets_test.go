@@ -53,7 +53,7 @@ func TestSecretsAreRefused(t *testing.T) {
 	b := newBox(t, 1, func(b *box) { b.opts.Secrets = []string{"env:AIM_TEST_*", "file:/run/secrets/*"} })
 	b.mustClaim(identity("a"), b.gpu(0))
 	for _, c := range []struct{ what, ref, want string }{
-		{"not allowed", "env:OTHER_SECRET", "does not allow deployments to use secret env:OTHER_SECRET; add it to the node's setting node.secrets"},
+		{"not allowed", "env:OTHER_SECRET", "does not allow deployments to use secret env:OTHER_SECRET: its setting node.secrets does not name it"},
 		{"above the allowed folder", "file:/run/secrets/../../etc/shadow", "does not allow deployments to use secret"},
 		{"not set", "env:AIM_TEST_MISSING", "env:AIM_TEST_MISSING is not set on node n1"},
 		{"not there", "file:/run/secrets/aim-test-missing", "cannot be read on node n1"},

@@ -24,6 +24,9 @@ func bin() string {
 	return filepath.Join("..", "..", "bin")
 }
 
+// testSecret is what the nodes have to give to deployments that name it.
+const testSecret = "a-secret-of-the-scenarios"
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() {
@@ -46,7 +49,9 @@ func withStack(m *testing.M) int {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	if shared, err = stack.Up(ctx, stack.Options{Bin: bin(), Dir: dir, Simulate: "2x8"}); err != nil {
+	if shared, err = stack.Up(ctx, stack.Options{Bin: bin(), Dir: dir, Simulate: "2x8", Env: []string{
+		"AIM_NODE_SECRETS=env:AIM_TEST_SECRET_*", "AIM_TEST_SECRET_TOKEN=" + testSecret, "AIM_TEST_OTHER=not allowed",
+	}}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}

@@ -29,8 +29,8 @@ type simulatedNode struct {
 	id     string
 	dir    string
 	tree   *simulator.Tree
-	port   int  // first of its endpoint ports
-	shares bool // its GPUs may be shared
+	port   int           // first of its endpoint ports
+	allows settings.Node // what the settings of `aim up` let its deployments do
 }
 
 func (n simulatedNode) root() string       { return filepath.Join(n.dir, "tree") }
@@ -60,7 +60,7 @@ func (s *stack) chooseNodes(remembered config.Stack, asked string) error {
 		s.state.PortFirst = portsOf(s.app.Settings.Dir)
 	}
 	for i := range nodes {
-		n := simulatedNode{id: fmt.Sprintf("n%d", i+1), port: s.state.PortFirst + i*portsPerNode, shares: s.app.Settings.Node.Shares}
+		n := simulatedNode{id: fmt.Sprintf("n%d", i+1), port: s.state.PortFirst + i*portsPerNode, allows: s.app.Settings.Node}
 		n.dir = filepath.Join(simulatedDir(s.app.Settings.Dir), n.id)
 		if n.tree, err = simulator.CreateTree(n.root(), n.id, gpus); err != nil {
 			return cli.Next(cli.Failed("%w", err), "aim up --simulate %s --dir OTHER", s.state.Simulate)
@@ -131,7 +131,10 @@ func (n simulatedNode) writeConfig(self, hub string) error {
 		"cache":         filepath.Join(n.dir, "cache"),
 		"hub_endpoint":  hub,
 		"simulate_root": n.root(),
-		"shares":        n.shares,
+		"shares":        n.allows.Shares,
+		"registries":    n.allows.Registries,
+		"secrets":       n.allows.Secrets,
+		"weight_roots":  n.allows.WeightRoots,
 	}})
 	if err == nil {
 		err = os.WriteFile(n.configFile(), text, 0o600)

@@ -1,0 +1,107 @@
+package worker
+
+import (
+	"net"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aim-engine/aim/activities/node"
+	"github.com/aim-engine/aim/internal/amdgpu"
+	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/settings"
+)
+
+// The Docker daemon of the settings is the one that is asked, whatever the
+// environment names.
+func TestTheDockerDaemonOfTheSettingsIsAsked(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
+	socket := filepath.Join(t.TempDir(), "docker.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int32
+	daemon := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.Header().Set("API-Version", "1.47")
+	})}
+	go func() { _ = daemon.Serve(l) }()
+	defer daemon.Close()
+	n := &Node{cfg: settings.Node{Dir: t.TempDir(), DockerHost: "unix://" + socket}, log: quiet()}
+	runtimes, err := n.openRuntimes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := runtimes[0].Check(t.Context()); err != nil || asked.Load() == 0 {
+		t.Errorf("%v; asked %d times", err, asked.Load())
+	}
+}
+
+// Every file of the settings of NATS is read: one that is missing is named.
+func TestTheFilesOfNATSAreRead(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.pem")
+	for name, to := range map[string]settings.NATS{
+		"creds": {Creds: missing}, "ca": {TLSCA: missing}, "certificate": {TLSCert: missing, TLSKey: missing},
+	} {
+		to.URL = "nats://127.0.0.1:1"
+		if _, err := inventory.Connect(t.Context(), to, "test", nil); err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("%s: %v, want %s named", name, err, missing)
+		}
+	}
+}
+
+// The agent's settings reach the node as they are.
+func TestTheSettingsReachTheNode(t *testing.T) {
+	cfg := settings.Node{
+		ID: "unusual-1", Address: "127.0.0.9", Labels: map[string]string{"rack": "r9"}, Dir: t.TempDir(), Cache: t.TempDir(),
+		Shares: true, SimulateRoot: t.TempDir(),
+	}
+	w := &Node{cfg: cfg, log: quiet()}
+	l, err := openLedger(cfg.Dir, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	w.ledger, w.gpus, w.hearing = l, amdgpu.New(t.TempDir()), newHearing(time.Now)
+	n := node.New(t.Context(), w.ports(), w.agentOptions("ns", 7)).Inventory()
+	if n.ID != cfg.ID || n.Address != cfg.Address || !n.Shares || !n.Simulated || n.Labels["rack"] != "r9" || n.Labels["node"] != cfg.ID ||
+		n.Namespace != "ns" || n.Epoch != 7 || n.Version != Version || !slices.Equal(n.Runtimes, nil) {
+		t.Errorf("the node says of itself %+v", n)
+	}
+}
+
+// Endpoints are on loopback where all is on one machine, and else where control is
+// talked to from.
+func TestOwnAddress(t *testing.T) {
+	for temporal, want := range map[string]string{
+		"127.0.0.1:7233": "127.0.0.1", "localhost:7233": "127.0.0.1", "127.0.0.1:1,192.0.2.1:1": "127.0.0.1", "dns:///localhost:7233": "127.0.0.1", "not an address": "127.0.0.1",
+	} {
+		if got := ownAddress(temporal); got != want && got != "::1" {
+			t.Errorf("with Temporal at %s it is %s, want %s", temporal, got, want)
+		}
+	}
+	for _, a := range localAddresses(t) {
+		if got := ownAddress(net.JoinHostPort(a, "7233")); got != a {
+			t.Errorf("with Temporal at this machine's %s it is %s", a, got)
+		}
+	}
+}
+
+func localAddresses(t *testing.T) (all []string) {
+	t.Helper()
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
+			all = append(all, ip.IP.String())
+		}
+	}
+	return all
+}
