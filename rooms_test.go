@@ -55,7 +55,7 @@ var rooms = map[string][]string{
 	"internal/e2e":             {"..."},
 
 	"worker": {".", "./recipes/...", "./workflows", "./activities/...", "./internal/...",
-		"go.temporal.io/...", "google.golang.org/grpc/...", "github.com/prometheus/client_golang/...", "golang.org/x/..."},
+		"go.temporal.io/...", "google.golang.org/grpc/...", "go.opentelemetry.io/otel/...", "github.com/prometheus/client_golang/...", "golang.org/x/..."},
 	"cmd": {"..."},
 
 	// A module of its own, which nothing of aim may import.

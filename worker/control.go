@@ -66,7 +66,11 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	if err != nil {
 		return nil, err
 	}
-	if c.temporal, err = Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, newSDKMetrics(c.monitor.registry), log); err != nil {
+	metrics, err := newSDKMetrics(c.monitor.registry, log)
+	if err != nil {
+		return nil, err
+	}
+	if c.temporal, err = Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, metrics, log); err != nil {
 		return nil, err
 	}
 	if err := checkAttributes(ctx, c.temporal, to.Temporal.Namespace); err != nil {

@@ -83,7 +83,11 @@ func (n *Node) connect(ctx context.Context) error {
 		return err
 	}
 	n.hearing = newHearing(time.Now)
-	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), newSDKMetrics(n.monitor.registry), n.log,
+	metrics, err := newSDKMetrics(n.monitor.registry, n.log)
+	if err != nil {
+		return err
+	}
+	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), metrics, n.log,
 		grpc.WithChainUnaryInterceptor(n.hearing.intercept)); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"go.temporal.io/sdk/client"
 )
 
 // family returns the one family of this name, or nil.
@@ -22,6 +23,15 @@ func family(t *testing.T, r prometheus.Gatherer, name string) *dto.MetricFamily 
 		}
 	}
 	return nil
+}
+
+func sdkMetrics(t *testing.T, r prometheus.Registerer) client.MetricsHandler {
+	t.Helper()
+	m, err := newSDKMetrics(r, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // labelled finds the metric with these labels, and no others.
@@ -40,7 +50,7 @@ func labelled(f *dto.MetricFamily, labels map[string]string) *dto.Metric {
 
 func TestSDKMetricsReachPrometheus(t *testing.T) {
 	r := prometheus.NewRegistry()
-	m := newSDKMetrics(r).WithTags(map[string]string{"namespace": "default"})
+	m := sdkMetrics(t, r).WithTags(map[string]string{"namespace": "default"})
 	poll := m.WithTags(map[string]string{"poller_type": "activity"})
 	m.Counter("temporal_request").Inc(2)
 	m.Counter("temporal_request").Inc(3)
@@ -66,31 +76,35 @@ func TestSDKMetricsReachPrometheus(t *testing.T) {
 	}
 }
 
-// Prometheus takes one set of labels and one kind a name: the first one stays,
-// and others harm nobody.
-func TestSDKMetricsOfAnotherShapeAreDropped(t *testing.T) {
+// A metric is kept with all the labels that it is used with.
+func TestSDKMetricsOfOtherShapes(t *testing.T) {
 	r := prometheus.NewRegistry()
-	m := newSDKMetrics(r)
+	m := sdkMetrics(t, r)
+	tagged := m.WithTags(map[string]string{"a": "b"})
 	m.Counter("x").Inc(1)
 	for range 2 {
-		m.WithTags(map[string]string{"a": "b"}).Counter("x").Inc(10)
-		m.Gauge("x").Update(10)
-		m.WithTags(map[string]string{"a": "b"}).Gauge("x").Update(10)
-		m.WithTags(map[string]string{"a": "b"}).Timer("y").Record(time.Second)
+		tagged.Counter("x").Inc(10)
+		tagged.Timer("y").Record(time.Second)
 		m.Timer("y").Record(time.Second)
 	}
 	f := family(t, r, "x")
-	if f.GetType() != dto.MetricType_COUNTER || len(f.GetMetric()) != 1 || f.GetMetric()[0].GetCounter().GetValue() != 1 {
-		t.Errorf("x is %v", f)
+	if got := labelled(f, nil).GetCounter().GetValue(); got != 1 {
+		t.Errorf("x without labels is %v, want 1: %v", got, f)
 	}
-	if y := family(t, r, "y_seconds"); len(y.GetMetric()) != 1 || y.GetMetric()[0].GetHistogram().GetSampleCount() != 2 {
-		t.Errorf("y is %v", y)
+	if got := labelled(f, map[string]string{"a": "b"}).GetCounter().GetValue(); got != 20 {
+		t.Errorf("x with a label is %v, want 20: %v", got, f)
+	}
+	y := family(t, r, "y_seconds")
+	for _, labels := range []map[string]string{nil, {"a": "b"}} {
+		if got := labelled(y, labels).GetHistogram().GetSampleCount(); got != 2 {
+			t.Errorf("y with %v has %d values, want 2", labels, got)
+		}
 	}
 }
 
 func TestSDKMetricsAtTheSameTime(t *testing.T) {
 	r := prometheus.NewRegistry()
-	m := newSDKMetrics(r)
+	m := sdkMetrics(t, r)
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
