@@ -62,8 +62,11 @@ func unusual(t *testing.T, k key) (text string, want any) {
 	case *map[string][]string:
 		return "vllm=/opt/unusual serve", map[string][]string{"vllm": {"/opt/unusual", "serve"}}
 	case *[]string:
-		if k.name == "node.secrets" {
+		switch k.name {
+		case "node.secrets":
 			return "env:UNUSUAL_*", []string{"env:UNUSUAL_*"}
+		case "node.registries":
+			return "registry.example/unusual", []string{"registry.example/unusual"}
 		}
 		return dir, []string{dir}
 	case *string:
