@@ -20,6 +20,7 @@ func Carry(err error) error {
 	if !errors.As(err, &f) {
 		return err
 	}
+	f = bounded(*f)
 	options := temporal.ApplicationErrorOptions{NonRetryable: true, Details: []any{*f}}
 	if f.Class == aim.ClassRefused || f.Class == aim.ClassCancelled || f.Class == aim.ClassCapacity {
 		options.Category = temporal.ApplicationErrorCategoryBenign // an answer, not an alarm
@@ -29,4 +30,16 @@ func Carry(err error) error {
 		options.Category = temporal.ApplicationErrorCategoryBenign
 	}
 	return temporal.NewApplicationErrorWithOptions(f.Text(), string(f.Class), options)
+}
+
+// bounded is the failure as a history may hold it: servers print lines of any
+// length.
+func bounded(f aim.Failure) *aim.Failure {
+	f.Why, f.Hint, f.Fingerprint = Clip(f.Why, MaxText), Clip(f.Hint, MaxText), Clip(f.Fingerprint, MaxText)
+	lines := f.LogLines[:min(len(f.LogLines), maxLogLines)]
+	f.LogLines = nil
+	for _, line := range lines {
+		f.LogLines = append(f.LogLines, Clip(line, MaxNote))
+	}
+	return &f
 }

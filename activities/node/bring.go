@@ -3,7 +3,6 @@ package node
 import (
 	"context"
 
-	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/heartbeat"
@@ -27,15 +26,4 @@ func (n *Node) PullImage(ctx context.Context, req activities.PullRequest) (activ
 	}
 	err = r.Pull(ctx, req.Image, beat.Report)
 	return activities.StepResult{Bytes: beat.Done()}, activities.Carry(a.ended(err, n.opts.ID))
-}
-
-// runtime is the first runtime that works.
-func (n *Node) runtime(ctx context.Context) (Runtime, error) {
-	var last error = aim.Failf(aim.ClassRuntime, "node %s has no runtime", n.opts.ID)
-	for _, r := range n.ports.Runtimes {
-		if last = r.Check(ctx); last == nil {
-			return r, nil
-		}
-	}
-	return nil, last
 }

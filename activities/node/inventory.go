@@ -34,7 +34,7 @@ func (n *Node) Inventory() aim.Node {
 	node := aim.Node{
 		ID: n.opts.ID, Address: n.opts.Address, Host: n.opts.Host, Version: n.opts.Version,
 		Simulated: n.opts.SimulateRoot != "", BootID: machine.BootID, Namespace: n.opts.Namespace,
-		Epoch: n.opts.Epoch, Labels: n.labels(state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable(), n.deaf()), Shares: n.opts.Shares,
+		Epoch: n.opts.Epoch, Labels: n.labels(state.Labels), Cordon: cmp.Or(state.Cordon, n.ledger.unwritable(), n.withoutRuntime(), n.deaf()), Shares: n.opts.Shares,
 		CPUs: machine.CPUs, HostBytes: machine.HostBytes, HostFree: machine.HostFree, DiskFree: machine.DiskFree,
 		Detection: detection, Claims: n.marked(claims), Endpoints: n.endpoints(claims),
 	}

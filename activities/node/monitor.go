@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 )
 
 // serverMonitor watches one ready server for as long as the agent and the server
@@ -202,7 +203,7 @@ func (w *watching) probe(ctx context.Context) error {
 // tell shows why the server is not to be used now, "" for no reason.
 func (w *watching) tell(reason string) {
 	e := w.endpointOf(w.server, w.task)
-	e.Healthy, e.Reason = reason == "", reason
+	e.Healthy, e.Reason = reason == "", activities.Clip(reason, activities.MaxNote)
 	if w.attempt.setEndpoint(e) {
 		w.announce()
 	}

@@ -100,7 +100,11 @@ type Node struct {
 	mu        sync.Mutex
 	detection aim.Detection
 	attempts  map[attemptKey]*attemptState
-	wasDeaf   string // as the fleet was told
+
+	noRuntime    string    // why no server can be started; "" = one can
+	runtimeAsked time.Time // when that was found out
+
+	wasDeaf string // as the fleet was told
 }
 
 // New makes a node whose server monitors live until ctx ends.

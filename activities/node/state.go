@@ -12,9 +12,12 @@ import (
 // SetNode changes the node's own state: cordon, labels, quarantine. A GPU that is
 // taken out of quarantine has its uncorrectable errors accepted too.
 func (n *Node) SetNode(ctx context.Context, req activities.SetNodeRequest) (activities.SetNodeResult, error) {
+	if err := checkLabels(req.Labels); err != nil {
+		return activities.SetNodeResult{}, activities.Carry(err)
+	}
 	state, err := n.editState(func(s *aim.NodeState) {
 		if req.Cordon != nil {
-			s.Cordon = *req.Cordon
+			s.Cordon = activities.Clip(*req.Cordon, activities.MaxText)
 		}
 		for name, value := range req.Labels {
 			if s.Labels == nil {
@@ -36,6 +39,20 @@ func (n *Node) SetNode(ctx context.Context, req activities.SetNodeRequest) (acti
 	_, err = n.Rescan(ctx) // what was accepted is no fault any more
 	n.announce()
 	return activities.SetNodeResult{State: state}, err
+}
+
+// longestLabel is how long, in bytes, a label's name and its value may be: they are
+// part of every snapshot.
+const longestLabel = 253
+
+func checkLabels(labels map[string]string) error {
+	for name, value := range labels {
+		if name == "" || len(name) > longestLabel || len(value) > longestLabel {
+			return aim.Failf(aim.ClassInput, "label %q=%q: a name and a value have at most %d bytes, and a name has one",
+				activities.Clip(name, 40), activities.Clip(value, 40), longestLabel)
+		}
+	}
+	return nil
 }
 
 // editState changes the state file, one change at a time.

@@ -122,6 +122,9 @@ func (n *Node) readvertise(a *attemptState, s aim.Server) {
 // clock alone takes a GPU.
 func (n *Node) Tend(ctx context.Context) {
 	n.noticeDeaf()
+	if n.runtimeDue(time.Now()) {
+		n.CheckRuntime(ctx)
+	}
 	if n.ledger.unwritable() != "" {
 		n.ledger.try()
 	}

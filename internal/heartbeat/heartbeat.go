@@ -8,6 +8,7 @@ package heartbeat
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,10 +69,16 @@ func (b *Beat) run(ctx context.Context) {
 	}
 }
 
+// maxNote bounds, in bytes, what a beat tells: what a server prints may be its note.
+const maxNote = 500
+
 // Report replaces the progress that the next beat tells.
 func (b *Beat) Report(p aim.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if len(p.Note) > maxNote {
+		p.Note = strings.ToValidUTF8(p.Note[:maxNote], "")
+	}
 	b.last = p
 	b.first.Do(func() { close(b.news) })
 }
