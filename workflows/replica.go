@@ -20,6 +20,7 @@ func Replica(ctx workflow.Context, in ReplicaInput, resume *replicaState) (aim.R
 		return aim.ReplicaStatus{}, failed(aim.Failf(aim.ClassInput, "a Replica is started by its Deployment, with name, uid, ordinal and revision"))
 	}
 	r := &replica{m: newReplicaMachine(in, firstRun(ctx), resume), calls: map[string]workflow.CancelFunc{}}
+	r.m.early = workflow.GetVersion(ctx, "told before the stop", workflow.DefaultVersion, 1) == 1
 	r.loop = loop{m: r.m, token: newToken, do: r.do, shown: r.show}
 	r.watchCancel(ctx)
 	listen(ctx, &r.loop, signalCommand, "a Deployment steers its replica: stop, restart, attach", func(c command) event { return commanded{c} })

@@ -25,6 +25,8 @@ func (m *replicaMachine) withdraw() {
 	m.beginStep("stop")
 	if m.now.Stop != "" || m.now.Next != nil {
 		m.setPhase(aim.Stopping, orElse(m.now.Stop, m.restartWhy()))
+	} else if m.early && m.failure != nil && m.now.Status.Phase == aim.Ready {
+		m.setPhase(aim.Degraded, m.failure.Text()) // told at once, not after the stop and its grace
 	}
 	m.stopHeld()
 }

@@ -34,6 +34,9 @@ type replicaMachine struct {
 	failure *aim.Failure    // why; nil for a command
 	grown   bool            // the history is long
 	yields  bool            // so that the run is to end: what it waits for is called off
+	// early tells an end of a ready server before it is stopped. Runs that began
+	// before there was that told it afterwards, and are replayed so.
+	early bool
 }
 
 // stage is where in its life a replica is.

@@ -185,6 +185,29 @@ func TestAReadyReplicaComesBackAfterItsServerDies(t *testing.T) {
 	w.clean()
 }
 
+// TestADeathIsToldBeforeTheStop: nobody is told Ready for as long as a dead server
+// takes to be stopped and its GPUs to be seen free.
+func TestADeathIsToldBeforeTheStop(t *testing.T) {
+	w := replicaWorld(t)
+	w.on[activities.Watch] = failing(1, aim.ClassHung)
+	w.at(activities.Watch, 2, command{UID: "u1", Verb: verbStop})
+	if _, err := w.runReplica(replicaInput()); err != nil {
+		t.Fatal(err)
+	}
+	w.clean()
+	phases := w.phases()
+	ready := slices.Index(phases, aim.Ready)
+	if ready < 0 || ready+1 >= len(phases) || phases[ready+1] != aim.Degraded {
+		t.Fatalf("told %v", phases)
+	}
+	for _, r := range w.reports {
+		if r.Status.Phase == aim.Degraded && len(r.Status.Tries) == 0 {
+			return // before the attempt was over, and its stop with it
+		}
+	}
+	t.Errorf("it was told only when the server was stopped: %v", phases)
+}
+
 // TestADeathNowAndThenLeadsToNoOtherRung: a server that was well for long
 // between its deaths is started again as it was, however often it dies.
 func TestADeathNowAndThenLeadsToNoOtherRung(t *testing.T) {
