@@ -2,6 +2,8 @@ package inventory
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -20,10 +22,16 @@ const (
 	maxProbes = 64
 )
 
-// HTTPProbe asks GET /health of an endpoint. Any HTTP answer counts, 500 too:
-// the question is whether the machine is there, not whether the server is well.
+// HTTPProbe asks whether the server that was proved at this endpoint is still
+// there: whether its model is served. How well it does is no matter, but an answer of
+// another server that has the port by now, or of a proxy in between, is none. TGI
+// takes any name for its model and lists none; there whoever tells of a model counts.
 func HTTPProbe(ctx context.Context, e aim.Endpoint) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(e.URL, "/")+"/health", nil)
+	path := "/v1/models"
+	if e.Backend == "tgi" {
+		path = "/info"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(e.URL, "/")+path, nil)
 	if err != nil {
 		return err
 	}
@@ -32,8 +40,28 @@ func HTTPProbe(ctx context.Context, e aim.Endpoint) error {
 	if err != nil {
 		return err
 	}
-	_, _ = io.CopyN(io.Discard, resp.Body, 1<<10) // the headers were the answer
-	return resp.Body.Close()
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusUnauthorized {
+		return nil // it wants its key, which only its node has
+	}
+	var told struct {
+		Model string `json:"model_id"`
+		Data  []struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if err := json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&told); err != nil {
+		return fmt.Errorf("%s answers %s, and tells of no model: %w", e.URL, resp.Status, err)
+	}
+	if e.Backend == "tgi" && told.Model != "" {
+		return nil
+	}
+	for _, m := range told.Data {
+		if m.ID == e.Model {
+			return nil
+		}
+	}
+	return fmt.Errorf("%s answers %s, and does not serve %s", e.URL, resp.Status, e.Model)
 }
 
 // probeSlots runs probe rounds.

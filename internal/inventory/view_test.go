@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -230,17 +231,35 @@ func TestRatesThatMakeNoSense(t *testing.T) {
 	}
 }
 
+// Only the server that was proved is a sign of life, not whoever answers on its port.
 func TestHTTPProbe(t *testing.T) {
-	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(http.StatusInternalServerError)
-	}))
-	defer failing.Close()
-	if err := HTTPProbe(t.Context(), aim.Endpoint{URL: failing.URL + "/"}); err != nil {
-		t.Errorf("a server that answers 500 is there: %v", err)
-	}
-	failing.Close()
-	if err := HTTPProbe(t.Context(), aim.Endpoint{URL: failing.URL}); err == nil {
-		t.Error("a closed port answered")
+	for name, c := range map[string]struct {
+		status        int
+		backend, body string
+		there         bool
+	}{
+		"its model":                    {200, "vllm", `{"data":[{"id":"other"},{"id":"m"}]}`, true},
+		"its model, and an error":      {500, "vllm", `{"data":[{"id":"m"}]}`, true},
+		"it wants its key":             {401, "vllm", `{"error":"Unauthorized"}`, true},
+		"TGI":                          {200, "tgi", `{"model_id":"/weights/m"}`, true},
+		"another model":                {200, "vllm", `{"data":[{"id":"other"}]}`, false},
+		"a stranger":                   {200, "vllm", `hello`, false},
+		"a stranger that says healthy": {200, "vllm", `{"healthy": true}`, false},
+		"a proxy":                      {502, "vllm", `<html>bad gateway</html>`, false},
+		"a stranger for TGI":           {200, "tgi", `{}`, false},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		}))
+		err := HTTPProbe(t.Context(), aim.Endpoint{URL: s.URL + "/", Model: "m", Backend: c.backend})
+		if (err == nil) != c.there {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.Close()
+		if err := HTTPProbe(t.Context(), aim.Endpoint{URL: s.URL, Model: "m"}); err == nil {
+			t.Error("a closed port answered")
+		}
 	}
 	if err := HTTPProbe(t.Context(), aim.Endpoint{URL: "::"}); err == nil {
 		t.Error("no URL at all answered")

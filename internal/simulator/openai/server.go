@@ -61,6 +61,9 @@ func New(c Config) *Server {
 	if c.Backend == "vllm" { // the series have vLLM's names
 		s.routes.Handle("GET /metrics", s.metrics.handler())
 	}
+	if c.Backend == "tgi" {
+		s.routes.HandleFunc("GET /info", s.info)
+	}
 	s.routes.HandleFunc("GET /v1/models", s.models)
 	if !c.NoGenerate {
 		s.routes.HandleFunc("POST /v1/completions", s.completions)
@@ -120,6 +123,11 @@ func (s *Server) health(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]any{"version": s.config.Version, "simulated": true})
+}
+
+// info is what TGI tells of its one model.
+func (s *Server) info(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, map[string]any{"model_id": s.config.Model, "version": s.config.Version, "simulated": true})
 }
 
 // model is one entry of /v1/models.
