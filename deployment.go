@@ -32,6 +32,7 @@ type DeploymentSpec struct {
 	ServedName     string            `json:"served_name,omitempty"`     // model name in the API; by default the model id
 	MaxModelLen    int               `json:"max_model_len,omitempty"`   // tokens of context
 	Args           []string          `json:"args,omitempty"`            // extra backend options, checked like a recipe's
+	Adapters       []Adapter         `json:"adapters,omitempty"`        // LoRA adapters that are served beside the model
 	Env            map[string]string `json:"env,omitempty"`             // extra environment of the server
 	Secrets        map[string]string `json:"secrets,omitempty"`         // environment name -> reference (env:NAME, file:/path), resolved on the node
 	Selector       map[string]string `json:"selector,omitempty"`        // labels that a node must carry
@@ -119,7 +120,7 @@ func NameOf(model string) string {
 // a *Failure of class ClassInput that names the field.
 func (s DeploymentSpec) Validate() error {
 	for _, check := range []func(DeploymentSpec) error{
-		checkUnknown, checkNames, checkCounts, checkShare, checkChoices, checkMaps, checkSize,
+		checkUnknown, checkNames, checkCounts, checkShare, checkChoices, checkMaps, checkAdapters, checkSize,
 	} {
 		if err := check(s); err != nil {
 			return err

@@ -32,6 +32,7 @@ type Rung struct {
 	Task       string            `json:"task,omitempty"` // generate, embed, rerank, score; "" = generate
 	Options    []Option          `json:"options,omitempty"`
 	Env        map[string]string `json:"env,omitempty"`
+	Companions []Companion       `json:"companions,omitempty"` // what is fetched besides Model
 	Memory     Estimate          `json:"memory"`
 	Resources  Resources         `json:"resources"`
 }

@@ -34,7 +34,7 @@ var rooms = map[string][]string{
 	"scheduler/internal/fleettest": {".", "pgregory.net/rapid"},
 	"workflows":                    {".", "./activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal"},
 	"activities":                   {".", "go.temporal.io/sdk/temporal"},
-	"activities/control": {".", "./activities", "./workflows", "./recipes", "./scheduler/...", "./internal/heartbeat",
+	"activities/control": {".", "./activities", "./workflows", "./recipes", "./recipes/options", "./scheduler/...", "./internal/heartbeat",
 		"go.temporal.io/sdk/activity", "go.temporal.io/api/serviceerror", "go.temporal.io/sdk/client", "golang.org/x/sync/errgroup"},
 	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "./internal/container", "go.temporal.io/sdk/activity"},
 

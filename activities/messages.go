@@ -78,6 +78,8 @@ type FetchRequest struct {
 	Model    string            `json:"model"`
 	Revision string            `json:"revision,omitempty"`
 	Secrets  map[string]string `json:"secrets,omitempty"` // references; HF_TOKEN opens gated models
+
+	Companions []aim.Companion `json:"companions,omitempty"` // what the replica needs besides
 }
 
 // RemoveModelRequest asks a node to delete weights from its cache.

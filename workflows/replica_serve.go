@@ -20,7 +20,8 @@ func (m *replicaMachine) bringFor(rung aim.Rung, spec aim.DeploymentSpec) {
 	m.onNode(activities.PullImage, "pull "+rung.Image,
 		activities.PullRequest{Identity: m.identity(), Image: rung.Image})
 	m.onNode(activities.FetchModel, "fetch "+rung.Model,
-		activities.FetchRequest{Identity: m.identity(), Model: rung.Model, Revision: rung.Revision, Secrets: spec.Secrets})
+		activities.FetchRequest{Identity: m.identity(), Model: rung.Model, Revision: rung.Revision, Secrets: spec.Secrets,
+			Companions: rung.Companions})
 }
 
 func (m *replicaMachine) brought(e ended) {

@@ -12,6 +12,14 @@ import (
 // the catalogue does not know from what the model says of itself. A nil describe
 // asks nobody.
 func Ladder(ctx context.Context, c Catalogue, describe Describe, spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder, error) {
+	ladder, err := choose(ctx, c, describe, spec, fleet)
+	if err != nil {
+		return ladder, err
+	}
+	return accompany(ladder, spec)
+}
+
+func choose(ctx context.Context, c Catalogue, describe Describe, spec aim.DeploymentSpec, fleet aim.Fleet) (aim.Ladder, error) {
 	ladder, unknown := c.Ladder(spec, fleet)
 	if unknown == nil || describe == nil || spec.Validate() != nil || c.Knows(spec.Model) {
 		return ladder, unknown

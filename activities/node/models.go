@@ -27,6 +27,11 @@ func (n *Node) FetchModel(ctx context.Context, req activities.FetchRequest) (act
 	if _, err := hub.Fetch(ctx, req.Model, req.Revision, beat.Report); err != nil {
 		return activities.StepResult{Bytes: beat.Done()}, activities.Carry(ended(err))
 	}
+	for _, c := range req.Companions {
+		if _, err := hub.FetchCompanion(ctx, c, beat.Report); err != nil {
+			return activities.StepResult{Bytes: beat.Done()}, activities.Carry(ended(err))
+		}
+	}
 	n.announce() // the model is cached here now
 	return activities.StepResult{Bytes: beat.Done()}, nil
 }

@@ -51,6 +51,13 @@ type Runtime interface {
 	Logs(ctx context.Context, id aim.Identity, opts aim.LogOptions) (io.ReadCloser, error)
 }
 
+// Impersonator is a Runtime whose servers run as a user of their own.
+type Impersonator interface {
+	// ServerUser is who servers of this level read files as; ok is false when that
+	// is this process's user, or not known.
+	ServerUser(level aim.Level) (user aim.User, ok bool)
+}
+
 // Backend knows one LLM server: its command line, its HTTP and its log.
 type Backend interface {
 	// Name is "vllm", "sglang" or "tgi".
@@ -100,6 +107,14 @@ type Hub interface {
 	List() (map[string]uint64, error)
 	// CheckAccess tells whether Fetch may read the model, without fetching it.
 	CheckAccess(ctx context.Context, model, revision string) error
+	// FetchCompanion is Fetch for what a replica needs besides its model, as far as
+	// its kind needs files. An adapter is checked against its base.
+	FetchCompanion(ctx context.Context, c aim.Companion, report func(aim.Progress)) (path string, err error)
+	// Companion finds one that was fetched, and the rank of an adapter.
+	Companion(c aim.Companion) (path string, rank int, err error)
+	// Readable tells whether a user may read the files of a model, with every
+	// folder above. The error is a Failure that names path and mode.
+	Readable(model, revision string, by aim.User) error
 	// Remove deletes a model from the cache; no such model is no error.
 	Remove(ctx context.Context, model string) error
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
@@ -98,11 +99,19 @@ func (n *Node) launch(ctx context.Context, r Runtime, claim aim.Claim, req activ
 	if err != nil {
 		return aim.Launch{}, err
 	}
+	if rung, err = n.prepared(r, rung); err != nil {
+		return aim.Launch{}, err
+	}
 	l, err := NewLaunch(backend, rung, claim, gpus, n.opts.Node, r.Bind)
 	if err != nil {
 		return aim.Launch{}, err
 	}
-	for _, m := range append(files, named(rung.Options, n.opts.Cache)...) {
+	files = append(files, named(rung.Options, n.opts.Cache)...)
+	for _, c := range rung.Companions {
+		folder := weightsOf(c.Model, n.opts.Cache)
+		files = append(files, aim.Mount{Source: folder, Target: folder, ReadOnly: true})
+	}
+	for _, m := range files {
 		if !slices.Contains(l.Mounts, m) {
 			l.Mounts = append(l.Mounts, m)
 		}
@@ -124,6 +133,52 @@ func (n *Node) localWeights(ctx context.Context, rung aim.Rung) (string, error) 
 		return "", err
 	}
 	return hub.Fetch(ctx, rung.Model, rung.Revision, func(aim.Progress) {})
+}
+
+// prepared is the rung with its adapters as they lie on this node, once everything
+// that its server reads is known to be readable for the user that it runs as.
+func (n *Node) prepared(r Runtime, rung aim.Rung) (aim.Rung, error) {
+	hub, err := n.ports.Hub("")
+	if err != nil {
+		return rung, err
+	}
+	if as, ok := r.(Impersonator); ok {
+		if user, ok := as.ServerUser(n.opts.Level); ok {
+			if err := hub.Readable(rung.Model, rung.Revision, user); err != nil {
+				return rung, err
+			}
+		}
+	}
+	var modules []string
+	most := 0
+	for _, c := range rung.Companions {
+		path, rank, err := hub.Companion(c)
+		if err != nil {
+			return rung, err
+		}
+		if c.Kind == aim.CompanionAdapter {
+			modules, most = append(modules, c.Name+"="+path), max(most, rank)
+		}
+	}
+	if len(modules) == 0 {
+		return rung, nil
+	}
+	rung.Options = append(slices.Clone(rung.Options),
+		aim.Option{Name: "enable-lora", Bare: true},
+		aim.Option{Name: "max-lora-rank", Value: strconv.Itoa(loraRank(most))},
+		aim.Option{Name: "lora-modules", Value: strings.Join(modules, " ")})
+	return rung, nil
+}
+
+// loraRank is the smallest rank that vLLM can be set to and that holds an adapter
+// of this one (vllm/config/lora.py, MaxLoRARanks).
+func loraRank(rank int) int {
+	for _, r := range []int{8, 16, 32, 64, 128, 256, 320} {
+		if rank <= r {
+			return r
+		}
+	}
+	return 512
 }
 
 // resolve finds the claimed GPUs as they are now: render minors may have

@@ -54,6 +54,12 @@ func (h *Hub) snapshot(r repo) (path string, ok bool) {
 // describeFolder reads a model that lies on this node.
 func describeFolder(model, path string) ([]byte, uint64, error) {
 	folder := os.DirFS(path)
+	if !present(folder, configFile) && present(folder, adapterConfig) {
+		if a, err := readAdapter(folder); err == nil {
+			return nil, 0, aim.Failf(aim.ClassInput, "model %s is no whole model: it is a LoRA adapter for %s", model, clip(a.Base)).
+				WithHint("name the model that it is for; an adapter is served from a repository: --adapter NAME=OWNER/REPOSITORY")
+		}
+	}
 	if !present(folder, configFile) {
 		return nil, 0, aim.Failf(aim.ClassMissing, "model %s has no %s", model, configFile).
 			WithHint("name a repository in the Transformers format, or write a recipe for it")
@@ -97,6 +103,9 @@ func (a *api) describeModel(ctx context.Context) ([]byte, uint64, error) {
 		}
 		config, err := a.read(ctx, in.commit, f)
 		return config, weigh(in.files), err
+	}
+	if err := a.part(ctx, in); err != nil {
+		return nil, 0, err
 	}
 	return nil, 0, aim.Failf(aim.ClassMissing, "the repository holds no %s", configFile).
 		WithHint("name a repository in the Transformers format, or write a recipe for it")

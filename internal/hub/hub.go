@@ -141,6 +141,9 @@ func (h *Hub) probe(ctx context.Context, r repo) error {
 	if err != nil {
 		return err
 	}
+	if err := a.part(ctx, in); err != nil {
+		return err
+	}
 	wanted, err := choose(in.files, nil)
 	if err != nil {
 		return err

@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 // manifest says which files make a snapshot complete. It is written when all of
@@ -58,6 +60,14 @@ func (s *store) complete() (snapshot, bool) {
 	}
 	if m, ok := s.readManifest(commit); ok {
 		return s.full(m)
+	}
+	if s.repo.kind == aim.CompanionTokenizer {
+		whole := *s
+		whole.repo.kind = ""
+		return whole.complete() // a whole model has it too
+	}
+	if s.repo.kind != "" {
+		return snapshot{}, false
 	}
 	m, ok := s.survey(commit)
 	if !ok {

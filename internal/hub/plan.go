@@ -12,11 +12,16 @@ func (f *fetch) plan(ctx context.Context) (commit string, files []file, err erro
 	if err != nil {
 		return "", nil, err
 	}
-	indexed, err := f.indexed(ctx, in)
-	if err != nil {
-		return "", nil, err
+	var indexed []string
+	if f.api.repo.kind == "" {
+		if err := f.api.part(ctx, in); err != nil {
+			return "", nil, err
+		}
+		if indexed, err = f.indexed(ctx, in); err != nil {
+			return "", nil, err
+		}
 	}
-	files, err = choose(in.files, indexed)
+	files, err = chooseFor(f.api.repo.kind, in.files, indexed)
 	if err != nil {
 		return "", nil, err
 	}

@@ -11,9 +11,23 @@ import (
 )
 
 // Reader is who a server reads the cache as.
-type Reader struct {
-	UID, GID int
-	Groups   []int
+type Reader aim.User
+
+// Readable tells whether a reader may read a model that is complete here. One that
+// is not is the fetch's to tell.
+func (h *Hub) Readable(model, revision string, by aim.User) error {
+	folder := model
+	if !filepath.IsAbs(model) {
+		r, err := newRepo(model, revision)
+		if err != nil {
+			return err
+		}
+		var ok bool
+		if folder, ok = h.snapshot(r); !ok {
+			return nil
+		}
+	}
+	return Readable(folder, Reader(by))
 }
 
 // Readable tells whether a reader may read every file below folder, through links

@@ -11,8 +11,9 @@ import (
 
 // repo is one model at one revision.
 type repo struct {
-	id       string // owner/name, or a bare name for the oldest models
-	revision string // branch, tag or commit
+	id       string            // owner/name, or a bare name for the oldest models
+	revision string            // branch, tag or commit
+	kind     aim.CompanionKind // which of its files are meant; "" = those of a whole model
 }
 
 // What becomes a folder, a file or a URL is checked against these before it does.

@@ -43,8 +43,13 @@ func (s *store) blob(blob string) string    { return path.Join(s.repo.folder(), 
 func (s *store) part(blob string) string    { return s.blob(blob) + ".incomplete" }
 func (s *store) snapshot(c string) string   { return path.Join(s.repo.folder(), "snapshots", c) }
 func (s *store) ref(revision string) string { return path.Join(s.repo.folder(), "refs", revision) }
-func (s *store) manifest(c string) string   { return path.Join(s.repo.folder(), ".aim", c+".json") }
-func (s *store) scratch() string            { return path.Join(s.repo.folder(), ".aim", rand.Text()) }
+func (s *store) manifest(c string) string {
+	if s.repo.kind != "" {
+		c += "." + string(s.repo.kind) // less than a whole model, and never to be taken for one
+	}
+	return path.Join(s.repo.folder(), ".aim", c+".json")
+}
+func (s *store) scratch() string { return path.Join(s.repo.folder(), ".aim", rand.Text()) }
 func (s *store) lockFile(name string) string {
 	return path.Join(".locks", s.repo.folder(), name+".lock")
 }

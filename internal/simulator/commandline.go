@@ -115,12 +115,18 @@ func (c *commandLine) utilization() float64 {
 	return f
 }
 
-// names are the names under which the model is served.
+// names are the names under which the model is served, and then those of its
+// adapters (NAME=PATH).
 func (c *commandLine) names() []string {
-	if names := strings.Fields(c.text("served-model-name")); len(names) > 0 {
-		return names
+	names := strings.Fields(c.text("served-model-name"))
+	if len(names) == 0 {
+		names = []string{c.model}
 	}
-	return []string{c.model}
+	for _, module := range strings.Fields(c.text("lora-modules")) {
+		name, _, _ := strings.Cut(module, "=")
+		names = append(names, name)
+	}
+	return names
 }
 
 // gpus is how many GPUs this node's part of the server needs.

@@ -24,6 +24,8 @@ type Model struct {
 	ShardBytes int64
 	// Files are more files, or other content for those there would be anyway.
 	Files map[string][]byte
+	// Bare models have no other files than Files.
+	Bare bool
 	// Revisions are branches and tags besides main.
 	Revisions []string
 	// Gated models need the token of somebody who has accepted the licence:
@@ -63,10 +65,13 @@ func (m Model) files() []entry {
 		"tokenizer.json":               []byte(`{"version":"1.0","model":{"type":"BPE","vocab":{},"merges":[]}}`),
 		"tokenizer_config.json":        []byte(`{"tokenizer_class":"PreTrainedTokenizerFast","model_max_length":32768}`),
 	}
+	if m.Bare {
+		small = map[string][]byte{}
+	}
 	maps.Copy(small, m.Files)
 	var all []entry
 	for _, shard := range shards {
-		if _, replaced := small[shard.name]; !replaced {
+		if _, replaced := small[shard.name]; !replaced && !m.Bare {
 			all = append(all, entry{shard.name, true, tensorFile(m.id, shard.tensor, m.shardBytes())})
 		}
 	}

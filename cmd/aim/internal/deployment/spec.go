@@ -22,6 +22,7 @@ type SpecFlags struct {
 	spec                   aim.DeploymentSpec
 	giveUp                 time.Duration
 	env, secrets, selector []string
+	adapters               []string
 }
 
 // Add defines a flag for every field of a spec. Zero is "choose for me", so the
@@ -45,6 +46,7 @@ func (f *SpecFlags) Add(cmd *cobra.Command) {
 	flags.StringVar(&s.Image, "image", "", "container image, instead of the recipe's")
 	flags.StringVar(&s.Revision, "revision", "", "model revision: branch, tag or commit")
 	flags.StringVar(&s.ServedName, "served-name", "", "model name in the API (default the model id)")
+	flags.StringArrayVar(&f.adapters, "adapter", nil, "`NAME=REPOSITORY[@REVISION]` of a LoRA adapter that is served beside the model; repeatable")
 	flags.IntVar(&s.MaxModelLen, "max-model-len", 0, "tokens of context")
 	flags.StringArrayVar(&f.env, "env", nil, "`NAME=value` for the server; repeatable")
 	flags.StringArrayVar(&f.secrets, "secret", nil, "`NAME=reference` for the server, env:NAME or file:/path on the node; repeatable")
@@ -125,6 +127,13 @@ func (f *SpecFlags) override(cmd *cobra.Command, spec *aim.DeploymentSpec) error
 		if given(flag) && n < 1 {
 			return cli.Usage("--%s is %d; it must be 1 or more", flag, n)
 		}
+	}
+	for _, text := range f.adapters {
+		a, err := aim.ParseAdapter(text)
+		if err != nil {
+			return err
+		}
+		spec.Adapters = append(spec.Adapters, a)
 	}
 	return errors.Join(
 		cli.AddPairs("--env", f.env, &spec.Env),
