@@ -215,6 +215,9 @@ func (c *Control) lead(ctx context.Context) error {
 	c.log.Info("leading", "id", c.cfg.ID)
 	var rebalancing sync.WaitGroup
 	rebalancing.Go(func() { c.rebalancer().Run(ctx) })
+	rebalancing.Go(func() {
+		(&control.Verdicts{Fleet: c.view.Fleet, Held: c.view.Held, Replicas: replicaWorkflows{c.temporal}, Log: c.log}).Run(ctx)
+	})
 	c.replicas.run(ctx)
 	rebalancing.Wait()
 	w.Stop()

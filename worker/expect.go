@@ -2,13 +2,17 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -34,24 +38,51 @@ func (c *Control) expect(ctx context.Context) {
 // visibility store has them.
 func nodesInUse(ctx context.Context, t client.Client) (map[string]bool, error) {
 	nodes := map[string]bool{}
-	name := workflows.AttrNode.GetName()
+	running, err := replicaWorkflows{t}.Running(ctx)
+	for _, r := range running {
+		nodes[r.Node] = true
+	}
+	return nodes, err
+}
+
+// replicaWorkflows reaches Replica workflows through Temporal.
+type replicaWorkflows struct{ temporal client.Client }
+
+// Running implements control.Replicas.
+func (w replicaWorkflows) Running(ctx context.Context) (all []control.RunningReplica, err error) {
+	name, phase := workflows.AttrNode.GetName(), workflows.AttrPhase.GetName()
 	q := &workflowservice.ListWorkflowExecutionsRequest{
 		Query: fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND %s IS NOT NULL", workflows.TypeReplica, name),
 	}
 	for {
-		page, err := t.ListWorkflow(ctx, q)
+		page, err := w.temporal.ListWorkflow(ctx, q)
 		if err != nil {
-			return nodes, fmt.Errorf("list running replicas: %w", err)
+			return all, fmt.Errorf("list running replicas: %w", err)
 		}
 		for _, run := range page.GetExecutions() {
-			var node string
-			field := run.GetSearchAttributes().GetIndexedFields()[name]
-			if err := converter.GetDefaultDataConverter().FromPayload(field, &node); err == nil && node != "" {
-				nodes[node] = true
+			r := control.RunningReplica{WorkflowID: run.GetExecution().GetWorkflowId()}
+			fields := run.GetSearchAttributes().GetIndexedFields()
+			_ = converter.GetDefaultDataConverter().FromPayload(fields[phase], &r.Phase) // "" where there is none
+			if err := converter.GetDefaultDataConverter().FromPayload(fields[name], &r.Node); err == nil && r.Node != "" {
+				all = append(all, r)
 			}
 		}
 		if q.NextPageToken = page.GetNextPageToken(); len(q.NextPageToken) == 0 {
-			return nodes, nil
+			return all, nil
 		}
 	}
+}
+
+// tellWithin bounds one verdict; it is told again when it fails.
+const tellWithin = 5 * time.Second
+
+// TellNode implements control.Replicas.
+func (w replicaWorkflows) TellNode(ctx context.Context, workflowID string, v workflows.NodeVerdict) error {
+	ctx, cancel := context.WithTimeout(ctx, tellWithin)
+	defer cancel()
+	err := w.temporal.SignalWorkflow(ctx, workflowID, "", workflows.SignalNode, v)
+	if gone := (*serviceerror.NotFound)(nil); errors.As(err, &gone) {
+		return nil
+	}
+	return err
 }

@@ -123,7 +123,7 @@ type replicaUpdate struct {
 // that its server is on.
 type NodeVerdict struct {
 	Node  string    `json:"node"`
-	Token string    `json:"token"` // of the attempt that is meant
+	Token string    `json:"token"` // of the attempt that is meant; "" = whichever is on the node
 	Says  NodeState `json:"says"`
 	Why   string    `json:"why,omitempty"`
 }

@@ -131,7 +131,7 @@ func (m *replicaMachine) away(why string) {
 // that has not served: it is given up and made elsewhere. One that has served stays
 // a candidate until its successor has proved itself.
 func (m *replicaMachine) judge(v NodeVerdict) {
-	if v.Node != m.node() || v.Token != m.now.Token && !m.keeps(v.Token) || m.over() {
+	if v.Node != m.node() || v.Token != "" && v.Token != m.now.Token && !m.keeps(v.Token) || m.over() {
 		return
 	}
 	served := m.now.ReadyAt > 0 && (m.now.Stage == stageWatching || m.now.Stage == stageProving)
