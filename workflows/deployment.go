@@ -103,7 +103,7 @@ func (d *deployment) do(ctx workflow.Context, a action) {
 		sent := workflow.SignalExternalWorkflow(ctx, ReplicaID(d.m.now.Spec.Name, a.ordinal), "", signalCommand, a.c)
 		d.fly(ctx, func(ctx workflow.Context) {
 			if isGone(sent.Get(ctx, nil)) {
-				d.push(childEnded{ordinal: a.ordinal})
+				d.push(childEnded{ordinal: a.ordinal, run: a.run})
 			}
 		})
 	}

@@ -105,7 +105,7 @@ type (
 	}
 	childEnded struct {
 		ordinal int
-		run     string // "" = whichever
+		run     string // "" = one whose run was not known
 	}
 )
 
@@ -115,6 +115,7 @@ type (
 	startChild struct{ in ReplicaInput }
 	order      struct { // to a replica
 		ordinal int
+		run     string // of the workflow that is meant; "" = not known yet
 		c       command
 	}
 )
@@ -168,7 +169,7 @@ func (d *deploymentMachine) step(at moment, e event) []action {
 	case childBegan:
 		d.began(e)
 	case childEnded:
-		if m := d.find(e.ordinal); m != nil && (e.run == "" || e.run == m.Run) {
+		if m := d.find(e.ordinal); m != nil && e.run == m.Run && !m.Starting {
 			d.closed(m)
 		}
 	case cancelled:

@@ -24,7 +24,7 @@ func (d *deploymentMachine) tell(m *member, c command) {
 	m.Told++
 	c.UID, c.N = d.now.UID, m.Told
 	m.Unheard = &c
-	d.out = append(d.out, order{ordinal: m.Ordinal, c: c})
+	d.out = append(d.out, order{ordinal: m.Ordinal, run: m.Run, c: c})
 }
 
 // attach asks the members for a report whose end this run does not see: those of
@@ -42,7 +42,7 @@ func (d *deploymentMachine) attach() {
 		if m.Unheard != nil {
 			c = *m.Unheard
 		}
-		d.out = append(d.out, order{ordinal: m.Ordinal, c: c})
+		d.out = append(d.out, order{ordinal: m.Ordinal, run: m.Run, c: c})
 	}
 }
 
@@ -105,7 +105,7 @@ func (d *deploymentMachine) began(e childBegan) {
 	switch {
 	case e.taken:
 		m.AdoptBy = d.at.now.Add(adoptWithin)
-		d.out = append(d.out, order{ordinal: m.Ordinal,
+		d.out = append(d.out, order{ordinal: m.Ordinal, run: m.Run,
 			c: command{UID: d.now.UID, Verb: verbEvict, Why: "another deployment has its name"}})
 	case e.failed:
 		d.closed(m)
@@ -211,7 +211,7 @@ func (d *deploymentMachine) noteReady(m *member, held bool) {
 // free, and start a server for nothing.
 func (d *deploymentMachine) retire() {
 	for _, m := range emptyFirst(d.now.Members) {
-		if !m.Retired || m.Closed || m.Stopping {
+		if !m.Retired || m.Closed || m.Stopping || m.Starting { // what does not run yet hears nothing
 			continue
 		}
 		m.Stopping = true

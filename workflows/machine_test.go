@@ -270,7 +270,7 @@ func readyReplica(t *testing.T) *replicaMachine {
 func TestOneAlarmForALostReplica(t *testing.T) {
 	k := newDesk(t, replicas(3))
 	k.begin()
-	k.step(childEnded{ordinal: 1})
+	k.step(childEnded{ordinal: 1, run: k.d.find(1).Run})
 	first := k.d.alarm()
 	for i := range 50 {
 		k.now = k.now.Add(time.Millisecond)

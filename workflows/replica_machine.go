@@ -191,10 +191,11 @@ func (m *replicaMachine) begin(resumed bool) {
 	if m.now.AskedAt == 0 {
 		m.now.AskedAt = m.at.now.UnixMilli()
 	}
-	switch {
-	case !resumed, m.now.Stage == stageAsking:
+	if !resumed || m.now.Stage == stageAsking {
 		m.ask()
-	} // what it waits for is called again by yield
+		return
+	}
+	m.report() // the last one of the run before may not have left; yield makes the call that it waited for
 }
 
 // yield lets go of the one call that may last for years when the history is long,
@@ -258,7 +259,9 @@ func (m *replicaMachine) end(e ended) {
 	case stageStarting:
 		m.started(e)
 	case stageProving:
-		m.proved(e)
+		if e.name == activities.AwaitReady { // not of a trial that was called off
+			m.proved(e)
+		}
 	case stageWatching:
 		m.watched(e)
 	case stageStopping:

@@ -97,6 +97,11 @@ func (m *replicaMachine) watched(e ended) {
 	case e.failure == nil:
 		m.watch()
 	case e.failure.Class == aim.ClassNodeLost:
+		if m.now.Next != nil { // it was about to be brought there
+			m.broughtNext(e.failure)
+			m.cancel(activities.PullImage)
+			m.cancel(activities.FetchModel)
+		}
 		m.away(e.failure.Error())
 		m.prove()
 	default:

@@ -217,7 +217,7 @@ func (d *deploymentMachine) spare() int {
 func (d *deploymentMachine) behind() []*member {
 	var all []*member
 	for _, m := range d.now.Members {
-		if m.Version != d.now.Target && m.active() && !m.Stopping && m.Lost == "" && m.Unheard == nil && d.successorOf(m) == nil {
+		if m.Version != d.now.Target && m.active() && !m.Stopping && !m.Starting && m.Lost == "" && m.Unheard == nil && d.successorOf(m) == nil {
 			all = append(all, m)
 		}
 	}

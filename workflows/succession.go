@@ -39,6 +39,10 @@ func (d *deploymentMachine) succession(m, old *member) {
 		m.Retired, m.Why = true, "the replica that it was to succeed is not wanted any more"
 	case s.Cause == causeChange && (m.Version != d.now.Target || old.Version == d.now.Target):
 		m.Retired, m.Why = true, "another version is wanted now"
+	case old.Closed && old.Status.Phase == aim.Failed && s.Cause != causeMove: // there is nothing to succeed any more
+		m.Succeeds, old.Retired, old.Why = nil, true, s.Why
+	case m.Closed && m.Status.Phase == aim.Failed && s.Cause == causeLoss && m.Version != d.now.Target:
+		m.Version, m.Status.Phase = d.now.Target, aim.Pending // what it failed with is not wanted any more
 	case m.ready() && (m.Proved || same):
 		m.Succeeds, m.Proved = nil, true
 		old.Retired, old.Why = true, s.Why
