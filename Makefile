@@ -33,7 +33,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race lint bench bench-trace bench-peers bench-all fmt clean
+.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-peers bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -70,6 +70,9 @@ race: build
 	@command -v $$(go env CC) >/dev/null || { echo "make race needs the C compiler $$(go env CC)" >&2; exit 1; }
 	CGO_ENABLED=1 $(TEST) -race ./...
 	cd bench && CGO_ENABLED=1 $(TEST) -race ./...
+
+simulate: ## run Deployments and Replicas through 10,000 seeds of faults (SEEDS=N for another number)
+	AIM_SIMULATE=$(or $(SEEDS),10000) go test ./workflows -run '^TestSimulation$$' -count=1 -timeout 2h
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not formatted, run make fmt:" $$files >&2; exit 1; }
