@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes"
@@ -30,6 +31,11 @@ func TestEveryEmbeddedRecipeIsValidAndHasEvidence(t *testing.T) {
 		}
 		if len(r.Evidence) == 0 {
 			t.Errorf("%s has no evidence", id)
+		}
+		for _, e := range r.Evidence {
+			if _, err := time.Parse(time.DateOnly, e.Date); err != nil || !strings.HasPrefix(e.URL, "https://") {
+				t.Errorf("%s: evidence %q needs a url and a date: %q, %q", id, e.Source, e.URL, e.Date)
+			}
 		}
 		model, err := c.Model(r.Model)
 		if err != nil || len(model.Checkpoints) == 0 {

@@ -46,6 +46,7 @@ var groups = []group{
 	{"claims", []string{"claim_p50_ms"}, benchClaim},
 	{"plan of many recipes", []string{"plan_10k_ms"}, benchPlan},
 	{"ladder", []string{"ladder_us"}, benchLadder},
+	{"configurations of real models", []string{"config_accuracy_pct"}, benchConfigs},
 	{"weights", []string{"fetch_vs_curl_ratio"}, benchFetch},
 	{"inventory", []string{"inventory_10k_core_pct", "inventory_10k_stale_p99_ms", "inventory_50k_core_pct", "inventory_50k_stale_p99_ms"}, benchInventory},
 	{"liveness", []string{"agent_kill_known_p99_ms", "agent_hang_known_ms"}, benchLiveness},

@@ -19,3 +19,15 @@ type Figure struct {
 
 // Tell writes the figure as a line of JSON.
 func (f Figure) Tell(w io.Writer) error { return json.NewEncoder(w).Encode(f) }
+
+// Missing is a figure that cannot be measured here, and why: its value is null.
+type Missing struct {
+	Name    string   `json:"name"`
+	Value   *float64 `json:"value"`
+	Unit    string   `json:"unit"`
+	Against float64  `json:"against"`
+	Why     string   `json:"why"`
+}
+
+// Tell writes the figure as a line of JSON.
+func (m Missing) Tell(w io.Writer) error { return json.NewEncoder(w).Encode(m) }

@@ -2,6 +2,7 @@ package estimate
 
 import (
 	"math"
+	"slices"
 )
 
 // kvPerToken is what one more token of a long context costs a rank, in bytes:
@@ -18,13 +19,13 @@ func (d Demand) kvPerToken() float64 {
 
 // group is the layers that memory is handed out to together.
 type group struct {
+	window int // tokens that its layers look at; 0 = all
 	layers float64
 	bytes  float64 // of one token, over all its layers
 }
 
 // groups sorts the layers by what they keep: everything, a window, a state.
-func (d Demand) groups() (full, state group, windows map[int]*group) {
-	windows = map[int]*group{}
+func (d Demand) groups() (full, state group, windows []group) {
 	for _, k := range d.Shape.Kinds() {
 		n := float64(k.Count)
 		if k.State.Bytes > 0 {
@@ -36,11 +37,11 @@ func (d Demand) groups() (full, state group, windows map[int]*group) {
 		case k.Attention.Window == 0:
 			full.layers, full.bytes = full.layers+n, full.bytes+bytes
 		default:
-			if windows[k.Attention.Window] == nil {
-				windows[k.Attention.Window] = &group{}
+			i := slices.IndexFunc(windows, func(g group) bool { return g.window == k.Attention.Window })
+			if i < 0 {
+				i, windows = len(windows), append(windows, group{window: k.Attention.Window})
 			}
-			w := windows[k.Attention.Window]
-			w.layers, w.bytes = w.layers+n, w.bytes+bytes
+			windows[i].layers, windows[i].bytes = windows[i].layers+n, windows[i].bytes+bytes
 		}
 	}
 	return full, state, windows
@@ -73,8 +74,8 @@ func (d Demand) kvNeeded(length int) (bytes, states float64) {
 	if full.layers > 0 {
 		bytes += padded(full) * roundUp(length, block)
 	}
-	for span, w := range windows {
-		bytes += padded(*w) * roundUp(min(span+d.StepTokens, length), block)
+	for _, w := range windows {
+		bytes += padded(w) * roundUp(min(w.window+d.StepTokens, length), block)
 	}
 	if state.layers > 0 {
 		one := d.perLayer() * float64(block)

@@ -256,7 +256,9 @@ func (q *Quantization) groups(f fields) {
 		case kind == "float" && bits == 6:
 			found = formatOf("mxfp6", group)
 		case kind == "int":
-			found = whole(bits, group)
+			if found = whole(bits, group); group > 0 && w.flag("symmetric", false) {
+				found.bits -= float64(bits) / float64(group) // there is no zero point
+			}
 		}
 		if blocks := w.numbersOf("block_structure"); len(blocks) == 2 {
 			q.Block = blocks[0]

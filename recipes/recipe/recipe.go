@@ -77,6 +77,8 @@ type Features struct {
 // settings come from there.
 type Evidence struct {
 	Source   string   `yaml:"source" json:"source"`
+	URL      string   `yaml:"url" json:"url,omitempty"`           // where it can be read
+	Date     string   `yaml:"date" json:"date,omitempty"`         // when it was published, or read where it has no date of its own
 	Maturity string   `yaml:"maturity" json:"maturity,omitempty"` // the publisher's own word
 	Metrics  []string `yaml:"metrics" json:"metrics,omitempty"`
 	Sets     []string `yaml:"sets" json:"sets,omitempty"`
