@@ -246,8 +246,9 @@ func violations(schema map[string]any, value any, at string) (all []string) {
 	}
 	switch v := value.(type) {
 	case []any:
+		items, _ := schema["items"].(map[string]any) // nil takes anything
 		for i, element := range v {
-			all = append(all, violations(schema["items"].(map[string]any), element, fmt.Sprintf("%s[%d]", at, i))...)
+			all = append(all, violations(items, element, fmt.Sprintf("%s[%d]", at, i))...)
 		}
 	case map[string]any:
 		properties, _ := schema["properties"].(map[string]any)
