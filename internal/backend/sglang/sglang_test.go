@@ -67,7 +67,7 @@ func TestArgsRefuse(t *testing.T) {
 		"an unknown option":  {option("contxt-length", "1"), aim.ClassOption, "did you mean --context-length"},
 		"a bad choice":       {option("dtype", "float8"), aim.ClassOption, "not one of"},
 		"another port":       {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
-		"remote code":        {option("trust-remote-code", ""), aim.ClassRemoteCode, "must allow it"},
+		"remote code":        {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
 		"two nodes":          {func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"},
 		"an unknown version": {func(r *aim.Rung) { r.Version = "0.1.0" }, aim.ClassOption, "older than"},
 	} {

@@ -63,7 +63,7 @@ func TestArgsRefuse(t *testing.T) {
 		"an 8-bit cache": {option("kv-cache-dtype", "fp8_e5m2"), aim.ClassOption, "not on ROCm"},
 		"another port":   {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
 		"the internet":   {option("ngrok", ""), aim.ClassOption, "opens the server to the internet"},
-		"remote code":    {option("trust-remote-code", ""), aim.ClassRemoteCode, "must allow it"},
+		"remote code":    {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
 		"embeddings":     {func(r *aim.Rung) { r.Task = "embed" }, aim.ClassOption, "cannot embed"},
 		"two nodes":      {func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"},
 		"dtype, quantized": {func(r *aim.Rung) {

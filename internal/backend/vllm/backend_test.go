@@ -56,7 +56,7 @@ func TestArgsRefuse(t *testing.T) {
 		"a bad choice":          {option("dtype", "float8"), aim.ClassOption, "not one of"},
 		"another port":          {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
 		"files of the node":     {option("allowed-local-media-path", "/"), aim.ClassOption, "opens files of the node"},
-		"remote code":           {option("trust-remote-code", ""), aim.ClassRemoteCode, "must allow it"},
+		"remote code":           {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
 		"GPUs by environment":   {func(r *aim.Rung) { r.Env = map[string]string{"HIP_VISIBLE_DEVICES": "0"} }, aim.ClassOption, "HIP_VISIBLE_DEVICES"},
 		"code by environment":   {func(r *aim.Rung) { r.Env = map[string]string{"LD_PRELOAD": "/x.so"} }, aim.ClassOption, "LD_PRELOAD"},
 		"an option for a model": {func(r *aim.Rung) { r.Model = "--port" }, aim.ClassOption, "is not a model"},
