@@ -142,7 +142,7 @@ func TestStartsLeadToWhatHelps(t *testing.T) {
 // has to be another one where no patch of options helps.
 func patches(t *testing.T) map[aim.Class]string {
 	t.Helper()
-	data, err := os.ReadFile("../../recipes/fallbacks.yaml")
+	data, err := os.ReadFile("../../recipes/recipe/fallbacks.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
