@@ -46,6 +46,9 @@ var rooms = map[string][]string{
 	"internal/display":         {".", "golang.org/x/term"},
 	"internal/heartbeat":       {".", "go.temporal.io/sdk/activity"},
 	"internal/filelock":        {"github.com/google/renameio/v2", "golang.org/x/sys/unix"},
+	"internal/access":          {".", "./internal/limit"},
+	"internal/admin":           {".", "./internal/access", "./internal/limit", "./internal/store"},
+	"internal/store":           {".", "./internal/limit", "./internal/filelock", "github.com/jackc/pgx/v5/...", "modernc.org/sqlite"},
 	"internal/inventory":       {".", "./internal/settings", "github.com/nats-io/nats.go/..."},
 	"internal/container":       {".", "./recipes/options", "github.com/distribution/reference"},
 	"internal/runtime":         {".", "./internal/container/..."},
@@ -54,9 +57,10 @@ var rooms = map[string][]string{
 	"internal/simulator":       {".", "./recipes/options", "./internal/...", "github.com/prometheus/client_golang/...", "golang.org/x/sys/unix"},
 	"internal/e2e":             {"..."},
 
-	"worker": {".", "./recipes/...", "./workflows", "./activities/...", "./internal/...",
+	"worker": {".", "./recipes/...", "./workflows", "./activities/...", "./gateway/...", "./internal/...",
 		"go.temporal.io/...", "google.golang.org/grpc/...", "go.opentelemetry.io/otel/...", "github.com/prometheus/client_golang/...", "golang.org/x/..."},
-	"cmd": {"..."},
+	"gateway": {".", "./internal/access", "./internal/limit", "./internal/store", "./internal/filelock", "github.com/prometheus/client_golang/..."},
+	"cmd":     {"..."},
 
 	// A module of its own, which nothing of aim may import.
 	"bench": {"..."},
@@ -84,6 +88,8 @@ var alone = map[string]string{
 	"github.com/nats-io/nats.go/...": "internal/inventory",
 	"github.com/spf13/viper":         "internal/config",
 	"github.com/google/renameio/v2":  "internal/filelock",
+	"modernc.org/sqlite":             "internal/store",
+	"github.com/jackc/pgx/v5/...":    "internal/store",
 }
 
 // unlinked are packages that a room never links, directly or through others.

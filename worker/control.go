@@ -49,6 +49,7 @@ type Control struct {
 	placer   *control.Placer
 	control  *control.Control
 	replicas *replicaCounter
+	admin    *administration // nil without a store
 }
 
 // NewControl connects a control process. It refuses to start where Temporal,
@@ -87,6 +88,11 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 		Versions: control.Workflows{Temporal: c.temporal}}
 	c.monitor.watchFleet(c.view.Fleet)
 	c.replicas = c.monitor.countReplicas(c.temporal, log)
+	if c.admin, err = openAdministration(ctx, cfg, log); err != nil {
+		c.temporal.Close()
+		c.nats.Close()
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -103,6 +109,13 @@ func (c *Control) Run(ctx context.Context) error {
 	group.Go(func() error { return c.view.Run(ctx) })
 	group.Go(func() error { c.followFleet(ctx); return nil })
 	group.Go(func() error { c.expect(ctx); return nil })
+	if c.admin != nil {
+		group.Go(func() error { return c.admin.run(ctx) })
+		group.Go(func() error {
+			(&directory{temporal: c.temporal, tell: c.admin.server.SetDeployments, log: c.log}).run(ctx)
+			return nil
+		})
+	}
 	group.Go(func() error { return c.work(ctx) })
 	return group.Wait()
 }

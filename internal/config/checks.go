@@ -98,6 +98,41 @@ func hostPortOrNone(value *string) func() error {
 	}
 }
 
+// loopbackOrNone is for what has no encryption of its own.
+func loopbackOrNone(value *string) func() error {
+	return func() error {
+		if *value == "" {
+			return nil
+		}
+		if err := hostPort(value)(); err != nil {
+			return err
+		}
+		host, _, _ := net.SplitHostPort(*value) // checked above
+		if ip, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !ip.IsLoopback()) {
+			return errors.New("is not on loopback, and the administration has no encryption of its own; use 127.0.0.1 and reach it through a tunnel or a proxy with TLS")
+		}
+		return nil
+	}
+}
+
+func storeAddress(value *string) func() error {
+	return func() error {
+		if *value == "" || strings.HasPrefix(*value, "sqlite:/") || strings.HasPrefix(*value, "postgres://") || strings.HasPrefix(*value, "postgresql://") {
+			return nil
+		}
+		return errors.New("is neither sqlite:/path/to/store.db nor postgres://user@host/database")
+	}
+}
+
+func positiveCount(value *int) func() error {
+	return func() error {
+		if *value <= 0 {
+			return errors.New("must be more than nothing")
+		}
+		return nil
+	}
+}
+
 func address(value *string) func() error {
 	return func() error {
 		if *value == "" {

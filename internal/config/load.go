@@ -80,6 +80,15 @@ func fill(s *Settings, v *viper.Viper, keys []key, flags map[string]Flag, file s
 	if s.Node.Dir == "" {
 		s.Node.Dir = filepath.Join(s.Dir, "node")
 	}
+	if s.Gateway.Dir == "" {
+		s.Gateway.Dir = filepath.Join(s.Dir, "gateway")
+	}
+	if s.Control.Token == "" {
+		s.Control.Token = filepath.Join(s.Dir, "admin.token")
+	}
+	if s.Admin.Token == "" {
+		s.Admin.Token = "file:" + filepath.Join(s.Dir, "admin.token")
+	}
 	for _, k := range keys {
 		if k.check == nil {
 			continue
@@ -118,6 +127,7 @@ func useStack(v *viper.Viper, dir string) map[string]string {
 		"temporal.address":   stack.TemporalAddress,
 		"temporal.namespace": stack.Namespace,
 		"nats.url":           stack.NATSURL,
+		"admin.url":          stack.AdminURL,
 	}
 	for name, value := range addresses {
 		if value != "" {

@@ -25,6 +25,13 @@ func read(raw, into any) error {
 			}
 			return nil
 		})
+	case *int:
+		return readText(raw, func(s string) (err error) {
+			if *into, err = strconv.Atoi(s); err != nil {
+				return errors.New("is not a whole number")
+			}
+			return nil
+		})
 	case *time.Duration:
 		return readText(raw, func(s string) (err error) {
 			if *into, err = time.ParseDuration(s); err != nil {

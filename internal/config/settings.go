@@ -17,6 +17,8 @@ type Settings struct {
 	settings.Connection
 	Control settings.Control
 	Node    settings.Node
+	Gateway settings.Gateway
+	Admin   settings.Admin
 
 	sources map[string]string
 }

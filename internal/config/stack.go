@@ -22,7 +22,9 @@ type Stack struct {
 	Namespace       string      `json:"namespace"`
 	NATSURL         string      `json:"nats_url"`
 	UIAddress       string      `json:"ui_address,omitempty"`
-	Simulate        string      `json:"simulate,omitempty"` // NxM; "" = this machine's own GPUs
+	AdminURL        string      `json:"admin_url,omitempty"`   // of control
+	GatewayURL      string      `json:"gateway_url,omitempty"` // where clients ask, without /v1
+	Simulate        string      `json:"simulate,omitempty"`    // NxM; "" = this machine's own GPUs
 	PortFirst       int         `json:"port_first,omitempty"`
 	Nodes           []StackNode `json:"nodes"`
 	Since           time.Time   `json:"since"`

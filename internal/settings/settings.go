@@ -44,6 +44,9 @@ type Control struct {
 	Metrics string   // address of /metrics, /healthz and /readyz; "" = none, port 0 = any
 	Recipes []string // folders that add to or override the built-in catalogue; also read by the command line
 	Relief  string   // what may be done to make room for those who wait: off, propose, move or preempt
+	Admin   string   // address of the administration; "" = none
+	Store   string   // of keys, aliases and usage: sqlite:/path, postgres://..., or "" for none
+	Token   string   // file with the administration's token, made where it is not there
 }
 
 // Node are the settings of `aim node run`.

@@ -14,6 +14,7 @@ import (
 const (
 	GroupModels  = "models"
 	GroupFleet   = "fleet"
+	GroupClients = "clients"
 	GroupMachine = "machine"
 	GroupDaemons = "daemons"
 )
@@ -59,6 +60,7 @@ over it until you stop it. Every step is durable.`,
 	root.AddGroup(
 		&cobra.Group{ID: GroupModels, Title: "Models:"},
 		&cobra.Group{ID: GroupFleet, Title: "Fleet and catalogue:"},
+		&cobra.Group{ID: GroupClients, Title: "Clients of the gateway:"},
 		&cobra.Group{ID: GroupMachine, Title: "This machine:"},
 		&cobra.Group{ID: GroupDaemons, Title: "Daemons:"},
 	)

@@ -31,9 +31,12 @@ number of control processes may run side by side; one of them leads.`,
 	flags.String("id", "", "name of this process (default hostname and pid)")
 	flags.String("metrics", "", "`address` of /metrics, /healthz and /readyz (default 127.0.0.1:9470)")
 	flags.StringArray("recipes", nil, "`folder` that adds to the built-in catalogue; repeatable")
+	flags.String("admin", "", "`address` of the administration: keys, aliases, usage; loopback only (default 127.0.0.1:9473)")
+	flags.String("store", "", "where keys, aliases and usage are kept: sqlite:/`path`, or postgres://user@host/database for several controls (default none)")
 	flags.String("log-level", "", "debug, info, warn or error (default info)")
 	for flag, key := range map[string]string{
-		"id": "control.id", "metrics": "control.metrics", "recipes": "control.recipes", "log-level": "log_level",
+		"id": "control.id", "metrics": "control.metrics", "recipes": "control.recipes",
+		"admin": "control.admin", "store": "control.store", "log-level": "log_level",
 	} {
 		cli.Setting(flags, flag, key)
 	}

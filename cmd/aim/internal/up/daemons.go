@@ -6,18 +6,69 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/supervise"
 	"github.com/aim-engine/aim/internal/config"
 )
 
-// startControl starts the one control process of this stack.
+// startControl starts the one control process of this stack, with a store of its
+// own unless another is set.
 func (s *stack) startControl(ctx context.Context) error {
-	return s.startDaemon(ctx, "control", s.app.Settings.Control.Metrics, nil, "control", "run")
+	admin := s.app.Settings.Control.Admin
+	if !s.app.Settings.Given("control.admin") {
+		var err error
+		if admin, err = s.keptAddress(ctx, 3, "admin_url", s.state.AdminURL); err != nil {
+			return err
+		}
+	}
+	s.state.AdminURL = "http://" + admin
+	args := []string{"control", "run", "--admin", admin}
+	if s.app.Settings.Control.Store == "" {
+		args = append(args, "--store", "sqlite:"+filepath.Join(s.app.Settings.Dir, "store.db"))
+	}
+	return s.startDaemon(ctx, "control", s.app.Settings.Control.Metrics, nil, args...)
+}
+
+// startGateway starts the one address for all models.
+func (s *stack) startGateway(ctx context.Context) error {
+	listen := s.app.Settings.Gateway.Listen
+	if !s.app.Settings.Given("gateway.listen") {
+		var err error
+		if listen, err = s.keptAddress(ctx, 4, "gateway_url", s.state.GatewayURL); err != nil {
+			return err
+		}
+	}
+	s.state.GatewayURL = "http://" + listen
+	if s.app.Settings.Gateway.TLSCert != "" {
+		s.state.GatewayURL = "https://" + listen
+	}
+	return s.startDaemon(ctx, "gateway", s.app.Settings.Gateway.Metrics, nil, "gateway", "run", "--listen", listen, "--admin-url", s.state.AdminURL)
+}
+
+// keptAddress is where part i listened the last time, else where it would like to
+// where that is free. Clients know it, so another is not taken silently.
+func (s *stack) keptAddress(ctx context.Context, i int, name, kept string) (string, error) {
+	if kept == "" {
+		return "127.0.0.1:" + firstFree(s.firstPort(i)), nil
+	}
+	u, err := url.Parse(kept)
+	if err != nil {
+		return "", fmt.Errorf("%s in up.json: %w", name, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, portWithin)
+	defer cancel()
+	if !awaitPort(ctx, u.Host) {
+		return "", cli.Next(cli.Failed("%s, where it was the last time (%s in %s), is taken; stop what listens there, or delete that line to take another port",
+			u.Host, name, filepath.Join(s.app.Settings.Dir, "up.json")), "aim up")
+	}
+	return u.Host, nil
 }
 
 // startOwnNode starts the agent of this machine.

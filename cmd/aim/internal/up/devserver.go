@@ -97,8 +97,9 @@ func (s *stack) findDevserver() (string, error) {
 	return "", cli.Next(cli.Failed("%s is neither beside %s nor in PATH; build it, or set TEMPORAL_ADDRESS and NATS_URL", name, self), "make build")
 }
 
-// The ports that everybody expects Temporal, its UI and NATS at.
-var usualPorts = [3]int{7233, 8233, 4222}
+// The ports that everybody expects Temporal, its UI, NATS, control's administration
+// and the gateway at.
+var usualPorts = [ownPortCount]int{7233, 8233, 4222, 9473, 8000}
 
 // devserverPorts are those of the last time. The first time the usual ones are
 // taken where they are free, for the user's own stack; other folders are for tests
@@ -107,15 +108,20 @@ func (s *stack) devserverPorts() [3]string {
 	if s.state.TemporalAddress != "" {
 		return [3]string{portOf(s.state.TemporalAddress), portOf(s.state.UIAddress), portOf(s.state.NATSURL)}
 	}
-	wanted := usualPorts
-	if s.app.Settings.Given("dir") {
-		wanted = ownPorts(s.app.Settings.Dir)
-	}
 	var ports [3]string
-	for i, p := range wanted {
-		ports[i] = firstFree(p)
+	for i := range ports {
+		ports[i] = firstFree(s.firstPort(i))
 	}
 	return ports
+}
+
+// firstPort is where part i of the stack would like to listen: Temporal, its UI,
+// NATS, the administration, the gateway.
+func (s *stack) firstPort(i int) int {
+	if s.app.Settings.Given("dir") {
+		return ownPorts(s.app.Settings.Dir)[i]
+	}
+	return usualPorts[i]
 }
 
 // Ports of a stack in a folder of its own lie below those of simulated nodes,
@@ -123,21 +129,22 @@ func (s *stack) devserverPorts() [3]string {
 // up): a remembered port of those is taken at times by somebody's connection.
 const (
 	lowestOwnPort = 10000
-	ownPortSpan   = lowestPort - lowestOwnPort - 3*portTries
+	ownPortCount  = 5
+	ownPortSpan   = lowestPort - lowestOwnPort - ownPortCount*portTries
 	portTries     = 50 // of each port, before the system chooses
 )
 
-// ownPorts are three ports by the name of the state folder.
-func ownPorts(dir string) [3]int {
-	first := lowestOwnPort + int(hashOf(dir)%(ownPortSpan/3))*3
-	return [3]int{first, first + 1, first + 2}
+// ownPorts are ports by the name of the state folder.
+func ownPorts(dir string) [ownPortCount]int {
+	first := lowestOwnPort + int(hashOf(dir)%(ownPortSpan/ownPortCount))*ownPortCount
+	return [ownPortCount]int{first, first + 1, first + 2, first + 3, first + 4}
 }
 
 // firstFree is the port itself, or one of the next where it is taken; "0", any,
-// after portTries. Steps of three keep the ports of one folder apart.
+// after portTries. Whole steps keep the ports of one folder apart.
 func firstFree(port int) string {
 	for try := range portTries {
-		p := port + 3*try
+		p := port + ownPortCount*try
 		if portFree(fmt.Sprintf("127.0.0.1:%d", p)) {
 			return strconv.Itoa(p)
 		}

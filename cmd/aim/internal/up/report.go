@@ -40,6 +40,7 @@ func tellStack(ctx context.Context, a *cli.App, s config.Stack) error {
 	text.Add("Temporal UI", s.UIAddress)
 	text.Add("Temporal", fmt.Sprintf("%s, namespace %s", s.TemporalAddress, s.Namespace))
 	text.Add("NATS", s.NATSURL)
+	text.Add("gateway", s.GatewayURL+"/v1, OpenAI's API for all models")
 	text.Add("GPUs", describeGPUs(fleet, err))
 	text.Add("state", a.Settings.Dir)
 	text.Print(a.Out)
@@ -47,8 +48,21 @@ func tellStack(ctx context.Context, a *cli.App, s config.Stack) error {
 		a.Hint("next: aim doctor")
 		return nil
 	}
+	a.Hint("export OPENAI_BASE_URL=%s/v1 OPENAI_API_KEY=%s", s.GatewayURL, placeholderKey(ctx, a, s))
 	a.Hint("next: aim deploy Qwen/Qwen3-32B")
 	return nil
+}
+
+// placeholderKey is for clients that want a key where the gateway asks for none,
+// the same at each start; once there are keys, one of them is needed.
+func placeholderKey(ctx context.Context, a *cli.App, s config.Stack) string {
+	a.Settings.Admin.URL = s.AdminURL
+	if c, err := a.Admin(); err == nil {
+		if keys, err := c.Keys(ctx); err == nil && len(keys) > 0 {
+			return "KEY # of aim key create"
+		}
+	}
+	return "aim-local"
 }
 
 func hasGPUs(fleet aim.Fleet) bool {

@@ -80,6 +80,9 @@ func (s *stack) startAll(ctx context.Context) error {
 	if err := s.startControl(ctx); err != nil {
 		return err
 	}
+	if err := s.startGateway(ctx); err != nil {
+		return err
+	}
 	if len(s.nodes) == 0 {
 		return s.startOwnNode(ctx)
 	}

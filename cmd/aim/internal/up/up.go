@@ -35,10 +35,10 @@ func New(a *cli.App) *cobra.Command {
 	var o options
 	cmd := &cobra.Command{
 		Use:   "up",
-		Short: "Run everything that one machine needs: Temporal, NATS, control and a node",
+		Short: "Run everything that one machine needs: Temporal, NATS, control, a gateway and a node",
 		Long: `Up runs everything that one machine needs, each as a process of its own:
-Temporal with its UI and NATS (aim-devserver), control, and a node agent for the
-GPUs of this machine. With --simulate it runs nodes whose GPUs and models are
+Temporal with its UI and NATS (aim-devserver), control, a gateway, and a node agent
+for the GPUs of this machine. With --simulate it runs nodes whose GPUs and models are
 stand-ins.
 
 All state is in one folder (--dir), and so are the logs. Up again goes on where
@@ -135,6 +135,7 @@ func (o options) plan(a *cli.App) (*stack, error) {
 	remembered, _ := config.ReadStack(a.Settings.Dir) // none is fine
 	s := &stack{app: a, self: self, starting: a.Now(), state: config.Stack{
 		Namespace: a.Settings.Temporal.Namespace, Simulate: remembered.Simulate, Since: a.Now().UTC(),
+		AdminURL: remembered.AdminURL, GatewayURL: remembered.GatewayURL,
 	}}
 	s.config = a.ConfigFile
 	if err := s.choosePlace(remembered); err != nil {

@@ -1,0 +1,46 @@
+package route
+
+import "time"
+
+// Lease is one request's hold on a replica. It is used by one goroutine.
+type Lease struct {
+	Target
+	Hit  int64 // prompt tokens that the replica has probably cached
+	Cost int64 // that it was chosen at
+
+	pool    *Pool
+	member  *member
+	prefill int64
+	begun   bool
+	done    bool
+}
+
+// Begun says that the first byte of the answer is there: the prompt has been read.
+func (l *Lease) Begun() {
+	if l.begun || l.done {
+		return
+	}
+	l.begun = true
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.member.pending -= l.prefill
+}
+
+// Gone is closed when the replica is none any more: its server has ended.
+func (l *Lease) Gone() <-chan struct{} { return l.member.gone }
+
+// Done ends the hold; only the first call counts. retryAfter is what a busy
+// replica asked for, 0 if nothing.
+func (l *Lease) Done(o Outcome, retryAfter time.Duration) {
+	if l.done {
+		return
+	}
+	l.Begun()
+	l.done = true
+	p := l.pool
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l.member.outstanding--
+	l.member.breaker.ended(o, retryAfter, p.opts.Now())
+	p.serve()
+}
