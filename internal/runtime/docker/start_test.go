@@ -58,9 +58,11 @@ func TestStartFailures(t *testing.T) {
 	}{
 		"no such image":   {aim.ClassImage, func(l *aim.Launch) { l.Image = "aim-test/nothing:here" }},
 		"no such program": {aim.ClassStart, func(l *aim.Launch) { l.Entrypoint = []string{"vllm", "serve"} }},
-		"no such folder":  {aim.ClassRuntime, func(l *aim.Launch) { l.Mounts = []aim.Mount{{Source: filepath.Join(t.TempDir(), "not-there"), Target: "/m"}} }},
-		"not an address":  {aim.ClassInput, func(l *aim.Launch) { l.Address = "node1" }},
-		"not ours":        {aim.ClassInput, func(l *aim.Launch) { l.Address = "192.0.2.7" }},
+		"no such folder": {aim.ClassRuntime, func(l *aim.Launch) {
+			l.Mounts = []aim.Mount{{Source: filepath.Join(t.TempDir(), "not-there"), Target: "/m"}}
+		}},
+		"not an address": {aim.ClassInput, func(l *aim.Launch) { l.Address = "node1" }},
+		"not ours":       {aim.ClassInput, func(l *aim.Launch) { l.Address = "192.0.2.7" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			launch := d.subject().Launch(t)
