@@ -40,6 +40,11 @@ func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 		if err := d.Check(ctx); err != nil {
 			n.log.Warn("Docker does not answer; nothing can be started until it does", "error", err)
 		}
+		if about, err := d.About(ctx); err == nil {
+			for _, why := range about.Obstacles(n.cfg.Dev) {
+				n.log.Warn("containers of this Docker daemon cannot use GPUs", "daemon", about.Address.String(), "why", why)
+			}
+		}
 		return []node.Runtime{d}, nil
 	}
 	return nil, aim.Failf(aim.ClassInput, "runtime %q is not known; use docker or process", n.cfg.Runtime)
