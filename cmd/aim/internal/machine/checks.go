@@ -197,26 +197,36 @@ func checkGPUs(ctx context.Context, a *cli.App) Finding {
 
 // checkDocker is a note as well: the process runtime does without.
 func checkDocker(ctx context.Context, a *cli.App) Finding {
-	f := Finding{Check: "Docker", State: StateOK, Text: "answers"}
-	if err := askDocker(ctx, a.Settings.Node.DockerHost); err != nil {
+	f := Finding{Check: "Docker", State: StateOK}
+	about, err := askDocker(ctx, a.Settings.Node.DockerHost)
+	if err != nil {
 		f.State, f.Text = StateNote, fmt.Sprintf("does not answer: %v; only servers without containers can run here", err)
+		if fail := aim.FailureOf(err); fail.Hint != "" {
+			f.Text += "; " + fail.Hint
+		}
+		return f
+	}
+	f.Text = fmt.Sprintf("Engine %s answers at %s", about.Version, about.Address)
+	for _, why := range about.Obstacles(a.Settings.Node.Dev) {
+		f.State, f.Text = StateNote, f.Text+"; "+why
 	}
 	return f
 }
 
 // askDocker asks the daemon. The runtime wants a folder for logs, which none
 // will come to.
-func askDocker(ctx context.Context, host string) error {
+func askDocker(ctx context.Context, host string) (docker.About, error) {
 	dir, err := os.MkdirTemp("", "aim-doctor-")
 	if err != nil {
-		return fmt.Errorf("make a temporary folder: %w", err)
+		return docker.About{}, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
 	r, err := docker.New(docker.Config{Host: host, LogDir: dir})
 	if err != nil {
-		return err
+		return docker.About{}, err
 	}
-	return r.Check(ctx)
+	defer r.Close()
+	return r.About(ctx)
 }
 
 // checkHub says where weights come from; asking for one would fetch it.
