@@ -27,3 +27,9 @@ type DescribeResult struct {
 	// Beside are small files beside config.json, by name: aim.BesideConfig.
 	Beside map[string][]byte `json:"beside,omitempty"`
 }
+
+// PlanQuestion asks the leading control what deploying a spec would do; the answer
+// is an aim.Plan.
+type PlanQuestion struct {
+	Spec aim.DeploymentSpec `json:"spec"`
+}

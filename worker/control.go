@@ -231,6 +231,12 @@ func (c *Control) lead(ctx context.Context) error {
 	rebalancing.Go(func() {
 		(&control.Verdicts{Fleet: c.view.Fleet, Held: c.view.Held, Replicas: replicaWorkflows{c.temporal}, Log: c.log}).Run(ctx)
 	})
+	rebalancing.Go(func() {
+		planner := control.Planner{Control: c.control, Deployments: control.Workflows{Temporal: c.temporal}}
+		if err := inventory.AnswerAsLeader(ctx, c.nats, inventory.QuestionPlan, planner.Answer); err != nil {
+			c.log.Warn("nobody can ask for plans", "error", err)
+		}
+	})
 	c.replicas.run(ctx)
 	rebalancing.Wait()
 	w.Stop()

@@ -132,7 +132,7 @@ func (d *deploymentMachine) rollback() Applied {
 	}
 	d.now.Revision++
 	d.now.Apply, d.now.Choosing = nil, nil
-	d.now.Spec = withNumbers(d.version(back).Spec, d.now.Spec)
+	d.now.Spec = d.version(back).Spec.WithNumbers(d.now.Spec)
 	d.aimFor(back)
 	return d.applied(true)
 }

@@ -28,12 +28,12 @@ func (d *deploymentMachine) takeUp() {
 	}
 	spec := *d.now.Apply
 	d.now.Apply = nil
-	if !needsServers(d.now.Spec, spec) {
+	if !d.now.Spec.NeedsServers(spec) {
 		d.now.Spec = spec
 		return
 	}
 	for _, v := range d.now.Versions {
-		if !needsServers(v.Spec, spec) && v.Number != d.now.Target {
+		if !v.Spec.NeedsServers(spec) && v.Number != d.now.Target {
 			d.now.Spec = spec
 			d.aimFor(v.Number)
 			return
@@ -57,8 +57,8 @@ func (d *deploymentMachine) takeLadder(c chosen) {
 		d.now.Failed = bounded(c.failure)
 	default:
 		d.now.NotTaken = bounded(c.failure)
-		if d.now.Apply != nil && !needsServers(*d.now.Apply, *spec) { // a scale that came meanwhile is of what goes on
-			scaled := withNumbers(d.now.Spec, *d.now.Apply)
+		if d.now.Apply != nil && !d.now.Apply.NeedsServers(*spec) { // a scale that came meanwhile is of what goes on
+			scaled := d.now.Spec.WithNumbers(*d.now.Apply)
 			d.now.Apply = &scaled
 		}
 	}
@@ -121,7 +121,7 @@ func (d *deploymentMachine) judge() {
 	}
 	switch {
 	case done:
-		if needsServers(d.version(d.now.Good).Spec, d.version(d.now.Target).Spec) {
+		if d.version(d.now.Good).Spec.NeedsServers(d.version(d.now.Target).Spec) {
 			d.now.Prior = d.now.Good
 		}
 		d.now.Good, d.now.Change = d.now.Target, nil
@@ -136,7 +136,7 @@ func (d *deploymentMachine) judge() {
 // at all where the spec is known to work, as it is in a restart.
 func (d *deploymentMachine) settles(version int) time.Duration {
 	v, good := d.version(version), d.version(d.now.Good)
-	if d.now.Change == nil || version != d.now.Target || !needsServers(v.Spec, good.Spec) {
+	if d.now.Change == nil || version != d.now.Target || !v.Spec.NeedsServers(good.Spec) {
 		return 0
 	}
 	return provedAfter
@@ -146,7 +146,7 @@ func (d *deploymentMachine) settles(version int) time.Duration {
 // serves serves on.
 func (d *deploymentMachine) giveUpChange(f *aim.Failure) {
 	good := d.version(d.now.Good)
-	d.now.Spec = withNumbers(good.Spec, d.now.Spec)
+	d.now.Spec = good.Spec.WithNumbers(d.now.Spec)
 	d.aimFor(d.now.Good)
 	d.now.NotTaken = bounded(f)
 }
@@ -233,15 +233,4 @@ func (d *deploymentMachine) restart(m *member, trial bool, avoid map[string]stri
 	m.Status.Phase, m.Status.Reason = aim.Stopping, orElse(why, "restarting")
 	d.tell(m, command{Verb: verbRestart, Update: &replicaUpdate{
 		wish: wish{Revision: v.Number, Spec: v.Spec, Ladder: v.Ladder}, Why: why, Avoid: avoid, Trial: trial}})
-}
-
-// needsServers tells whether going from a to b needs new servers.
-func needsServers(a, b aim.DeploymentSpec) bool { return !withNumbers(a, b).Equal(b) }
-
-// withNumbers is the spec with what another says about the number of replicas and
-// the manner of change, which need no new servers.
-func withNumbers(s, of aim.DeploymentSpec) aim.DeploymentSpec {
-	s.Replicas, s.MinAvailable, s.MaxUnavailable = of.Replicas, of.MinAvailable, of.MaxUnavailable
-	s.Priority, s.Timeout = of.Priority, of.Timeout
-	return s
 }

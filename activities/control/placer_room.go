@@ -1,6 +1,9 @@
 package control
 
-import "github.com/aim-engine/aim/scheduler/preempt"
+import (
+	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/scheduler/preempt"
+)
 
 // plan asks the scheduler how room could be made for the first of those who
 // wait, and lets that one tell it as part of why it waits.
@@ -45,4 +48,12 @@ func (p *Placer) holds(token string) bool {
 		}
 	}
 	return false
+}
+
+// Fork is a scheduler that stands where this one stands, for questions about what
+// would be.
+func (p *Placer) Fork() *scheduler.Scheduler {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.core.Fork()
 }

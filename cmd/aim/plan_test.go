@@ -10,7 +10,6 @@ import (
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
 	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
-	"github.com/aim-engine/aim/internal/display"
 )
 
 // The JSON of a plan is a contract.
@@ -19,7 +18,7 @@ func TestPlanForPrograms(t *testing.T) {
 	code, stdout, stderr := aimRun(t, "plan", "Qwen/Qwen3-32B", "--replicas", "2", "-o", "json")
 	require.Equal(t, cli.ExitDone, code)
 	require.Empty(t, stderr)
-	var p display.Plan
+	var p aim.Plan
 	require.NoError(t, json.Unmarshal([]byte(stdout), &p))
 	require.Equal(t, 2, p.Spec.Replicas)
 	require.Equal(t, 1, p.Rung.Number)

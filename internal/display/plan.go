@@ -10,36 +10,9 @@ import (
 	"github.com/aim-engine/aim"
 )
 
-// Plan is what a deployment would do, as `aim plan` found it out. Its JSON is
-// a contract.
-type Plan struct {
-	Spec       aim.DeploymentSpec `json:"spec"`
-	Rung       *aim.Rung          `json:"rung,omitempty"` // the one that would run; absent when none fits
-	Args       []string           `json:"args,omitempty"` // of the server, without its address
-	Placements []aim.Decision     `json:"placements"`     // by replica; empty when no fleet answered
-	Skipped    []Skip             `json:"skipped,omitempty"`
-	Ladder     aim.Ladder         `json:"ladder"`
-	Fleet      FleetNote          `json:"fleet"`
-}
-
-// Skip is a rung that no node can ever hold.
-type Skip struct {
-	Rung     int          `json:"rung"`
-	Recipe   string       `json:"recipe"`
-	Decision aim.Decision `json:"decision"`
-}
-
-// FleetNote says what the plan was made against.
-type FleetNote struct {
-	Known     bool   `json:"known"`
-	Nodes     int    `json:"nodes"`
-	GPUs      int    `json:"gpus"`
-	Simulated bool   `json:"simulated,omitempty"`
-	Why       string `json:"why,omitempty"` // why it is not known
-}
-
-// Print tells the plan: what would run, where, why, and what comes after it.
-func (p Plan) Print(o *Output) {
+// Plan tells a plan: what would run, where, why, and what comes after it.
+func Plan(o *Output, plan aim.Plan) {
+	p := planned{plan}
 	spec := p.Spec.Defaulted()
 	o.Printf("%s  %s  %s\n", o.Bold(spec.Name), spec.Model, Count(spec.Replicas, "replica", "replicas"))
 	var s Sections
@@ -54,16 +27,26 @@ func (p Plan) Print(o *Output) {
 		s.Add("arguments", wrap(p.Args))
 		s.Add("environment", pairs(r.Env))
 	}
+	if p.Change != nil {
+		s.Add("change", Change(o, *p.Change))
+	}
 	s.Add("place", p.places(o))
+	if q := p.Queue; q != nil {
+		s.Add("queue", fmt.Sprintf("it would be %d of %d who wait", q.Position, q.Of))
+	}
 	s.Add("skipped", p.skipped())
 	s.Add("if it fails", p.fallbacks())
 	s.Add("not taken", rejections(p.Ladder.Rejected))
-	s.Add("fleet", p.Fleet.String())
+	s.Add("fleet", fleetText(p.Fleet))
+	s.Add("answered by", p.Local)
 	s.Print(o)
 }
 
+// planned is a plan with its texts.
+type planned struct{ aim.Plan }
+
 // places tells where each replica would go; the decision itself says why.
-func (p Plan) places(o *Output) string {
+func (p planned) places(o *Output) string {
 	var b strings.Builder
 	for i, d := range p.Placements {
 		if len(p.Placements) > 1 {
@@ -91,7 +74,7 @@ func where(d aim.Decision) string {
 }
 
 // skipped tells the rungs that were passed over, with what would make them fit.
-func (p Plan) skipped() string {
+func (p planned) skipped() string {
 	var b strings.Builder
 	for _, s := range p.Skipped {
 		fmt.Fprintf(&b, "rung %d: %s: %s\n", s.Rung, s.Recipe, s.Decision)
@@ -100,7 +83,7 @@ func (p Plan) skipped() string {
 }
 
 // fallbacks tells the rungs below the one that would run.
-func (p Plan) fallbacks() string {
+func (p planned) fallbacks() string {
 	if p.Rung == nil {
 		return ""
 	}
@@ -139,8 +122,8 @@ func classes(all []aim.Class) string {
 	return strings.Join(words, " or ")
 }
 
-// String says in one line what the plan was made against.
-func (f FleetNote) String() string {
+// fleetText says in one line what the plan was made against.
+func fleetText(f aim.PlanFleet) string {
 	if !f.Known {
 		return "not asked: " + f.Why
 	}
@@ -149,6 +132,29 @@ func (f FleetNote) String() string {
 		text += ", SIMULATED"
 	}
 	return text
+}
+
+// Change tells what becomes of a deployment that runs: which fields of its spec
+// change, and what that does to each replica.
+func Change(o *Output, c aim.SpecChange) string {
+	if len(c.Fields) == 0 {
+		return "nothing to change\n"
+	}
+	var b strings.Builder
+	for _, f := range c.Fields {
+		fmt.Fprintf(&b, "%s: %s -> %s\n", f.Field, f.Before, o.Bold(string(f.After)))
+	}
+	for _, r := range c.Replicas {
+		does := r.Does
+		if r.Serves && (does == aim.ReplicaRestarts || does == aim.ReplicaStops) {
+			does = o.Warn(does) + "; it serves now"
+		}
+		if r.Node != "" {
+			does = "on " + r.Node + " " + does
+		}
+		fmt.Fprintf(&b, "replica %d %s\n", r.Ordinal, does)
+	}
+	return b.String()
 }
 
 // termOrder is how an estimate is read: what there is, what takes it, what is

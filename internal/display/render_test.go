@@ -59,17 +59,17 @@ func TestPlanTexts(t *testing.T) {
 	wait := aim.Decision{Outcome: aim.Wait, Nodes: 2, Reasons: []aim.Reason{{Text: "have no free GPU", Count: 2}}}
 	spec := aim.DeploymentSpec{Model: "m/m", Replicas: 2}
 	ladder := aim.Ladder{Rungs: rungs, Rejected: []aim.Rejection{{Recipe: "fp8", Why: "it is for MI325X"}}}
-	known := FleetNote{Known: true, Nodes: 2, GPUs: 16, Simulated: true}
-	for name, p := range map[string]Plan{
+	known := aim.PlanFleet{Known: true, Nodes: 2, GPUs: 16, Simulated: true}
+	for name, p := range map[string]aim.Plan{
 		"place": {Spec: spec, Ladder: ladder, Rung: &rungs[0], Placements: []aim.Decision{place, wait}, Fleet: known,
 			Args: []string{"m/m", "--tensor-parallel-size", "8", "--enforce-eager", "--max-model-len", "32768"}},
-		"skip":     {Spec: spec, Ladder: ladder, Rung: &rungs[1], Placements: []aim.Decision{place}, Fleet: known, Skipped: []Skip{{1, "big", impossible}}},
-		"none":     {Spec: spec, Ladder: ladder, Skipped: []Skip{{1, "big", impossible}}, Fleet: known},
-		"no-fleet": {Spec: spec, Ladder: ladder, Rung: &rungs[0], Fleet: FleetNote{Why: "NATS at nats://127.0.0.1:4222 does not answer"}},
+		"skip":     {Spec: spec, Ladder: ladder, Rung: &rungs[1], Placements: []aim.Decision{place}, Fleet: known, Skipped: []aim.Skip{{Rung: 1, Recipe: "big", Decision: impossible}}},
+		"none":     {Spec: spec, Ladder: ladder, Skipped: []aim.Skip{{Rung: 1, Recipe: "big", Decision: impossible}}, Fleet: known},
+		"no-fleet": {Spec: spec, Ladder: ladder, Rung: &rungs[0], Fleet: aim.PlanFleet{Why: "NATS at nats://127.0.0.1:4222 does not answer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, b := pipe()
-			p.Print(o)
+			Plan(o, p)
 			golden(t, "plan-"+name, b.String())
 		})
 	}

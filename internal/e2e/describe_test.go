@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/internal/display"
 )
 
 // Obligation: a model that no recipe runs is deployed from the config.json that
@@ -17,7 +16,7 @@ import (
 func TestAModelWithoutARecipeIsDeployed(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
 	r := s.Aim(ctx, "plan", "simulated/tiny", "-o", "json")
-	var p display.Plan
+	var p aim.Plan
 	if err := json.Unmarshal([]byte(r.Out), &p); r.Code != 0 || err != nil || p.Rung == nil {
 		t.Fatalf("plan ends with %d: %s%s", r.Code, r.Out, r.Err)
 	}

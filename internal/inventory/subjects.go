@@ -11,6 +11,7 @@ import "strings"
 //	                               reply: answer in pieces
 //	aim.v1.ask.<node>.<question>   logs, describe, model        anyone -> node
 //	aim.v1.ask.control.fleet       the fleet, in pieces         anyone -> one control
+//	aim.v1.ask.control.plan        what a spec would do         anyone -> the leader
 //	aim.v1.ctl.snapshot            snapshots of all: broadcast,  control, anyone -> nodes
 //	                               or to the reply; with "beats":
 //	                               a beat of each
@@ -52,6 +53,9 @@ const (
 	QuestionDescribe = "describe"
 	QuestionModel    = "model"
 )
+
+// QuestionPlan is asked of the control process that leads, and of no other.
+const QuestionPlan = "plan"
 
 func beatSubject(node string) string          { return beatPrefix + node }
 func snapshotSubject(node string) string      { return snapshotPrefix + node }

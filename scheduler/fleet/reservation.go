@@ -1,6 +1,10 @@
 package fleet
 
-import "github.com/aim-engine/aim/scheduler/topology"
+import (
+	"slices"
+
+	"github.com/aim-engine/aim/scheduler/topology"
+)
 
 // Reservation collects room on a few nodes for one who waits: what is idle there
 // when it begins stays open to everybody, what becomes free later is held.
@@ -135,4 +139,28 @@ func roomIn(rooms []Room, gpu int) uint64 {
 		}
 	}
 	return ^uint64(0)
+}
+
+// ReserveLike reserves what another fleet has reserved, and holds as much. The fleets
+// must have the same nodes.
+func (f *Fleet) ReserveLike(other *Fleet) {
+	if other.reservation == nil {
+		return
+	}
+	r := &Reservation{For: other.reservation.For}
+	for _, theirs := range other.reservation.nodes {
+		m := f.byID[theirs.ID()]
+		if m == nil || theirs.collected == nil {
+			continue // it has left
+		}
+		held := *theirs.collected
+		held.rooms = slices.Clone(held.rooms)
+		m.collected = &held
+		r.nodes = append(r.nodes, m)
+	}
+	f.reservation = r
+	for _, m := range r.nodes {
+		f.Reclassify(m)
+	}
+	f.version++
 }

@@ -4,15 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -21,6 +20,7 @@ type deployOptions struct {
 	spec   SpecFlags
 	wait   cli.WaitFlags
 	dryRun bool
+	yes    bool
 }
 
 func NewDeploy(a *cli.App) *cobra.Command {
@@ -49,36 +49,58 @@ wait does not stop the work.`,
 	o.spec.Add(cmd)
 	o.wait.Add(cmd)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only say what would happen, as aim plan does")
+	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before a change takes down what serves")
 	return cmd
 }
 
 // run refuses what can be refused here before it writes anything, sends the one
 // write, and then only reads.
 func (o deployOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) error {
-	if err := checkAgainstCatalogue(ctx, a, spec); err != nil {
+	p, err := planned(ctx, a, spec, nil)
+	if err != nil {
 		return err
 	}
 	c, err := a.Temporal(ctx)
 	if err != nil {
 		return err
 	}
+	if err := o.agree(a, p); err != nil {
+		return err
+	}
 	ctx, cancel := o.wait.Within(ctx)
 	defer cancel()
+	before, _ := Ask(ctx, c, spec.Defaulted().Name) // only what happens from here on is told
 	applied, err := apply(ctx, c, spec)
 	if err != nil {
 		return err
 	}
-	if !applied.Changed && applied.Revision > 1 {
-		a.Hint("%s is wanted like this already", applied.Name)
+	if before.UID != applied.UID {
+		before = aim.Status{}
+	} else if !applied.Changed {
+		a.Hint("nothing to change: %s is wanted like this already", applied.Name)
 	}
 	if o.wait.Detach {
 		return o.detached(a, applied)
 	}
-	s, err := await(ctx, a, c, applied.Name, aim.Status{}, ready(ctx, a, c, applied.Revision))
+	s, err := await(ctx, a, c, applied.Name, before, ready(ctx, a, c, applied.Revision))
 	if err != nil {
 		return err
 	}
 	return announce(a, s)
+}
+
+// agree shows what a change does to a deployment that runs, and asks a person
+// before it takes down what serves.
+func (o deployOptions) agree(a *cli.App, p aim.Plan) error {
+	if p.Change == nil || len(p.Change.Fields) == 0 {
+		return nil
+	}
+	name := p.Spec.Defaulted().Name
+	a.Hint("change of %s:\n%s", name, strings.TrimRight("  "+strings.ReplaceAll(display.Change(a.Err, *p.Change), "\n", "\n  "), "\n "))
+	if !p.Change.TakesDown() || o.yes || !a.Interactive() || a.Confirm("This takes down what serves, one after the other. Go on?") {
+		return nil
+	}
+	return cli.Next(cli.Failed("nothing was changed"), "aim status %s", name)
 }
 
 // apply sends one update-with-start: it makes the deployment, or changes the
@@ -155,21 +177,4 @@ func curl(r aim.ReplicaStatus) string {
 		Messages []message `json:"messages"`
 	}{r.Serves, []message{{"user", "Say hello."}}})
 	return fmt.Sprintf("curl %s/v1/chat/completions -H 'Content-Type: application/json' -d %s", r.Endpoint, cli.Quote(string(body)))
-}
-
-// checkAgainstCatalogue refuses what no recipe can run, before anything is
-// started. Whether there is room is control's to say. Only a model that the
-// catalogue does not know is asked about on the fleet.
-func checkAgainstCatalogue(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) error {
-	c, err := recipe.Catalogue(a)
-	if err != nil {
-		return err
-	}
-	if c.Knows(spec.Model) {
-		_, err = c.Ladder(spec, aim.Fleet{})
-		return recipe.Advise(err)
-	}
-	fleet, _ := PlanFleet(ctx, a)
-	_, err = control.Ladder(ctx, c, recipe.FleetModels(ctx, a, fleet), spec, fleet)
-	return recipe.Advise(err)
 }

@@ -2,18 +2,21 @@ package deployment
 
 import (
 	"context"
-	"fmt"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/recipe"
 	"github.com/aim-engine/aim/internal/display"
-	"github.com/aim-engine/aim/scheduler"
+	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/worker"
 )
 
@@ -42,24 +45,11 @@ no recipe.`,
 	return cmd
 }
 
-// run goes the way of a deployment with pure functions: fleet, ladder, places.
+// run asks the control process that leads.
 func (o planOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) error {
-	c, err := recipe.Catalogue(a)
+	p, err := planned(ctx, a, spec, recipe.OwnModels(a))
 	if err != nil {
 		return err
-	}
-	fleet, note := PlanFleet(ctx, a)
-	describe := recipe.FleetModels(ctx, a, fleet)
-	if !note.Known {
-		describe = recipe.OwnModels(a)
-	}
-	ladder, err := control.Ladder(ctx, c, describe, spec, fleet)
-	if err != nil {
-		return recipe.Advise(err)
-	}
-	p := makePlan(spec, ladder, fleet, note)
-	if note.Known {
-		noteRunning(ctx, a, spec.Defaulted())
 	}
 	if p.Rung != nil {
 		if p.Args, err = serverArgs(*p.Rung); err != nil {
@@ -69,7 +59,7 @@ func (o planOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentSpe
 	if a.Programs() {
 		err = display.Data(a.Out, a.Format, p)
 	} else {
-		p.Print(a.Out)
+		display.Plan(a.Out, p)
 	}
 	if err != nil {
 		return err
@@ -77,31 +67,79 @@ func (o planOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentSpe
 	return o.verdict(a, p)
 }
 
-// noteRunning says when a deployment of that name runs already: its GPUs are
-// counted as taken here, and deploy would change it and not add another.
-func noteRunning(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) {
-	c, err := a.Temporal(ctx)
+// planWithin is how long the leader may take: it may ask nodes, and they the hub,
+// about a model that it does not know.
+const planWithin = 30 * time.Second
+
+// planned is what deploying the spec would do, by the leader's word. Where no
+// process that leads answers, or folders of recipes are given here, it is this
+// machine's answer, and says so; alone describes models where no fleet answers
+// either.
+func planned(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, alone control.Describe) (aim.Plan, error) {
+	if a.Settings.Source("control.recipes") == "--recipes" {
+		return plannedHere(ctx, a, spec, alone, "this machine, by the recipes of --recipes; control has folders of its own (aim control run --recipes)")
+	}
+	p, led, err := askPlan(ctx, a, spec)
+	if led || errors.Is(err, context.Canceled) {
+		return p, recipe.Advise(err)
+	}
+	return plannedHere(ctx, a, spec, alone, "this machine, which knows neither who waits nor what runs: "+err.Error())
+}
+
+// askPlan puts the question to the leader; led tells whether one has answered.
+func askPlan(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) (p aim.Plan, led bool, err error) {
+	conn, err := a.NATS(ctx)
 	if err != nil {
-		return // plan needs no Temporal
+		return p, false, err
 	}
-	s, err := Ask(ctx, c, spec.Name)
+	question, err := json.Marshal(activities.PlanQuestion{Spec: spec})
+	if err != nil {
+		return p, false, cli.Failed("ask for a plan: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, planWithin)
+	defer cancel()
+	answer, led, err := inventory.AskLeader(ctx, conn, inventory.QuestionPlan, question)
+	if err == nil {
+		err = json.Unmarshal(answer, &p)
+	}
+	return p, led, err
+}
+
+// plannedHere goes the same way with what this machine knows.
+func plannedHere(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, alone control.Describe, local string) (aim.Plan, error) {
+	c, err := recipe.Catalogue(a)
+	if err != nil {
+		return aim.Plan{}, err
+	}
+	fleet, err := a.Fleet(ctx)
+	describe := recipe.FleetModels(ctx, a, fleet)
+	if err != nil {
+		describe = alone
+	}
+	ladder, unfit := control.Ladder(ctx, c, describe, spec, fleet)
 	switch {
-	case err != nil || s.Phase.Final():
-	case s.Spec.Model != spec.Model:
-		a.Hint("%s %s runs already, with %s: deploy would be refused; give this one another --name", a.Err.Warn("note:"), s.Name, s.Spec.Model)
-	default:
-		a.Hint("%s %s runs already (%s): deploy would change it, not start another; its GPUs count as taken here",
-			a.Err.Warn("note:"), s.Name, s.Phase)
+	case unfit != nil:
+		return aim.Plan{}, recipe.Advise(unfit)
+	case err != nil:
+		return aim.Plan{
+			Spec: spec, Rung: &ladder.Rungs[0], Ladder: ladder, Placements: []aim.Decision{}, Fleet: aim.PlanFleet{Why: err.Error()}, Local: local,
+		}, nil
 	}
+	p := control.MakePlan(control.OnFleet(fleet), spec, ladder, nil, a.Now())
+	p.Local = local
+	return p, nil
 }
 
 // verdict turns a plan that cannot be carried out now into the exit code.
-func (o planOptions) verdict(a *cli.App, p display.Plan) error {
+func (o planOptions) verdict(a *cli.App, p aim.Plan) error {
 	for _, d := range p.Placements {
 		if d.Outcome != aim.Place {
 			a.Hint("\nnext: aim node list")
 			return cli.Quiet(cli.ExitNoCapacity)
 		}
+	}
+	if p.Change != nil && p.Rung == nil && len(p.Skipped) == 0 {
+		return o.unplaced(a, p)
 	}
 	if p.Rung == nil {
 		a.Hint("\nnext: aim node list")
@@ -112,6 +150,16 @@ func (o planOptions) verdict(a *cli.App, p display.Plan) error {
 		return nil
 	}
 	a.Hint("\nnext: %s", deployLike(a.Args))
+	return nil
+}
+
+// unplaced is the end of a plan that starts no server.
+func (o planOptions) unplaced(a *cli.App, p aim.Plan) error {
+	if len(p.Change.Fields) > 0 {
+		a.Hint("\nnext: %s", deployLike(a.Args))
+		return nil
+	}
+	a.Hint("\nnext: aim status %s", p.Spec.Defaulted().Name)
 	return nil
 }
 
@@ -140,96 +188,6 @@ func deployLike(args []string) string {
 		words = append(words, cli.QuoteAll([]string{arg})...)
 	}
 	return strings.Join(words, " ")
-}
-
-// PlanFleet asks for the fleet. A plan without one is still of use.
-func PlanFleet(ctx context.Context, a *cli.App) (aim.Fleet, display.FleetNote) {
-	fleet, err := a.Fleet(ctx)
-	if err != nil {
-		return aim.Fleet{}, display.FleetNote{Why: err.Error()}
-	}
-	note := display.FleetNote{Known: true, Nodes: len(fleet.Nodes)}
-	for _, n := range fleet.Nodes {
-		note.GPUs += len(n.GPUs)
-		note.Simulated = note.Simulated || n.Simulated
-	}
-	return fleet, note
-}
-
-// makePlan walks down the ladder as a replica does: a rung that no node can
-// ever hold is left for the next.
-func makePlan(spec aim.DeploymentSpec, ladder aim.Ladder, fleet aim.Fleet, note display.FleetNote) display.Plan {
-	p := display.Plan{Spec: spec, Ladder: ladder, Fleet: note, Placements: []aim.Decision{}}
-	if !note.Known {
-		p.Rung = &ladder.Rungs[0]
-		return p
-	}
-	for rung, ok := ladder.At(1); ok; rung, ok = ladder.After(rung.Number, aim.ClassCapacity) {
-		decisions, left := PlaceAll(spec, rung, fleet)
-		if decisions[0].Outcome != aim.Impossible {
-			if last := &decisions[len(decisions)-1]; last.Outcome == aim.Wait {
-				last.Cures = append(fitsNow(spec, rung, ladder, left), last.Cures...)
-			}
-			p.Rung, p.Placements = &rung, decisions
-			return p
-		}
-		p.Skipped = append(p.Skipped, display.Skip{Rung: rung.Number, Recipe: rung.Recipe, Decision: decisions[0]})
-	}
-	return p
-}
-
-// fitsNow names the first other rung that would not have to wait, and how to ask
-// for it: a replica waits for the best rung, its user may not want to.
-func fitsNow(spec aim.DeploymentSpec, waiting aim.Rung, ladder aim.Ladder, fleet aim.Fleet) []string {
-	s := spec.Defaulted()
-	for _, a := range ladder.Alternatives(waiting.Number, s, plannedIdentity(s, s.Replicas)) {
-		if d := scheduler.Place(a.Request, fleet); d.Outcome == aim.Place {
-			return []string{a.On(d.Placement.Ranks[0].Node)}
-		}
-	}
-	return nil
-}
-
-// plannedIdentity is of a replica that there is none of yet.
-func plannedIdentity(spec aim.DeploymentSpec, ordinal int) aim.Identity {
-	return aim.Identity{Deployment: spec.Name, UID: "plan", Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)}
-}
-
-// PlaceAll places the replicas one after the other, each as if those before it
-// had been started; left is the fleet after those that have a place.
-func PlaceAll(spec aim.DeploymentSpec, rung aim.Rung, fleet aim.Fleet) (all []aim.Decision, left aim.Fleet) {
-	s := spec.Defaulted()
-	for ordinal := range s.Replicas {
-		request := rung.Request(s, plannedIdentity(s, ordinal))
-		d := scheduler.Place(request, fleet)
-		all = append(all, d)
-		if d.Outcome != aim.Place {
-			return all, fleet // the others would find no more
-		}
-		fleet = withClaims(fleet, request, *d.Placement)
-	}
-	return all, fleet
-}
-
-// withClaims is the fleet after the placement; the fleet itself is not changed.
-func withClaims(fleet aim.Fleet, r aim.Request, p aim.Placement) aim.Fleet {
-	after := aim.Fleet{Nodes: append([]aim.FleetNode(nil), fleet.Nodes...)}
-	for i, rank := range p.Ranks {
-		for j, n := range after.Nodes {
-			if n.ID != rank.Node {
-				continue
-			}
-			claim := aim.Claim{
-				Identity: aim.Identity{Deployment: r.Deployment, UID: r.UID, Ordinal: r.Ordinal, Rank: i, Attempt: 1, Token: r.Token},
-				GPUs:     rank.GPUs, ShareBytes: rank.ShareBytes, CPUs: r.CPUs, HostBytes: r.HostBytes,
-			}
-			n.Claims = append(append([]aim.Claim(nil), n.Claims...), claim)
-			n.ClaimCPUs += r.CPUs
-			n.ClaimBytes += r.HostBytes
-			after.Nodes[j] = n
-		}
-	}
-	return after
 }
 
 // serverArgs is the command line of the server, as its node would write it, but

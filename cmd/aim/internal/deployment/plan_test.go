@@ -4,24 +4,24 @@ import (
 	"encoding/json"
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
-	"github.com/aim-engine/aim/internal/display"
 )
 
 var (
 	wide   = aim.Rung{Number: 1, Recipe: "wide", GPUs: 8, Nodes: 1, GPUType: "MI300X"}
 	narrow = aim.Rung{Number: 2, Recipe: "narrow", GPUs: 2, Nodes: 1, GPUType: "MI300X", On: []aim.Class{aim.ClassCapacity}}
-	known  = display.FleetNote{Known: true}
 )
 
 // Each replica is placed as if those before it were there.
 func TestPlanPlacesReplicasSideBySide(t *testing.T) {
-	p := makePlan(aim.DeploymentSpec{Model: "m/m", Replicas: 3}, aim.Ladder{Rungs: []aim.Rung{wide}}, clitest.Fleet(8, 8), known)
+	p := control.MakePlan(control.OnFleet(clitest.Fleet(8, 8)), aim.DeploymentSpec{Model: "m/m", Replicas: 3}, aim.Ladder{Rungs: []aim.Rung{wide}}, nil, time.Now())
 	require.Equal(t, "wide", p.Rung.Recipe)
 	require.Len(t, p.Placements, 3)
 	require.Equal(t, aim.Place, p.Placements[0].Outcome)
@@ -36,7 +36,7 @@ func TestPlanChangesNothing(t *testing.T) {
 	fleet := clitest.Fleet(8)
 	before, err := json.Marshal(fleet)
 	require.NoError(t, err)
-	makePlan(aim.DeploymentSpec{Model: "m/m", Replicas: 4}, aim.Ladder{Rungs: []aim.Rung{narrow}}, fleet, known)
+	control.MakePlan(control.OnFleet(fleet), aim.DeploymentSpec{Model: "m/m", Replicas: 4}, aim.Ladder{Rungs: []aim.Rung{narrow}}, nil, time.Now())
 	after, err := json.Marshal(fleet)
 	require.NoError(t, err)
 	require.JSONEq(t, string(before), string(after))
@@ -45,7 +45,7 @@ func TestPlanChangesNothing(t *testing.T) {
 // A rung that can never fit is left for the next one that failures of capacity
 // lead to.
 func TestPlanWalksDownTheLadder(t *testing.T) {
-	p := makePlan(aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, clitest.Fleet(4), known)
+	p := control.MakePlan(control.OnFleet(clitest.Fleet(4)), aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, nil, time.Now())
 	require.Equal(t, "narrow", p.Rung.Recipe)
 	require.Len(t, p.Skipped, 1)
 	require.Equal(t, "wide", p.Skipped[0].Recipe)
@@ -57,14 +57,14 @@ func TestPlanWalksDownTheLadder(t *testing.T) {
 func TestPlanNamesTheRungThatFitsNow(t *testing.T) {
 	fleet := clitest.Fleet(8)
 	fleet.Nodes[0].Claims = []aim.Claim{{Identity: aim.Identity{Deployment: "other", UID: "u", Token: "t"}, GPUs: []string{"GPU-10"}}}
-	p := makePlan(aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, fleet, known)
+	p := control.MakePlan(control.OnFleet(fleet), aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, nil, time.Now())
 	require.Equal(t, "wide", p.Rung.Recipe)
 	require.Equal(t, aim.Wait, p.Placements[0].Outcome)
 	require.Equal(t, "take rung 2, which fits now on n1 (--recipe narrow)", p.Placements[0].Cures[0])
 }
 
 func TestPlanWithoutAnyRoom(t *testing.T) {
-	p := makePlan(aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide}}, clitest.Fleet(4), known)
+	p := control.MakePlan(control.OnFleet(clitest.Fleet(4)), aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide}}, nil, time.Now())
 	require.Nil(t, p.Rung)
 	require.Len(t, p.Skipped, 1)
 	require.Equal(t, cli.ExitNoCapacity, cli.CodeOf(planOptions{}.verdict(cli.New(cli.Streams{Out: io.Discard, Err: io.Discard}), p)))

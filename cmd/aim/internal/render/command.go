@@ -104,9 +104,9 @@ func launchOf(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, at *aim.
 	if err != nil {
 		return aim.Launch{}, nil, err
 	}
-	fleet, note := deployment.PlanFleet(ctx, a)
+	fleet, unknown := a.Fleet(ctx)
 	describe := recipe.FleetModels(ctx, a, fleet)
-	if !note.Known {
+	if unknown != nil {
 		describe = recipe.OwnModels(a)
 	}
 	ladder, err := control.Ladder(ctx, c, describe, spec, fleet)

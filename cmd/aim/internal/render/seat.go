@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/cmd/aim/internal/deployment"
 	"github.com/aim-engine/aim/cmd/aim/internal/gpu"
 )
 
@@ -30,14 +30,13 @@ func seatOf(ctx context.Context, a *cli.App, spec aim.DeploymentSpec, ladder aim
 			return seat{rung, "as it runs on " + n.ID, gpusOf(n, at.GPUs), n.Address, servedPort(at.Endpoint)}
 		}
 	}
-	for _, rung := range ladder.Rungs {
-		d, _ := deployment.PlaceAll(spec, rung, fleet)
-		if d[0].Placement == nil {
-			continue
-		}
-		rank := d[0].Placement.Ranks[0]
+	one := spec
+	one.Replicas = 1
+	p := control.MakePlan(control.OnFleet(fleet), one, ladder, nil, a.Now())
+	if len(p.Placements) > 0 && p.Placements[0].Placement != nil {
+		rank := p.Placements[0].Placement.Ranks[0]
 		n, _ := fleet.Find(rank.Node)
-		return seat{rung, "as it would run on " + n.ID, gpusOf(n, rank.GPUs), n.Address, defaultPort}
+		return seat{*p.Rung, "as it would run on " + n.ID, gpusOf(n, rank.GPUs), n.Address, defaultPort}
 	}
 	s := seat{rung: ladder.Rungs[0], address: cmp.Or(a.Settings.Node.Address, "127.0.0.1"), port: defaultPort}
 	s.gpus, s.where = ownGPUs(ctx, a, s.rung.GPUs)

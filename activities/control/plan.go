@@ -1,0 +1,264 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/scheduler"
+)
+
+// Planner answers what a deployment would do. The leader's answer is the one that
+// counts: it knows who waits, what is kept for whom, and what runs.
+type Planner struct {
+	Control     *Control
+	Deployments interface {
+		Statuses(ctx context.Context, names []string) map[string]aim.Status
+	}
+}
+
+// Answer answers a PlanQuestion, as JSON, with an aim.Plan, as JSON. Its error is
+// the Failure that Apply, or the first step of the deployment, would end with.
+func (p Planner) Answer(ctx context.Context, _ string, question []byte, write func([]byte) error) error {
+	var asked activities.PlanQuestion
+	if err := json.Unmarshal(question, &asked); err != nil {
+		return aim.Failf(aim.ClassInput, "read the question about a plan: %v", err)
+	}
+	plan, err := p.Plan(ctx, asked.Spec)
+	if err != nil {
+		return aim.FailureOf(err)
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return fmt.Errorf("answer the question about a plan: %w", err)
+	}
+	return write(text)
+}
+
+// Plan finds out what Apply of this spec would do now.
+func (p Planner) Plan(ctx context.Context, spec aim.DeploymentSpec) (aim.Plan, error) {
+	if err := spec.Validate(); err != nil {
+		return aim.Plan{}, err
+	}
+	name := spec.Defaulted().Name
+	status, runs := p.Deployments.Statuses(ctx, []string{name})[name]
+	if runs && status.Phase.Final() {
+		runs = false
+	}
+	if runs {
+		if err := mayBecome(status, spec); err != nil {
+			return aim.Plan{}, err
+		}
+		if spec.Replicas == 0 { // as Apply has it
+			spec.Replicas = status.Spec.Replicas
+		}
+	}
+	core := p.Control.Placer.Fork()
+	fleet := core.Snapshot()
+	ladder, err := Ladder(ctx, p.Control.Catalogue, p.Control.Describe, spec, fleet)
+	if err != nil {
+		return aim.Plan{}, err
+	}
+	var running *aim.Status
+	if runs {
+		running = &status
+	}
+	return MakePlan(core, spec, ladder, running, time.Now()), nil
+}
+
+// mayBecome refuses what Apply refuses.
+func mayBecome(s aim.Status, spec aim.DeploymentSpec) error {
+	switch {
+	case s.Phase == aim.Stopping:
+		return aim.Failf(aim.ClassConflict, "deployment %q is ending; wait until it has, then apply again", s.Name).WithHint("aim status %s --watch", s.Name)
+	case s.Spec.Model != spec.Model:
+		return aim.Failf(aim.ClassConflict, "name %q is taken by a deployment of %s", s.Name, s.Spec.Model).
+			WithHint("choose another --name, or aim stop %s", s.Name)
+	}
+	return nil
+}
+
+// MakePlan goes through what would happen, one step after the other, on a
+// scheduler of its own (Fork): what the change takes away leaves, those who wait
+// have their turn, what it starts is placed behind them.
+func MakePlan(core *scheduler.Scheduler, spec aim.DeploymentSpec, ladder aim.Ladder, running *aim.Status, now time.Time) aim.Plan {
+	fleet := core.Snapshot()
+	p := aim.Plan{Spec: spec, Ladder: ladder, Placements: []aim.Decision{}, Fleet: aim.FleetPlanned(fleet)}
+	t := trial{core: core, spec: spec.Defaulted(), now: now, plan: &p, uid: "plan"}
+	if running == nil {
+		for ordinal := range t.spec.Replicas {
+			if !t.place(ordinal) {
+				return p
+			}
+		}
+		return p
+	}
+	t.uid, t.asked = running.UID, askedSince(*running)
+	p.Change = changeOf(*running, spec)
+	for _, r := range p.Change.Replicas {
+		if r.Does == aim.ReplicaStops {
+			t.leaves(r.Ordinal)
+		}
+	}
+	for _, r := range p.Change.Replicas {
+		if r.Does == aim.ReplicaRestarts {
+			t.leaves(r.Ordinal)
+		}
+		if (r.Does == aim.ReplicaRestarts || r.Does == aim.ReplicaStarts) && !t.place(r.Ordinal) {
+			return p
+		}
+	}
+	return p
+}
+
+// OnFleet is a scheduler for a plan over a fleet of which nothing else is known:
+// nobody waits, and nothing is kept.
+func OnFleet(fleet aim.Fleet) *scheduler.Scheduler {
+	core := scheduler.New(scheduler.Options{})
+	for _, n := range fleet.Nodes {
+		core.Apply(n)
+	}
+	return core
+}
+
+// askedSince is from when each replica asks for its place (unix ms): one that
+// serves from when it began to, another from the first step of its attempt.
+func askedSince(s aim.Status) map[int]int64 {
+	since := map[int]int64{}
+	for _, r := range s.Replicas {
+		for i, step := range r.Steps {
+			started, err := time.Parse(time.RFC3339Nano, step.Started)
+			switch {
+			case err != nil:
+			case step.Name == "prove" && step.Outcome == "done":
+				since[r.Ordinal] = started.UnixMilli() + step.Millis
+			case i == 0:
+				since[r.Ordinal] = started.UnixMilli()
+			}
+		}
+	}
+	return since
+}
+
+// changeOf says what becomes of each replica, by ordinal.
+func changeOf(s aim.Status, spec aim.DeploymentSpec) *aim.SpecChange {
+	change := &aim.SpecChange{Fields: s.Spec.Diff(spec), Replicas: []aim.ReplicaChange{}}
+	wanted := spec.Defaulted().Replicas
+	replicas := slices.Clone(s.Replicas)
+	slices.SortFunc(replicas, func(a, b aim.ReplicaStatus) int { return a.Ordinal - b.Ordinal })
+	free := map[int]bool{}
+	for i, r := range replicas {
+		does := aim.ReplicaStays
+		switch {
+		case i >= wanted:
+			does = aim.ReplicaStops
+		case s.Spec.NeedsServers(spec):
+			does = aim.ReplicaRestarts
+		}
+		free[r.Ordinal] = true
+		change.Replicas = append(change.Replicas, aim.ReplicaChange{Ordinal: r.Ordinal, Does: does, Node: r.Node, Serves: r.Phase == aim.Ready})
+	}
+	for ordinal, n := 0, len(replicas); n < wanted; ordinal++ {
+		if !free[ordinal] {
+			change.Replicas = append(change.Replicas, aim.ReplicaChange{Ordinal: ordinal, Does: aim.ReplicaStarts})
+			n++
+		}
+	}
+	return change
+}
+
+// trial places the replicas of one plan.
+type trial struct {
+	core  *scheduler.Scheduler
+	spec  aim.DeploymentSpec
+	uid   string
+	asked map[int]int64 // unix ms, by ordinal; none = now
+	now   time.Time
+	plan  *aim.Plan
+}
+
+// request is what the replica would ask for on this rung.
+func (t *trial) request(ordinal int, rung aim.Rung) aim.Request {
+	r := rung.Request(t.spec, aim.Identity{Deployment: t.spec.Name, UID: t.uid, Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
+	r.AskedAt = t.now.UnixMilli()
+	if since, ok := t.asked[ordinal]; ok {
+		r.AskedAt = since
+	}
+	return r
+}
+
+// leaves takes the claims of a replica away, and lets those who wait have what
+// that frees.
+func (t *trial) leaves(ordinal int) {
+	for _, n := range t.core.Snapshot().Nodes {
+		mine := func(c aim.Claim) bool {
+			return c.UID == t.uid && c.Deployment == t.spec.Name && c.Ordinal == ordinal
+		}
+		if !slices.ContainsFunc(n.Claims, mine) {
+			continue
+		}
+		var left []aim.Claim
+		for _, c := range n.Claims {
+			if !mine(c) {
+				left = append(left, c)
+				continue
+			}
+			n.ClaimCPUs -= min(n.ClaimCPUs, c.CPUs)
+			n.ClaimBytes -= min(n.ClaimBytes, c.HostBytes)
+			for i, g := range n.GPUs { // its own server is no stranger once it is gone
+				if slices.Contains(c.GPUs, g.ID) && g.Busy != nil {
+					n.GPUs = slices.Clone(n.GPUs)
+					n.GPUs[i].Busy = nil
+				}
+			}
+		}
+		n.Claims = left
+		t.core.Apply(n)
+	}
+	t.core.Turn(t.now)
+}
+
+// place walks down the ladder as a replica does: a rung that no node can ever
+// hold is left for the next. It tells whether the replica has a place now.
+func (t *trial) place(ordinal int) bool {
+	first := t.plan.Rung == nil
+	for rung, ok := t.plan.Ladder.At(1); ok; rung, ok = t.plan.Ladder.After(rung.Number, aim.ClassCapacity) {
+		request := t.request(ordinal, rung)
+		d := t.core.Place(request, t.now)
+		if d.Outcome == aim.Impossible {
+			if first {
+				t.plan.Skipped = append(t.plan.Skipped, aim.Skip{Rung: rung.Number, Recipe: rung.Recipe, Decision: d})
+			}
+			continue
+		}
+		if first {
+			t.plan.Rung = &rung
+		}
+		if d.Outcome == aim.Wait {
+			d = t.wait(request, rung, d)
+		}
+		t.plan.Placements = append(t.plan.Placements, d)
+		return d.Outcome == aim.Place
+	}
+	return false
+}
+
+// wait is a decision to wait, with the place in the queue, and what would not have
+// to wait.
+func (t *trial) wait(request aim.Request, rung aim.Rung, d aim.Decision) aim.Decision {
+	for _, a := range t.plan.Ladder.Alternatives(rung.Number, t.spec, aim.Identity{Deployment: request.Deployment, UID: request.UID, Ordinal: request.Ordinal, Token: request.Token}) {
+		a.Request.AskedAt = request.AskedAt
+		if other := t.core.Consider(&a.Request); other.Outcome == aim.Place {
+			d.Cures = append([]string{a.On(other.Placement.Ranks[0].Node)}, d.Cures...)
+			break
+		}
+	}
+	if where := t.core.Queue(request, t.now); where.Of > 0 {
+		t.plan.Queue = &aim.QueuePlace{Position: where.Position, Of: where.Of}
+	}
+	return d
+}
