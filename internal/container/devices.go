@@ -15,9 +15,9 @@ const firstRender = 128
 // deviceFiles lists the device files of a launch below the device folder: kfd,
 // which all ROCm programs share, and one render node a GPU. KFD lets a process
 // see the GPUs whose render node its device cgroup allows, and numbers them
-// from 0. Simulated GPUs have none.
+// from 0. Simulated GPUs have those of their tree, which stand-ins count.
 func deviceFiles(l aim.Launch) ([]string, error) {
-	if len(l.GPUs) == 0 || l.Simulated {
+	if len(l.GPUs) == 0 {
 		return nil, nil
 	}
 	files := []string{"kfd"}

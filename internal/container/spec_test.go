@@ -33,16 +33,16 @@ func exampleLaunch() aim.Launch {
 	}
 }
 
-func TestNoDevicesWithoutRealGPUs(t *testing.T) {
-	for name, change := range map[string]func(*aim.Launch){
-		"no GPUs":        func(l *aim.Launch) { l.GPUs = nil },
-		"simulated GPUs": func(l *aim.Launch) { l.Simulated = true },
-	} {
-		l := exampleLaunch()
-		change(&l)
-		if s, err := container.New(l, container.Node{DevRoot: "/dev"}); err != nil || len(s.Devices) != 0 {
-			t.Errorf("%s: devices %v, %v", name, s.Devices, err)
-		}
+func TestDevicesAreThoseOfTheGPUs(t *testing.T) {
+	l := exampleLaunch()
+	l.Simulated = true // a stand-in counts its devices as a server does
+	s, err := container.New(l, container.Node{DevRoot: "/dev"})
+	if err != nil || len(s.Devices) != 1+len(l.GPUs) {
+		t.Errorf("devices %v, %v; want kfd and one a GPU", s.Devices, err)
+	}
+	l.GPUs = nil
+	if s, err := container.New(l, container.Node{DevRoot: "/dev"}); err != nil || len(s.Devices) != 0 {
+		t.Errorf("without GPUs: devices %v, %v", s.Devices, err)
 	}
 }
 
