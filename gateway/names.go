@@ -35,7 +35,11 @@ func newNames(deployments []access.Deployment, aliases []access.Alias) *names {
 	}
 	for _, a := range aliases {
 		n.aliases[a.Name] = a
-		all[a.Name] = true
+	}
+	for _, a := range aliases { // one that leads nowhere now is no model
+		if len(n.follow(a.Name, 0, nil)) > 0 {
+			all[a.Name] = true
+		}
 	}
 	n.all = slices.Sorted(maps.Keys(all))
 	return n
@@ -99,7 +103,9 @@ func order(shares []access.Weight, chance float64) []string {
 
 func (n *names) unknown(name string) *apiError {
 	message := fmt.Sprintf("the model %q does not exist", clip(name, 200))
-	if near := aim.Nearest(name, n.all); near != "" {
+	if a, ok := n.aliases[name]; ok {
+		message = fmt.Sprintf("%q leads to %s, which is not deployed", name, strings.Join(order(a.To, 0), ", "))
+	} else if near := aim.Nearest(name, n.all); near != "" {
 		message += fmt.Sprintf("; did you mean %q?", near)
 	} else {
 		message += "; see GET /v1/models"

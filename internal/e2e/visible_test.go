@@ -61,7 +61,6 @@ func checkSummaries(t *testing.T, ctx context.Context, s *stack.Stack, r aim.Rep
 		activities.AwaitReady: {servedName("visible"), r.Node},
 		activities.Watch:      {"aim-visible-0-", r.Node},
 		activities.Stop:       {"aim-visible-0-"},
-		activities.Release:    {"release GPU-"},
 	} {
 		checkSays(t, last[activity], words...)
 	}
@@ -178,7 +177,7 @@ func TestTemporalTellsWhyAReplicaWaits(t *testing.T) {
 	if said.Step != "wait" {
 		t.Errorf("the heartbeat is of step %q", said.Step)
 	}
-	why := []string{"fewer than 8 free GPUs", "has-it/0"} // what is missing, and who has it
+	why := []string{"no free GPU", "has-it/0"} // what is missing, and who has it
 	checkSays(t, said.Note, append(why, "1 of 1 in the queue")...)
 	checkSays(t, cardOf(t, ctx, s, id), append(why, "**Placing**")...)
 	checkSays(t, cardOf(t, ctx, s, workflows.DeploymentID("waits")), append(why, "**Placing**")...)

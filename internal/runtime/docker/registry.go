@@ -75,7 +75,7 @@ func credentialsFor(ctx context.Context, file, host string) (credentials, error)
 		c.err = fmt.Errorf("%s: %w", c.source, err)
 		return c, nil
 	}
-	if auth == (types.AuthConfig{ServerAddress: auth.ServerAddress, Email: auth.Email}) {
+	if auth.Username == "" && auth.Password == "" && auth.Auth == "" && auth.IdentityToken == "" && auth.RegistryToken == "" {
 		return c, nil
 	}
 	c.header, err = registry.EncodeAuthConfig(registry.AuthConfig{
