@@ -43,13 +43,7 @@ func (x *exchange) try(lease *route.Lease) result {
 	defer cancel()
 	settled := make(chan struct{})
 	defer close(settled)
-	go func() { // a replica that is none any more will not answer
-		select {
-		case <-lease.Gone():
-			cancel()
-		case <-settled:
-		}
-	}()
+	go giveUpGone(lease, settled, cancel)
 	serves := x.names.upstream(x.deployment, x.q.read.Model, lease.Serves)
 	req, err := x.request(ctx, lease, x.q.forServer(serves))
 	if err != nil {
@@ -70,6 +64,28 @@ func (x *exchange) try(lease *route.Lease) result {
 		return x.stream(lease, resp)
 	}
 	return x.whole(lease, resp)
+}
+
+// goneGrace is how long a replica that takes no new request may still answer the
+// ones it has: what nodes give a server to end by itself. A stream that has begun
+// is left to end whenever it does.
+const goneGrace = 30 * time.Second
+
+// giveUpGone ends a request that a replica has not begun to answer long after it
+// ceased to be one: nothing of its machine may be left to say so.
+func giveUpGone(lease *route.Lease, settled <-chan struct{}, cancel context.CancelFunc) {
+	select {
+	case <-settled:
+		return
+	case <-lease.Gone():
+	}
+	select {
+	case <-settled:
+	case <-time.After(goneGrace):
+		if !lease.HasBegun() {
+			cancel()
+		}
+	}
 }
 
 // request is written by hand: parsing a URL for each would cost more than the

@@ -348,6 +348,35 @@ func TestAClientThatLeavesIsToldToTheServerAtOnce(t *testing.T) {
 	_ = resp.Body.Close()
 }
 
+// A replica that is stopped gets no new request, and ends the streams it has.
+func TestOpenStreamsOutliveTheirReplicasEndpoint(t *testing.T) {
+	withdrawn := make(chan struct{})
+	f := start(t, Options{Hold: 20 * time.Millisecond}, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: {}\n\n")
+		w.(http.Flusher).Flush()
+		<-withdrawn
+		_, _ = io.WriteString(w, "data: [DONE]\n\n")
+	}))
+	done := make(chan string)
+	go func() {
+		_, out := f.post(t, "/v1/chat/completions", chatStream)
+		done <- out
+	}()
+	for f.Loads()["m"].Outstanding == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	f.SetTargets(map[string][]route.Target{})
+	if resp, _ := f.post(t, "/v1/chat/completions", chat); resp.StatusCode == http.StatusOK {
+		t.Error("it got a new request")
+	}
+	close(withdrawn)
+	if out := <-done; out != "data: {}\n\ndata: [DONE]\n\n" {
+		t.Errorf("%q", out)
+	}
+}
+
 func TestARequestIsHeldUntilAReplicaComes(t *testing.T) {
 	s := httptest.NewServer(says(answer))
 	defer s.Close()

@@ -1,6 +1,9 @@
 package route
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Lease is one request's hold on a replica. It is used by one goroutine.
 type Lease struct {
@@ -11,22 +14,26 @@ type Lease struct {
 	pool    *Pool
 	member  *member
 	prefill int64
-	begun   bool
+	begun   atomic.Bool
 	done    bool
 }
 
 // Begun says that the first byte of the answer is there: the prompt has been read.
 func (l *Lease) Begun() {
-	if l.begun || l.done {
+	if l.done || l.begun.Swap(true) {
 		return
 	}
-	l.begun = true
 	l.pool.mu.Lock()
 	defer l.pool.mu.Unlock()
 	l.member.pending -= l.prefill
 }
 
-// Gone is closed when the replica is none any more: its server has ended.
+// HasBegun tells whether the first byte of the answer is there. Any goroutine may
+// ask.
+func (l *Lease) HasBegun() bool { return l.begun.Load() }
+
+// Gone is closed when the replica is none any more: its server
+// has ended, or is being stopped and may still answer what it has.
 func (l *Lease) Gone() <-chan struct{} { return l.member.gone }
 
 // Done ends the hold; only the first call counts. retryAfter is what a busy
