@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -118,6 +119,7 @@ func (h *endpointHearing) onSnapshot(m *nats.Msg) {
 		return
 	}
 	n.epoch, n.digest, n.heard = s.Node.Epoch, s.Digest, time.Now()
+	n.interval = cmp.Or(n.interval, DefaultBeat) // until its first beat tells
 	h.to.Endpoints(id, s.Node.Epoch, s.Seq, s.Node.Endpoints)
 }
 

@@ -117,11 +117,16 @@ func TestLiveNumbersAreSaidWhileWanted(t *testing.T) {
 	if len(asked) > 0 {
 		t.Error("nobody wants the numbers, and they are read")
 	}
+	for until := time.Now().Add(20 * time.Second); conn.nc.NumSubscriptions() < 4 || conn.nc.Flush() != nil; <-time.After(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("the node does not listen")
+		}
+	}
 	v, err := WatchLive(ctx, connect(t, url, "live-reader"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(40 * time.Second)
 	for heard := 0; heard < 2; heard++ { // the first answer, and one of those that follow
 		select {
 		case <-v.News():
