@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (x *exchange) fits(deployments []string) *apiError {
 			continue // known by its replicas alone: control has not told its task yet
 		}
 		if !x.q.iface.serves(d.Task) {
-			return notFound(fmt.Sprintf("the model %q is for the task %s and does not answer %s", x.q.read.Model, orGenerate(d.Task), x.r.URL.Path))
+			return notFound(fmt.Sprintf("the model %q is for the task %s and does not answer %s", x.q.read.Model, cmp.Or(d.Task, "generate"), x.r.URL.Path))
 		}
 		// No tokenizer makes one token of more than some 16 bytes on average.
 		const most = 16
@@ -125,13 +126,6 @@ func (x *exchange) fits(deployments []string) *apiError {
 		}
 	}
 	return nil
-}
-
-func orGenerate(task string) string {
-	if task == "" {
-		return "generate"
-	}
-	return task
 }
 
 // answer tries the deployments in turn: the next one only where one has no replica

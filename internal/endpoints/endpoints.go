@@ -36,7 +36,6 @@ type Endpoint struct {
 type Table struct {
 	mu      sync.Mutex
 	nodes   map[string]*node
-	mark    uint64
 	changed chan struct{}
 }
 
@@ -97,7 +96,6 @@ func (t *Table) Remove(id string) {
 }
 
 func (t *Table) tell() {
-	t.mark++
 	select {
 	case t.changed <- struct{}{}:
 	default: // nobody has looked since the last one
