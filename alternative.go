@@ -9,9 +9,9 @@ import (
 // to wait for a place. Nobody takes it unasked: it may be slower, or give
 // something up.
 type Alternative struct {
-	Rung    int     `json:"rung"`
-	How     string  `json:"how"` // what asks for it: an option of the server, or --recipe
-	Request Request `json:"request"`
+	Rung    int              `json:"rung"`
+	How     string           `json:"how"` // what asks for it: an option of the server, or --recipe
+	Request PlacementRequest `json:"request"`
 }
 
 // Alternatives are the rungs below n, as the replica would ask for them.

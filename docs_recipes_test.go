@@ -172,7 +172,7 @@ func (s schemas) of(t reflect.Type, words []string) map[string]any {
 	switch {
 	case t == reflect.TypeFor[recipe.Size]():
 		return map[string]any{"type": []string{"number", "string"}}
-	case t == reflect.TypeFor[aim.Class]():
+	case t == reflect.TypeFor[aim.FailureClass]():
 		var classes []string
 		for _, c := range aim.Classes() {
 			if c.Rule().Next != aim.NextStop {

@@ -68,7 +68,7 @@ This page is generated from failure.go by ` + "`make fmt`" + `.
 `
 
 // nextStep says what a class leads to, as workflows/decide.go carries it out.
-func nextStep(t *testing.T, c aim.Class) string {
+func nextStep(t *testing.T, c aim.FailureClass) string {
 	t.Helper()
 	if c == aim.ClassOrphaned || c == aim.ClassCancelled {
 		return "it ends: nobody wants it any more"

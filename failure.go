@@ -5,62 +5,62 @@ import (
 	"fmt"
 )
 
-// Class names what went wrong, in one word. It decides what happens next and
+// FailureClass names what went wrong, in one word. It decides what happens next and
 // is part of the status contract. The words for server failures follow the
 // messages that vLLM prints (see internal/backend/vllm).
-type Class string
+type FailureClass string
 
 // The classes, by family.
 const (
 	// Input validation: the wish itself cannot be met.
-	ClassInput    Class = "input"     // a field has a bad value
-	ClassNoRecipe Class = "no_recipe" // nothing known runs this model on this hardware
-	ClassConflict Class = "conflict"  // the name is taken by another model, or is stopping
+	ClassInput    FailureClass = "input"     // a field has a bad value
+	ClassNoRecipe FailureClass = "no_recipe" // nothing known runs this model on this hardware
+	ClassConflict FailureClass = "conflict"  // the name is taken by another model, or is stopping
 
 	// Resource: not enough hardware, now or ever.
-	ClassCapacity Class = "capacity"  // no node has the GPUs
-	ClassRefused  Class = "refused"   // the node did not admit a claim
-	ClassGPUBusy  Class = "gpu_busy"  // somebody else holds memory of the GPU
-	ClassGPUFault Class = "gpu_fault" // the GPU or its driver failed
-	ClassDisk     Class = "disk"      // no space left for image or weights
-	ClassNodeLost Class = "node_lost" // the node does not answer
+	ClassCapacity FailureClass = "capacity"  // no node has the GPUs
+	ClassRefused  FailureClass = "refused"   // the node did not admit a claim
+	ClassGPUBusy  FailureClass = "gpu_busy"  // somebody else holds memory of the GPU
+	ClassGPUFault FailureClass = "gpu_fault" // the GPU or its driver failed
+	ClassDisk     FailureClass = "disk"      // no space left for image or weights
+	ClassNodeLost FailureClass = "node_lost" // the node does not answer
 
 	// Configuration: the recipe and this server version do not agree.
-	ClassOption     Class = "option"      // the server refused an option
-	ClassKVNone     Class = "kv_none"     // no memory left for the KV cache
-	ClassKVShort    Class = "kv_short"    // the KV cache cannot hold one request of the asked length
-	ClassLength     Class = "len_too_big" // longer context than the model allows
-	ClassTPHeads    Class = "tp_heads"    // attention heads do not divide by the GPU count
-	ClassTPBlock    Class = "tp_block"    // quantization blocks do not divide by the GPU count
-	ClassQuant      Class = "quant"       // quantization unknown, or not possible on this hardware
-	ClassAttention  Class = "attn"        // no attention or other kernel for this model on this GPU
-	ClassArch       Class = "arch"        // the server does not know this architecture
-	ClassRemoteCode Class = "remote_code" // the model wants to run code of its own
-	ClassParser     Class = "parser"      // unknown tool or reasoning parser
-	ClassOOM        Class = "oom"         // GPU memory ran out
+	ClassOption     FailureClass = "option"      // the server refused an option
+	ClassKVNone     FailureClass = "kv_none"     // no memory left for the KV cache
+	ClassKVShort    FailureClass = "kv_short"    // the KV cache cannot hold one request of the asked length
+	ClassLength     FailureClass = "len_too_big" // longer context than the model allows
+	ClassTPHeads    FailureClass = "tp_heads"    // attention heads do not divide by the GPU count
+	ClassTPBlock    FailureClass = "tp_block"    // quantization blocks do not divide by the GPU count
+	ClassQuant      FailureClass = "quant"       // quantization unknown, or not possible on this hardware
+	ClassAttention  FailureClass = "attn"        // no attention or other kernel for this model on this GPU
+	ClassArch       FailureClass = "arch"        // the server does not know this architecture
+	ClassRemoteCode FailureClass = "remote_code" // the model wants to run code of its own
+	ClassParser     FailureClass = "parser"      // unknown tool or reasoning parser
+	ClassOOM        FailureClass = "oom"         // GPU memory ran out
 
 	// Image and start: the server could not be brought up.
-	ClassImage   Class = "image"        // the image cannot be pulled
-	ClassBroken  Class = "image_broken" // the image's server cannot run on this hardware: built for other libraries or GPUs
-	ClassAuth    Class = "auth"         // registry or model hub refuses the credentials
-	ClassMissing Class = "missing"      // image, model or revision does not exist
-	ClassWeights Class = "weights"      // the weights cannot be fetched or do not verify
-	ClassPort    Class = "port"         // the port is taken
-	ClassRuntime Class = "runtime"      // Docker or the process runtime cannot start anything
-	ClassStart   Class = "start"        // the server exited while starting, for no known reason
-	ClassHostOOM Class = "host_oom"     // host memory or shared memory ran out
-	ClassComm    Class = "comm"         // the server's processes could not reach each other
+	ClassImage   FailureClass = "image"        // the image cannot be pulled
+	ClassBroken  FailureClass = "image_broken" // the image's server cannot run on this hardware: built for other libraries or GPUs
+	ClassAuth    FailureClass = "auth"         // registry or model hub refuses the credentials
+	ClassMissing FailureClass = "missing"      // image, model or revision does not exist
+	ClassWeights FailureClass = "weights"      // the weights cannot be fetched or do not verify
+	ClassPort    FailureClass = "port"         // the port is taken
+	ClassRuntime FailureClass = "runtime"      // Docker or the process runtime cannot start anything
+	ClassStart   FailureClass = "start"        // the server exited while starting, for no known reason
+	ClassHostOOM FailureClass = "host_oom"     // host memory or shared memory ran out
+	ClassComm    FailureClass = "comm"         // the server's processes could not reach each other
 
 	// Health: it started, but does not serve.
-	ClassTimeout   Class = "timeout"    // no progress towards readiness
-	ClassWrongName Class = "wrong"      // it serves another model than asked for
-	ClassTask      Class = "wrong_task" // it has no interface to ask the model by
-	ClassExited    Class = "exited"     // the server ended while it should run
-	ClassUnhealthy Class = "unhealthy"  // the server runs but does not answer
-	ClassHung      Class = "hung"       // the server answers for its health, and does no work any more
-	ClassOrphaned  Class = "orphaned"   // the workflow that owned it has ended
-	ClassCancelled Class = "cancelled"  // stopped on request
-	ClassInternal  Class = "internal"   // a fault of AIM Engine itself
+	ClassTimeout   FailureClass = "timeout"    // no progress towards readiness
+	ClassWrongName FailureClass = "wrong"      // it serves another model than asked for
+	ClassTask      FailureClass = "wrong_task" // it has no interface to ask the model by
+	ClassExited    FailureClass = "exited"     // the server ended while it should run
+	ClassUnhealthy FailureClass = "unhealthy"  // the server runs but does not answer
+	ClassHung      FailureClass = "hung"       // the server answers for its health, and does no work any more
+	ClassOrphaned  FailureClass = "orphaned"   // the workflow that owned it has ended
+	ClassCancelled FailureClass = "cancelled"  // stopped on request
+	ClassInternal  FailureClass = "internal"   // a fault of AIM Engine itself
 )
 
 // Next says what a class leads to.
@@ -100,7 +100,7 @@ type ClassRule struct {
 // second separates an accident from a fact; a third has never helped. A server that
 // was well and ends without a cause may have been ended by somebody: it takes more
 // of those to blame the rung.
-var classRules = map[Class]ClassRule{
+var classRules = map[FailureClass]ClassRule{
 	ClassInput:    {FamilyInput, "the request has a bad value", NextStop, 0},
 	ClassNoRecipe: {FamilyInput, "no recipe runs this model on this hardware", NextStop, 0},
 	ClassConflict: {FamilyInput, "the name is in use", NextStop, 0},
@@ -148,7 +148,7 @@ var classRules = map[Class]ClassRule{
 }
 
 // Rule returns what is known of the class; an unknown one is treated as internal.
-func (c Class) Rule() ClassRule {
+func (c FailureClass) Rule() ClassRule {
 	if r, ok := classRules[c]; ok {
 		return r
 	}
@@ -156,8 +156,8 @@ func (c Class) Rule() ClassRule {
 }
 
 // Classes lists every class, for tests and docs.
-func Classes() []Class {
-	var all []Class
+func Classes() []FailureClass {
+	var all []FailureClass
 	for c := range classRules {
 		all = append(all, c)
 	}
@@ -167,10 +167,10 @@ func Classes() []Class {
 // Failure is an error with a class. Why is the first root cause in words; Hint
 // is the next thing to do or type, if there is one.
 type Failure struct {
-	Class Class  `json:"class"`
-	Why   string `json:"why"`
-	Hint  string `json:"hint,omitempty"`
-	Guess bool   `json:"guess,omitempty"` // the likeliest class; nothing proves it
+	Class FailureClass `json:"class"`
+	Why   string       `json:"why"`
+	Hint  string       `json:"hint,omitempty"`
+	Guess bool         `json:"guess,omitempty"` // the likeliest class; nothing proves it
 
 	// Numbers that the server named, where it did; 0 otherwise.
 	NeededBytes    uint64 `json:"needed_bytes,omitempty"`
@@ -207,7 +207,7 @@ func (f *Failure) Text() string {
 }
 
 // Failf makes a Failure.
-func Failf(class Class, format string, args ...any) *Failure {
+func Failf(class FailureClass, format string, args ...any) *Failure {
 	return &Failure{Class: class, Why: fmt.Sprintf(format, args...)}
 }
 

@@ -16,7 +16,7 @@ type Rung struct {
 	Why        string            `json:"why"`    // one sentence: why it stands here
 	Patch      string            `json:"patch,omitempty"`
 	Loses      string            `json:"loses,omitempty"` // what the user gives up on it
-	On         []Class           `json:"on,omitempty"`    // tried only after one of these classes; empty = after any
+	On         []FailureClass    `json:"on,omitempty"`    // tried only after one of these classes; empty = after any
 	Model      string            `json:"model"`           // repository or path that is served
 	Revision   string            `json:"revision,omitempty"`
 	ServedName string            `json:"served_name"`
@@ -93,9 +93,9 @@ func (e Estimate) Against(found map[string]float64) *Measured {
 	return m
 }
 
-// Request asks for a place for one replica of the deployment on this rung.
-func (r Rung) Request(spec DeploymentSpec, id Identity) Request {
-	return Request{
+// PlacementRequest asks for a place for one replica of the deployment on this rung.
+func (r Rung) Request(spec DeploymentSpec, id Identity) PlacementRequest {
+	return PlacementRequest{
 		Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token,
 		GPUs: r.GPUs, Nodes: max(r.Nodes, 1), GPUType: r.GPUType,
 		VRAMBytes: uint64(r.Memory.Terms["total"]), ShareBytes: r.ShareBytes,
@@ -113,7 +113,7 @@ type Rejection struct {
 // After picks the rung to try after a failure of this class on rung number n:
 // the next lower one whose On admits the class. ok is false at the end of the
 // ladder.
-func (l Ladder) After(n int, class Class) (rung Rung, ok bool) {
+func (l Ladder) After(n int, class FailureClass) (rung Rung, ok bool) {
 	for _, r := range l.Rungs {
 		if r.Number > n && (len(r.On) == 0 || slices.Contains(r.On, class)) {
 			return r, true

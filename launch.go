@@ -18,7 +18,7 @@ type Launch struct {
 	Port       int               `json:"port"`                  // host port to publish on
 	Resources  Resources         `json:"resources"`
 	Mounts     []Mount           `json:"mounts,omitempty"`
-	Level      Level             `json:"level"`
+	Level      ContainerLevel    `json:"level"`
 	Model      string            `json:"model"`             // name it serves
 	Weights    string            `json:"weights,omitempty"` // repository or path that it reads
 	Task       string            `json:"task,omitempty"`    // Rung.Task, so that a restarted agent can prove the server again
@@ -33,36 +33,36 @@ type Mount struct {
 	ReadOnly bool   `json:"read_only"`
 }
 
-// Level is how tightly a container is closed.
-type Level string
+// ContainerLevel is how tightly a container is closed.
+type ContainerLevel string
 
 // Strict: not root, read-only root file system. Compat: as the image wants,
 // without capabilities. Vendor: what the vendor's own guide asks for.
 const (
-	LevelStrict Level = "strict"
-	LevelCompat Level = "compat"
-	LevelVendor Level = "vendor"
+	LevelStrict ContainerLevel = "strict"
+	LevelCompat ContainerLevel = "compat"
+	LevelVendor ContainerLevel = "vendor"
 )
 
 // Server is what a runtime knows about a server it has started.
 type Server struct {
 	Identity
-	Runtime string    `json:"runtime"` // docker or process
-	Name    string    `json:"name"`    // Identity.Server()
-	ID      string    `json:"id"`      // container id, or pid with start time
-	Backend string    `json:"backend"`
-	Model   string    `json:"model"`
-	Weights string    `json:"weights,omitempty"` // repository or path that it reads
-	Task    string    `json:"task,omitempty"`
-	Image   string    `json:"image,omitempty"`
-	GPUs    []string  `json:"gpus"`                  // ids it was given
-	Share   uint64    `json:"share_bytes,omitempty"` // bytes of the one GPU's memory; 0 = all of the GPUs
-	Address string    `json:"address"`
-	Port    int       `json:"port"`
-	Level   Level     `json:"level,omitempty"`
-	Running bool      `json:"running"`
-	Exit    *Exit     `json:"exit,omitempty"` // set when it has ended
-	Started time.Time `json:"started"`
+	Runtime string         `json:"runtime"` // docker or process
+	Name    string         `json:"name"`    // Identity.Server()
+	ID      string         `json:"id"`      // container id, or pid with start time
+	Backend string         `json:"backend"`
+	Model   string         `json:"model"`
+	Weights string         `json:"weights,omitempty"` // repository or path that it reads
+	Task    string         `json:"task,omitempty"`
+	Image   string         `json:"image,omitempty"`
+	GPUs    []string       `json:"gpus"`                  // ids it was given
+	Share   uint64         `json:"share_bytes,omitempty"` // bytes of the one GPU's memory; 0 = all of the GPUs
+	Address string         `json:"address"`
+	Port    int            `json:"port"`
+	Level   ContainerLevel `json:"level,omitempty"`
+	Running bool           `json:"running"`
+	Exit    *Exit          `json:"exit,omitempty"` // set when it has ended
+	Started time.Time      `json:"started"`
 }
 
 // Exit is how a server ended.

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Request asks the scheduler where one replica should go.
-type Request struct {
+// PlacementRequest asks the scheduler where one replica should go.
+type PlacementRequest struct {
 	Deployment string            `json:"deployment"`
 	UID        string            `json:"uid"`
 	Ordinal    int               `json:"ordinal"`

@@ -121,15 +121,15 @@ type Endpoint struct {
 
 // Try is one attempt that did not end in a ready replica, or lost it again.
 type Try struct {
-	Attempt int      `json:"attempt"`
-	Rung    int      `json:"rung"` // 1 is the top of the ladder
-	Recipe  string   `json:"recipe"`
-	Node    string   `json:"node,omitempty"`
-	Class   Class    `json:"class"`
-	Why     string   `json:"why"`
-	Lines   []string `json:"lines,omitempty"` // first root-cause lines of the log
-	Next    string   `json:"next,omitempty"`  // what was done about it
-	At      string   `json:"at,omitempty"`    // RFC 3339, by the workflow's clock
+	Attempt int          `json:"attempt"`
+	Rung    int          `json:"rung"` // 1 is the top of the ladder
+	Recipe  string       `json:"recipe"`
+	Node    string       `json:"node,omitempty"`
+	Class   FailureClass `json:"class"`
+	Why     string       `json:"why"`
+	Lines   []string     `json:"lines,omitempty"` // first root-cause lines of the log
+	Next    string       `json:"next,omitempty"`  // what was done about it
+	At      string       `json:"at,omitempty"`    // RFC 3339, by the workflow's clock
 	// Fingerprint is that of the failure.
 	Fingerprint string `json:"fingerprint,omitempty"`
 	// ReadyMillis is how long the attempt had been ready before, 0 if never.

@@ -33,7 +33,7 @@ type VersionResult struct {
 
 // PlaceRequest asks where one attempt of a replica should go.
 type PlaceRequest struct {
-	aim.Request
+	aim.PlacementRequest
 	Others []aim.Alternative `json:"others,omitempty"` // of one that waits: what else it could run
 }
 

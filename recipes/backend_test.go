@@ -90,7 +90,7 @@ func TestLadderRefusesForeignOptions(t *testing.T) {
 	for _, c := range []struct {
 		backend string
 		args    []string
-		class   aim.Class
+		class   aim.FailureClass
 		want    string
 	}{
 		{"sglang", []string{"--max-model-len", "4096"}, aim.ClassInput, "sglang calls it --context-length"},

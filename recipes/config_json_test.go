@@ -146,7 +146,7 @@ func TestLadderFromConfigRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		d     recipes.Description
 		spec  aim.DeploymentSpec
-		class aim.Class
+		class aim.FailureClass
 		want  string
 	}{
 		"not JSON":           {recipes.Description{Config: []byte("{\n x")}, aim.DeploymentSpec{}, aim.ClassInput, "config.json:2:2: it is not a JSON object"},

@@ -67,7 +67,7 @@ func TestLadderRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		spec  aim.DeploymentSpec
 		fleet aim.Fleet
-		class aim.Class
+		class aim.FailureClass
 		want  []string
 	}{
 		"no model":                {aim.DeploymentSpec{}, box, aim.ClassInput, []string{`"model" is missing`}},
@@ -145,7 +145,7 @@ func TestAskingForRemoteCode(t *testing.T) {
 func TestFallbacks(t *testing.T) {
 	for _, c := range []struct {
 		model string
-		class aim.Class
+		class aim.FailureClass
 		want  string // of the patch, or the recipe, of the next rung
 	}{
 		{qwen, aim.ClassKVShort, "--max-model-len auto"},
@@ -220,10 +220,10 @@ func TestARecipesOwnFallbacksComeFirst(t *testing.T) {
 	if second.GPUs != 2 || second.Env["NCCL_MIN_NCHANNELS"] != "112" || !strings.Contains(optionText(second), "max-num-seqs=64") {
 		t.Errorf("rung 2 is %+v", second)
 	}
-	if want := []aim.Class{aim.ClassKVShort, aim.ClassOOM}; !slices.Equal(second.On, want) {
+	if want := []aim.FailureClass{aim.ClassKVShort, aim.ClassOOM}; !slices.Equal(second.On, want) {
 		t.Errorf("rung 2 is tried on %v, want %v: more GPUs mend no quantization", second.On, want)
 	}
-	if third.Image != "vllm/vllm-openai-rocm:v0.18.0" || third.Version != "0.18.0" || !slices.Equal(third.On, []aim.Class{aim.ClassArch}) {
+	if third.Image != "vllm/vllm-openai-rocm:v0.18.0" || third.Version != "0.18.0" || !slices.Equal(third.On, []aim.FailureClass{aim.ClassArch}) {
 		t.Errorf("rung 3 is %s (%s) on %v", third.Image, third.Version, third.On)
 	}
 }

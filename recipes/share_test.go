@@ -32,7 +32,7 @@ func TestLadderRefusesAShare(t *testing.T) {
 	box := fleet(group{8, "MI300X", mi300x})
 	for name, c := range map[string]struct {
 		spec  aim.DeploymentSpec
-		class aim.Class
+		class aim.FailureClass
 		want  string
 	}{
 		"too small for the weights": {aim.DeploymentSpec{Model: qwen, GPUMemory: 40 << 30, Precision: "fp16"}, aim.ClassNoRecipe, "it does not fit on 1 GPU"},

@@ -14,7 +14,7 @@ import (
 type churn struct {
 	s            *Scheduler
 	rand         *rand.Rand
-	live         []aim.Request
+	live         []aim.PlacementRequest
 	used, number int
 }
 
@@ -26,10 +26,10 @@ func newChurn(nodes int) *churn {
 	return c
 }
 
-func (c *churn) next() aim.Request {
+func (c *churn) next() aim.PlacementRequest {
 	c.number++
 	gpus := []int{1, 1, 1, 1, 2, 2, 4, 8}[c.rand.IntN(8)]
-	r := aim.Request{
+	r := aim.PlacementRequest{
 		Deployment: fmt.Sprint("d", c.number), UID: "u", Token: fmt.Sprint("t", c.number), GPUs: gpus, Nodes: 1, GPUType: "MI300X",
 		VRAMBytes: 100 << 30, CPUs: 16 * gpus, HostBytes: uint64(gpus) * 64 << 30, DiskBytes: uint64(gpus) * 100 << 30,
 		AskedAt: int64(c.number), Image: "vllm",
@@ -40,7 +40,7 @@ func (c *churn) next() aim.Request {
 	return r
 }
 
-func (c *churn) place(r aim.Request) aim.Decision {
+func (c *churn) place(r aim.PlacementRequest) aim.Decision {
 	d := c.s.Propose(r, time.Time{})
 	if d.Outcome == aim.Place {
 		c.live = append(c.live, r)
@@ -95,7 +95,7 @@ func BenchmarkPlace(b *testing.B) {
 				c.place(c.next())
 			}
 			fleet := c.s.Snapshot()
-			req := aim.Request{Deployment: "new", UID: "new", Token: "t", GPUs: 2, GPUType: "MI300X"}
+			req := aim.PlacementRequest{Deployment: "new", UID: "new", Token: "t", GPUs: 2, GPUType: "MI300X"}
 			for b.Loop() {
 				if d := Place(req, fleet); d.Outcome != aim.Place {
 					b.Fatal(d)
@@ -117,7 +117,7 @@ func BenchmarkApply(b *testing.B) {
 		n.Claims = []aim.Claim{{Identity: aim.Identity{Deployment: "d", UID: "u", Token: n.ID}, GPUs: []string{n.GPUs[3].ID}}}
 		news[1] = append(news[1], n)
 	}
-	s.Place(aim.Request{GPUs: 1}, time.Time{})
+	s.Place(aim.PlacementRequest{GPUs: 1}, time.Time{})
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {

@@ -4,7 +4,7 @@
 //
 // Place is the whole decision as one pure function:
 //
-//	d := scheduler.Place(aim.Request{Deployment: "qwen3-32b", GPUs: 2}, fleet)
+//	d := scheduler.Place(aim.PlacementRequest{Deployment: "qwen3-32b", GPUs: 2}, fleet)
 //	if d.Outcome == aim.Place {
 //		fmt.Println(d.Placement.Ranks[0].Node, d.Placement.Ranks[0].GPUs)
 //	} else {

@@ -24,7 +24,7 @@ func (s *Scheduler) Fork() *Scheduler {
 
 // Queue puts a request among those who wait that has no place now, gives all of them
 // their turn, and tells where it stands then, and why.
-func (s *Scheduler) Queue(req aim.Request, now time.Time) queue.Waiting {
+func (s *Scheduler) Queue(req aim.PlacementRequest, now time.Time) queue.Waiting {
 	s.Wait(req)
 	s.Turn(now)
 	where, _ := s.Waiting(req.Token)

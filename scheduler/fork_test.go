@@ -22,8 +22,8 @@ func TestAForkGoesItsOwnWay(t *testing.T) {
 		}
 		s.Apply(n)
 	}
-	ask := func(name string, gpus int, at int64) aim.Request {
-		return aim.Request{Deployment: name, UID: "u", Token: name, GPUs: gpus, Nodes: 1, AskedAt: at}
+	ask := func(name string, gpus int, at int64) aim.PlacementRequest {
+		return aim.PlacementRequest{Deployment: name, UID: "u", Token: name, GPUs: gpus, Nodes: 1, AskedAt: at}
 	}
 	for i, name := range []string{"a", "b"} { // one GPU is taken on each node
 		r := ask(name, 5, int64(i))

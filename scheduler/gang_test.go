@@ -45,7 +45,7 @@ type gangs struct {
 
 // gang is a replica over some nodes and what has become of it.
 type gang struct {
-	request aim.Request
+	request aim.PlacementRequest
 	placed  *aim.Placement // nil while it waits
 	held    map[int]bool   // ranks that nodes have admitted
 }
@@ -57,7 +57,7 @@ func (g *gangs) report(n aim.FleetNode) {
 
 func (g *gangs) ask(t *rapid.T) {
 	g.n++
-	r := aim.Request{
+	r := aim.PlacementRequest{
 		Deployment: fmt.Sprint("d", g.n), UID: "u", Token: fmt.Sprint("t", g.n), AskedAt: int64(g.n),
 		Nodes: min(rapid.IntRange(1, 3).Draw(t, "ranks"), len(g.nodes)), GPUs: rapid.SampledFrom([]int{2, 4, 8}).Draw(t, "gpus"),
 	}

@@ -40,7 +40,7 @@ type history struct {
 	now      time.Time
 	nodes    map[string]aim.FleetNode
 	proposed map[string]aim.Decision // by token; not claimed yet
-	request  map[string]aim.Request
+	request  map[string]aim.PlacementRequest
 	waits    map[string]bool
 	n        int
 }
@@ -48,7 +48,7 @@ type history struct {
 func newHistory(t *rapid.T) *history {
 	h := &history{
 		s: New(Options{}), now: time.Unix(0, 0), nodes: map[string]aim.FleetNode{},
-		proposed: map[string]aim.Decision{}, request: map[string]aim.Request{}, waits: map[string]bool{},
+		proposed: map[string]aim.Decision{}, request: map[string]aim.PlacementRequest{}, waits: map[string]bool{},
 	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
 		id := fmt.Sprintf("n%d", i)
@@ -74,7 +74,7 @@ func historyNode(id string) aim.FleetNode {
 
 func (h *history) ask(t *rapid.T) {
 	h.n++
-	r := aim.Request{
+	r := aim.PlacementRequest{
 		Deployment: fmt.Sprint("d", h.n), UID: fmt.Sprint("u", h.n), Token: fmt.Sprint("t", h.n), AskedAt: int64(h.n),
 		GPUs: rapid.SampledFrom([]int{1, 2, 4, 8}).Draw(t, "gpus"), Nodes: rapid.SampledFrom([]int{1, 1, 1, 2}).Draw(t, "ranks"),
 		ShareBytes: rapid.SampledFrom([]uint64{0, 0, 0, 60 << 30, 120 << 30}).Draw(t, "share"),
@@ -234,21 +234,21 @@ func TestALargeRequestDoesNotStarve(t *testing.T) {
 	s.Apply(node)
 	s.Apply(node2)
 	now := time.Unix(0, 0)
-	var small []aim.Request
+	var small []aim.PlacementRequest
 	for i := range 16 {
-		r := aim.Request{Deployment: fmt.Sprint("s", i), UID: "u", Token: fmt.Sprint("s", i), GPUs: 1, AskedAt: 1}
+		r := aim.PlacementRequest{Deployment: fmt.Sprint("s", i), UID: "u", Token: fmt.Sprint("s", i), GPUs: 1, AskedAt: 1}
 		if d := s.Place(r, now); d.Outcome != aim.Place {
 			t.Fatalf("small %d: %s", i, d)
 		}
 		small = append(small, r)
 	}
-	large := aim.Request{Deployment: "large", UID: "l", Token: "l", GPUs: 8, AskedAt: 100}
+	large := aim.PlacementRequest{Deployment: "large", UID: "l", Token: "l", GPUs: 8, AskedAt: 100}
 	s.Wait(large)
 	for i := range 200 {
 		now = now.Add(time.Second)
 		// One small replica ends and another wants its place at once.
 		s.Refused(&small[0], nodeOf(s, small[0].Token))
-		next := aim.Request{Deployment: "x", UID: "u", Token: fmt.Sprint("x", i), GPUs: 1, AskedAt: int64(200 + i)}
+		next := aim.PlacementRequest{Deployment: "x", UID: "u", Token: fmt.Sprint("x", i), GPUs: 1, AskedAt: int64(200 + i)}
 		s.Wait(next)
 		small = append(small[1:], next)
 		for _, g := range s.Turn(now) {

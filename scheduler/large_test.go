@@ -12,7 +12,7 @@ import (
 func TestALargeMachineIsStillPlaced(t *testing.T) {
 	n := fleettest.Node(t, "n1 MI300X a........|.a........|.........|........b")
 	for _, gpus := range []int{1, 9, 17, 33} {
-		d := Place(aim.Request{Deployment: "x", GPUs: gpus}, aim.Fleet{Nodes: []aim.FleetNode{n}})
+		d := Place(aim.PlacementRequest{Deployment: "x", GPUs: gpus}, aim.Fleet{Nodes: []aim.FleetNode{n}})
 		if d.Outcome != aim.Place || len(d.Placement.Ranks[0].GPUs) != gpus {
 			t.Errorf("%d of 34 free GPUs: %+v", gpus, d)
 		}

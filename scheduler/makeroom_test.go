@@ -47,8 +47,8 @@ func checkPlan(t *rapid.T) int {
 }
 
 // victimOf is the request that a claim came from.
-func victimOf(fleet aim.Fleet, id aim.Identity) aim.Request {
-	r := aim.Request{Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token}
+func victimOf(fleet aim.Fleet, id aim.Identity) aim.PlacementRequest {
+	r := aim.PlacementRequest{Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token}
 	for _, n := range fleet.Nodes {
 		for _, c := range n.Claims {
 			if c.Token == id.Token {

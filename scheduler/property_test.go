@@ -55,7 +55,7 @@ func checkAccounted(t *rapid.T, d aim.Decision, fleet aim.Fleet) {
 }
 
 // checkSame: neither asking twice nor the order of the nodes changes the answer.
-func checkSame(t *rapid.T, d aim.Decision, req aim.Request, fleet aim.Fleet) {
+func checkSame(t *rapid.T, d aim.Decision, req aim.PlacementRequest, fleet aim.Fleet) {
 	turned := aim.Fleet{Nodes: slices.Clone(fleet.Nodes)}
 	slices.Reverse(turned.Nodes)
 	if again := Place(req, turned); !reflect.DeepEqual(again, d) {
@@ -64,7 +64,7 @@ func checkSame(t *rapid.T, d aim.Decision, req aim.Request, fleet aim.Fleet) {
 }
 
 // checkPlacement says what a placement must be, in other words than rules.go.
-func checkPlacement(t *rapid.T, p aim.Placement, req aim.Request, fleet aim.Fleet) {
+func checkPlacement(t *rapid.T, p aim.Placement, req aim.PlacementRequest, fleet aim.Fleet) {
 	if len(p.Ranks) != max(req.Nodes, 1) {
 		t.Fatalf("%d ranks, want %d", len(p.Ranks), req.Nodes)
 	}
@@ -133,7 +133,7 @@ func checkRoom(t *rapid.T, n aim.FleetNode, g aim.GPU, share uint64) {
 
 // checkOutcome: a request that may wait fits when the fleet is emptied and
 // mended; an impossible one does not even then.
-func checkOutcome(t *rapid.T, d aim.Decision, req aim.Request, fleet aim.Fleet) {
+func checkOutcome(t *rapid.T, d aim.Decision, req aim.PlacementRequest, fleet aim.Fleet) {
 	var ideal aim.Fleet
 	for _, n := range fleet.Nodes {
 		n.Liveness, n.Cordon, n.Claims, n.ClaimCPUs, n.ClaimBytes = aim.Alive, "", nil, 0, 0

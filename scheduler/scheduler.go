@@ -58,13 +58,13 @@ func New(opts Options) *Scheduler {
 // The same request and fleet give the same decision, in whatever order the fleet lists
 // its nodes. Preparing the fleet takes some microseconds a node; who decides often
 // keeps a Scheduler.
-func Place(req aim.Request, nodes aim.Fleet) aim.Decision {
+func Place(req aim.PlacementRequest, nodes aim.Fleet) aim.Decision {
 	s := withNodes(nodes)
 	return s.Consider(&req)
 }
 
 // MakeRoom is Scheduler.MakeRoom on a fleet as it stands.
-func MakeRoom(req aim.Request, nodes aim.Fleet, policy preempt.Policy) (plan preempt.Plan, ok bool) {
+func MakeRoom(req aim.PlacementRequest, nodes aim.Fleet, policy preempt.Policy) (plan preempt.Plan, ok bool) {
 	return withNodes(nodes).MakeRoom(req, policy)
 }
 
@@ -94,17 +94,17 @@ func (s *Scheduler) Snapshot() aim.Fleet { return s.fleet.Snapshot() }
 // asking again under the token starts afresh, and so does another attempt of the same
 // replica. One who waited and is placed this way waits no longer. What is asked this way
 // is the mix of requests that opportunity costs are learnt from.
-func (s *Scheduler) Place(req aim.Request, now time.Time) aim.Decision {
+func (s *Scheduler) Place(req aim.PlacementRequest, now time.Time) aim.Decision {
 	return s.decide(&req, now, (*place.Run).Explained)
 }
 
 // Propose is Place without words: the outcome and the exact GPUs, for those who ask by
 // the hundred thousand.
-func (s *Scheduler) Propose(req aim.Request, now time.Time) aim.Decision {
+func (s *Scheduler) Propose(req aim.PlacementRequest, now time.Time) aim.Decision {
 	return s.decide(&req, now, (*place.Run).Decision)
 }
 
-func (s *Scheduler) decide(req *aim.Request, now time.Time, words func(*place.Run) aim.Decision) aim.Decision {
+func (s *Scheduler) decide(req *aim.PlacementRequest, now time.Time, words func(*place.Run) aim.Decision) aim.Decision {
 	s.Expire(now)
 	again, ranks := s.fleet.Replace(req)
 	s.placer.Uncount(ranks)
@@ -128,14 +128,14 @@ func (s *Scheduler) decide(req *aim.Request, now time.Time, words func(*place.Ru
 }
 
 // assume counts a placement as taken.
-func (s *Scheduler) assume(req *aim.Request, run *place.Run, now time.Time) {
+func (s *Scheduler) assume(req *aim.PlacementRequest, run *place.Run, now time.Time) {
 	s.fleet.Assume(req, now, run.Ranks(), run.Rank)
 	s.placer.Count(run.Ranks())
 }
 
 // Consider decides like Place, but assumes nothing: it is for those who only want to
 // know whether there is a place.
-func (s *Scheduler) Consider(req *aim.Request) aim.Decision {
+func (s *Scheduler) Consider(req *aim.PlacementRequest) aim.Decision {
 	if s.queue.Passes(req) {
 		s.fleet.Lift()
 		defer s.fleet.Restore()
@@ -148,7 +148,7 @@ func (s *Scheduler) Consider(req *aim.Request) aim.Decision {
 
 // Refused says that a node did not admit the claim of this request. A gang gives up all
 // its ranks together, so nothing of the placement is assumed any longer.
-func (s *Scheduler) Refused(req *aim.Request, node string) {
+func (s *Scheduler) Refused(req *aim.PlacementRequest, node string) {
 	s.placer.Uncount(s.fleet.Refused(req, node))
 }
 
@@ -163,11 +163,11 @@ func (s *Scheduler) Expire(now time.Time) []string {
 // Wait queues the request by its priority and its first time of asking; one that was
 // queued before, here or elsewhere, gets its old place back. The same token again
 // replaces the request.
-func (s *Scheduler) Wait(req aim.Request) { s.queue.Add(req) }
+func (s *Scheduler) Wait(req aim.PlacementRequest) { s.queue.Add(req) }
 
 // Cancel takes a request out of the queue and forgets what was assumed for it: the
 // replica had come, and has left.
-func (s *Scheduler) Cancel(req *aim.Request) {
+func (s *Scheduler) Cancel(req *aim.PlacementRequest) {
 	s.placer.Count(-s.fleet.Forget(req))
 	s.queue.Leave(req.Token)
 }
@@ -182,7 +182,7 @@ func (s *Scheduler) Waiting(token string) (where queue.Waiting, ok bool) {
 // change of the fleet and every minute or so.
 func (s *Scheduler) Turn(now time.Time) []queue.Granted {
 	s.Expire(now)
-	return s.queue.Turn(now, func(req *aim.Request) (aim.Decision, bool) {
+	return s.queue.Turn(now, func(req *aim.PlacementRequest) (aim.Decision, bool) {
 		s.placer.Uncount(s.fleet.Forget(req))
 		if s.queue.Passes(req) {
 			s.fleet.Lift()
@@ -204,7 +204,7 @@ func (s *Scheduler) Turn(now time.Time) []queue.Granted {
 // MakeRoom looks for the plan that makes room on one node for a request that does not
 // fit and costs others least; ok is false where there is none, and then the plan says
 // at most whose minimum forbids one. Nothing is changed by it.
-func (s *Scheduler) MakeRoom(req aim.Request, policy preempt.Policy) (plan preempt.Plan, ok bool) {
+func (s *Scheduler) MakeRoom(req aim.PlacementRequest, policy preempt.Policy) (plan preempt.Plan, ok bool) {
 	if s.queue.Passes(&req) {
 		s.fleet.Lift()
 		defer s.fleet.Restore()

@@ -137,7 +137,7 @@ func (st *story) run(question string) string {
 func (st *story) makeRoom(args map[string]string) string {
 	policy := preempt.Policy{Moves: fleettest.Number(st.t, args["moves"]), Preempt: args["preempt"] != ""}
 	policy.Who = func(id aim.Identity) (preempt.Victim, bool) {
-		r := aim.Request{Deployment: id.Deployment, UID: id.UID, Token: id.Token, Priority: fleettest.Number(st.t, args[id.Deployment])}
+		r := aim.PlacementRequest{Deployment: id.Deployment, UID: id.UID, Token: id.Token, Priority: fleettest.Number(st.t, args[id.Deployment])}
 		for _, n := range st.fleet.Nodes {
 			for _, c := range n.Claims {
 				if c.Token == id.Token {

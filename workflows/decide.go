@@ -92,14 +92,14 @@ func again(rung, repeats int, how aim.Next) next {
 
 // surroundings tells whether a class is of the fleet and not of what runs on it:
 // it is over some day without anybody changing the deployment.
-func surroundings(c aim.Class) bool {
+func surroundings(c aim.FailureClass) bool {
 	rule := c.Rule()
 	return rule.Family == aim.FamilyResource || rule.Family == aim.FamilyStart && rule.Next == aim.NextOther
 }
 
 // keepsClaim tells whether the next attempt may have the GPUs of the failed one:
 // neither they nor the node are to blame.
-func keepsClaim(c aim.Class) bool { return !surroundings(c) && c != aim.ClassPort }
+func keepsClaim(c aim.FailureClass) bool { return !surroundings(c) && c != aim.ClassPort }
 
 // pause doubles with each repeat.
 func pause(repeats int) time.Duration {
@@ -114,7 +114,7 @@ func pause(repeats int) time.Duration {
 
 // repeatsOf counts how often this rung has failed with this class, the failure
 // at hand included, since the last attempt that was on another rung or was well.
-func repeatsOf(tries []aim.Try, rung int, class aim.Class) int {
+func repeatsOf(tries []aim.Try, rung int, class aim.FailureClass) int {
 	n := 0
 	for i := len(tries) - 1; i >= 0 && tries[i].Rung == rung; i-- {
 		if tries[i].Class == class {
@@ -158,7 +158,7 @@ func firstCause(tries []aim.Try, last *aim.Failure) *aim.Failure {
 // climb is the rung to try when the one at hand has served well and ended: the
 // best that was not left for a cause which lies in it. left is the class for which
 // each rung was left.
-func climb(ladder aim.Ladder, rung int, left map[int]aim.Class) int {
+func climb(ladder aim.Ladder, rung int, left map[int]aim.FailureClass) int {
 	for n := 1; n < rung; n++ {
 		r, ok := ladder.At(n)
 		if c, was := left[n]; ok && len(r.On) == 0 && (!was || passing(c)) {
@@ -169,7 +169,7 @@ func climb(ladder aim.Ladder, rung int, left map[int]aim.Class) int {
 }
 
 // passing tells whether a rung that failed so may well work another time.
-func passing(c aim.Class) bool {
+func passing(c aim.FailureClass) bool {
 	switch c {
 	case aim.ClassExited, aim.ClassUnhealthy, aim.ClassHung, aim.ClassStart, aim.ClassTimeout, aim.ClassInternal, aim.ClassPort, aim.ClassCancelled:
 		return true

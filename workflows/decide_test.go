@@ -12,13 +12,13 @@ import (
 // ladder of three rungs: as written, a patch that helps memory failures, and
 // one for anything.
 func threeRungs() aim.Ladder {
-	rung := func(n int, on ...aim.Class) aim.Rung {
+	rung := func(n int, on ...aim.FailureClass) aim.Rung {
 		return aim.Rung{Number: n, Recipe: "r", GPUs: 1, GPUType: "MI300X", Backend: "vllm", On: on}
 	}
 	return aim.Ladder{Rungs: []aim.Rung{rung(1), rung(2, aim.ClassOOM, aim.ClassKVNone), rung(3)}}
 }
 
-func tries(rung int, classes ...aim.Class) []aim.Try {
+func tries(rung int, classes ...aim.FailureClass) []aim.Try {
 	var all []aim.Try
 	for _, c := range classes {
 		all = append(all, aim.Try{Rung: rung, Class: c})
@@ -26,7 +26,7 @@ func tries(rung int, classes ...aim.Class) []aim.Try {
 	return all
 }
 
-func times(n int, c aim.Class) (all []aim.Class) {
+func times(n int, c aim.FailureClass) (all []aim.FailureClass) {
 	for range n {
 		all = append(all, c)
 	}
@@ -64,7 +64,7 @@ func TestDecide(t *testing.T) {
 		name  string
 		rung  int
 		tries []aim.Try
-		class aim.Class
+		class aim.FailureClass
 		ready bool
 		want  next
 	}{
@@ -121,7 +121,7 @@ func TestDecideEnds(t *testing.T) {
 	}
 }
 
-func decideEnds(t *testing.T, class aim.Class, everReady bool) {
+func decideEnds(t *testing.T, class aim.FailureClass, everReady bool) {
 	t.Helper()
 	{
 		var past []aim.Try

@@ -116,7 +116,7 @@ func TestScaleDownEndsTheMove(t *testing.T) {
 func TestMovesThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		request MoveRequest
-		class   aim.Class
+		class   aim.FailureClass
 		says    string
 	}{
 		"no such replica":          {MoveRequest{Ordinal: 3}, aim.ClassInput, "no replica 3"},

@@ -142,7 +142,7 @@ func (m *replicaMachine) afterFailure(f *aim.Failure) {
 	}
 	if n.Rung != m.now.Rung {
 		if m.now.Left == nil {
-			m.now.Left = map[int]aim.Class{}
+			m.now.Left = map[int]aim.FailureClass{}
 		}
 		m.now.Left[m.now.Rung] = f.Class
 	}

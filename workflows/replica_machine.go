@@ -58,16 +58,16 @@ const (
 
 // replicaState is what a replica knows, carried from run to run.
 type replicaState struct {
-	Stage     stage             `json:"stage"`
-	Wish      wish              `json:"wish"`           // what it is to run
-	Back      *wish             `json:"back,omitempty"` // and what it ran before, while the wish is on trial
-	Status    aim.ReplicaStatus `json:"status"`
-	Token     string            `json:"token"`
-	Rung      int               `json:"rung"`
-	Left      map[int]aim.Class `json:"left,omitempty"` // rungs that were left, and for what
-	Placement *aim.Placement    `json:"placement,omitempty"`
-	Waiting   bool              `json:"waiting,omitempty"` // for its turn to be placed
-	Holds     []hold            `json:"holds,omitempty"`   // what it may hold on nodes
+	Stage     stage                    `json:"stage"`
+	Wish      wish                     `json:"wish"`           // what it is to run
+	Back      *wish                    `json:"back,omitempty"` // and what it ran before, while the wish is on trial
+	Status    aim.ReplicaStatus        `json:"status"`
+	Token     string                   `json:"token"`
+	Rung      int                      `json:"rung"`
+	Left      map[int]aim.FailureClass `json:"left,omitempty"` // rungs that were left, and for what
+	Placement *aim.Placement           `json:"placement,omitempty"`
+	Waiting   bool                     `json:"waiting,omitempty"` // for its turn to be placed
+	Holds     []hold                   `json:"holds,omitempty"`   // what it may hold on nodes
 	// Unconfirmed is the node on which the last attempt could not be seen to
 	// end; the node's ownership rule ends it.
 	Unconfirmed string            `json:"unconfirmed,omitempty"`

@@ -64,14 +64,14 @@ func (m *replicaMachine) place() {
 }
 
 func (m *replicaMachine) askPlace() {
-	m.do(activities.Place, activities.PlaceQueue, m.wants(), activities.PlaceRequest{Request: m.request()})
+	m.do(activities.Place, activities.PlaceQueue, m.wants(), activities.PlaceRequest{PlacementRequest: m.request()})
 }
 
 // awaitTurn waits until there is room. By the time it is our turn, what was learnt
 // of nodes is old.
 func (m *replicaMachine) awaitTurn() {
 	m.now.Waiting, m.now.Avoid = true, nil
-	req := activities.PlaceRequest{Request: m.request()}
+	req := activities.PlaceRequest{PlacementRequest: m.request()}
 	req.Others = m.now.Wish.Ladder.Alternatives(m.now.Rung, m.now.Wish.Spec, m.identity())
 	m.do(activities.AwaitTurn, activities.PlaceQueue, "waits for "+m.wants(), req)
 }
@@ -83,7 +83,7 @@ func (m *replicaMachine) waits() bool {
 }
 
 // request is the question to the scheduler.
-func (m *replicaMachine) request() aim.Request {
+func (m *replicaMachine) request() aim.PlacementRequest {
 	req := m.rung().Request(m.now.Wish.Spec, m.identity())
 	req.Avoid, req.AskedAt = m.now.Avoid, m.now.AskedAt
 	return req

@@ -42,7 +42,7 @@ func (k *desk) obeyStops() {
 	}
 }
 
-func fails(class aim.Class) func(*report) {
+func fails(class aim.FailureClass) func(*report) {
 	return func(r *report) {
 		r.Status.Phase = aim.Failed
 		r.Status.Tries = []aim.Try{{Class: class, Why: "made to fail"}}

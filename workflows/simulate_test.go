@@ -572,19 +572,19 @@ func (s *sim) call(r *simReplica, c *simCall) {
 func (s *sim) place(r *simReplica, c *simCall, q activities.PlaceRequest) {
 	if c.c.name == activities.Place {
 		for node := range q.Avoid {
-			s.core.Refused(&q.Request, node)
+			s.core.Refused(&q.PlacementRequest, node)
 		}
-		s.answer(r, c, copied(s.t, activities.PlaceResult{Decision: s.core.Place(q.Request, s.now)}), nil)
+		s.answer(r, c, copied(s.t, activities.PlaceResult{Decision: s.core.Place(q.PlacementRequest, s.now)}), nil)
 		return
 	}
 	s.turns[q.Token] = func(d aim.Decision) { s.answer(r, c, copied(s.t, activities.PlaceResult{Decision: d}), nil) }
 	c.holdOn = func() {
 		if _, waits := s.turns[q.Token]; waits {
 			delete(s.turns, q.Token)
-			s.core.Cancel(&q.Request)
+			s.core.Cancel(&q.PlacementRequest)
 		}
 	}
-	s.core.Wait(q.Request)
+	s.core.Wait(q.PlacementRequest)
 	s.turn()
 }
 
@@ -706,7 +706,7 @@ func (n *simNode) start(s *sim, q activities.StartRequest) (any, *aim.Failure, b
 	return activities.StartResult{}, nil, true
 }
 
-func (s *sim) accident(percent int, class aim.Class) *aim.Failure {
+func (s *sim) accident(percent int, class aim.FailureClass) *aim.Failure {
 	if s.chance(percent) {
 		return aim.Failf(class, "an accident")
 	}

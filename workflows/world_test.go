@@ -78,7 +78,7 @@ func (w *world) call(name string) error {
 }
 
 // failing answers the first n calls with a failure of this class.
-func failing(n int, class aim.Class) func(int) error {
+func failing(n int, class aim.FailureClass) func(int) error {
 	return func(call int) error {
 		if call > n {
 			return nil

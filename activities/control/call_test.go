@@ -34,7 +34,7 @@ func execute[Result any](env *testsuite.TestActivityEnvironment, name string, re
 
 // failure asserts that an activity failed for good with this class, saying all
 // of these words, and returns the failure.
-func failure(t *testing.T, err error, class aim.Class, words ...string) aim.Failure {
+func failure(t *testing.T, err error, class aim.FailureClass, words ...string) aim.Failure {
 	t.Helper()
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {

@@ -77,7 +77,7 @@ func (c *Control) ReadVersion(ctx context.Context, req activities.VersionRequest
 
 // Place answers at once: here, wait, or never.
 func (c *Control) Place(_ context.Context, req activities.PlaceRequest) (activities.PlaceResult, error) {
-	return activities.PlaceResult{Decision: c.Placer.Place(req.Request)}, nil
+	return activities.PlaceResult{Decision: c.Placer.Place(req.PlacementRequest)}, nil
 }
 
 // AwaitTurn answers when it is the request's turn. Its heartbeat tells why it

@@ -48,7 +48,7 @@ func TestSelectRecipes(t *testing.T) {
 
 func TestPlaceActivity(t *testing.T) {
 	c := control(t, fleetNode("n1", 1))
-	res, err := execute[activities.PlaceResult](controlEnv(c), activities.Place, activities.PlaceRequest{Request: wants("a", 1, 1)})
+	res, err := execute[activities.PlaceResult](controlEnv(c), activities.Place, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
 	if err != nil || res.Outcome != aim.Place || res.Placement.Ranks[0].GPUs[0] != gpuOf("n1", 0) {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -67,7 +67,7 @@ func turn(c *Control, stop chan struct{}) (told <-chan string, ended <-chan erro
 		}
 	})
 	go func() {
-		res, err := execute[activities.PlaceResult](env, activities.AwaitTurn, activities.PlaceRequest{Request: wants("a", 1, 1)})
+		res, err := execute[activities.PlaceResult](env, activities.AwaitTurn, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
 		if err == nil && res.Outcome != aim.Place {
 			err = fmt.Errorf("its turn is %s", res.Outcome)
 		}

@@ -74,7 +74,7 @@ func (p *Placer) Fleet() aim.Fleet {
 }
 
 // Place answers at once. The nodes that the request avoids have refused it.
-func (p *Placer) Place(req aim.Request) aim.Decision {
+func (p *Placer) Place(req aim.PlacementRequest) aim.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for node := range req.Avoid {
@@ -100,7 +100,7 @@ func (p *Placer) isSettled() bool {
 // one on which it can never fit. tell hears why it still waits, and what else
 // the replica could run now.
 func (p *Placer) Await(ctx context.Context, asked activities.PlaceRequest, tell func(why string)) (aim.Decision, error) {
-	req, others := asked.Request, &alternativeFinder{placer: p, others: asked.Others}
+	req, others := asked.PlacementRequest, &alternativeFinder{placer: p, others: asked.Others}
 	answer := p.join(req)
 	tick := time.NewTicker(retell)
 	defer tick.Stop()
@@ -122,7 +122,7 @@ func (p *Placer) Await(ctx context.Context, asked activities.PlaceRequest, tell 
 	}
 }
 
-func (p *Placer) join(req aim.Request) chan aim.Decision {
+func (p *Placer) join(req aim.PlacementRequest) chan aim.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	answer := make(chan aim.Decision, 1)
@@ -140,7 +140,7 @@ func (p *Placer) waits(token string) (queue.Waiting, bool) {
 
 // leave takes the request out of the queue and returns the turn that came in
 // the same moment, or else the decision otherwise.
-func (p *Placer) leave(req *aim.Request, answer chan aim.Decision, otherwise aim.Decision) aim.Decision {
+func (p *Placer) leave(req *aim.PlacementRequest, answer chan aim.Decision, otherwise aim.Decision) aim.Decision {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -158,7 +158,7 @@ func (p *Placer) leave(req *aim.Request, answer chan aim.Decision, otherwise aim
 // abandon takes the request out of the queue and gives back the turn that may
 // have come in the same moment, so that the next in order has it at once. A
 // request that was asked again meanwhile is left to who asked.
-func (p *Placer) abandon(req *aim.Request, answer chan aim.Decision) {
+func (p *Placer) abandon(req *aim.PlacementRequest, answer chan aim.Decision) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if newer, ok := p.waiting[req.Token]; ok && newer != answer {

@@ -31,7 +31,7 @@ func (w *world) report(node string) {
 
 // claim is what a node does with a placement: a GPU that is held already was
 // granted twice.
-func (w *world) claim(req aim.Request, rank aim.Rank) {
+func (w *world) claim(req aim.PlacementRequest, rank aim.Rank) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, gpu := range rank.GPUs {
@@ -46,7 +46,7 @@ func (w *world) claim(req aim.Request, rank aim.Rank) {
 	w.report(rank.Node)
 }
 
-func (w *world) release(req aim.Request, node string) {
+func (w *world) release(req aim.PlacementRequest, node string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.claims[node] = slices.DeleteFunc(w.claims[node], func(c aim.Claim) bool { return c.Token == req.Token })
@@ -55,10 +55,10 @@ func (w *world) release(req aim.Request, node string) {
 
 // use waits for a turn, holds the GPUs and gives them back. A hasty one may
 // give up in the middle of the wait.
-func (w *world) use(ctx context.Context, req aim.Request, hasty bool) error {
+func (w *world) use(ctx context.Context, req aim.PlacementRequest, hasty bool) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	d, err := w.placer.Await(ctx, activities.PlaceRequest{Request: req}, func(string) {
+	d, err := w.placer.Await(ctx, activities.PlaceRequest{PlacementRequest: req}, func(string) {
 		if hasty {
 			cancel()
 		}

@@ -34,8 +34,8 @@ func holds(node string, i int) aim.Claim {
 }
 
 // wants asks for GPUs; who asked first has the smaller number.
-func wants(name string, gpus, askedAt int) aim.Request {
-	return aim.Request{Deployment: name, UID: "u", Token: "token-of-" + name, GPUs: gpus, Nodes: 1, AskedAt: int64(askedAt)}
+func wants(name string, gpus, askedAt int) aim.PlacementRequest {
+	return aim.PlacementRequest{Deployment: name, UID: "u", Token: "token-of-" + name, GPUs: gpus, Nodes: 1, AskedAt: int64(askedAt)}
 }
 
 // settledPlacer knows these nodes and that there are no others.
@@ -57,12 +57,12 @@ type waiter struct {
 }
 
 // await queues a request. Within synctest it may be looked at after Wait.
-func await(p *Placer, req aim.Request) *waiter {
+func await(p *Placer, req aim.PlacementRequest) *waiter {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &waiter{cancel: cancel}
 	go func() {
 		defer cancel()
-		w.decision, w.err = p.Await(ctx, activities.PlaceRequest{Request: req}, func(why string) { w.told = why })
+		w.decision, w.err = p.Await(ctx, activities.PlaceRequest{PlacementRequest: req}, func(why string) { w.told = why })
 		w.done = true
 	}()
 	synctest.Wait()
@@ -173,7 +173,7 @@ func TestWaitingNamesTheRungThatFitsNow(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var told string
-		go p.Await(ctx, activities.PlaceRequest{Request: wants("a", 4, 1), Others: []aim.Alternative{
+		go p.Await(ctx, activities.PlaceRequest{PlacementRequest: wants("a", 4, 1), Others: []aim.Alternative{
 			{Rung: 2, How: "--x", Request: wants("a", 4, 1)}, {Rung: 3, How: "--recipe small", Request: wants("a", 2, 1)},
 		}}, func(why string) { told = why })
 		synctest.Wait()
@@ -219,7 +219,7 @@ func TestCancelAndTurnAtTheSameTime(t *testing.T) {
 	cancel()
 	for i := range 50 {
 		req := wants(fmt.Sprint("d", i), 1, i)
-		if d, err := p.Await(cancelled, activities.PlaceRequest{Request: req}, func(string) {}); err == nil {
+		if d, err := p.Await(cancelled, activities.PlaceRequest{PlacementRequest: req}, func(string) {}); err == nil {
 			p.core.Refused(&req, d.Placement.Ranks[0].Node) // it had the turn: give it back
 			continue
 		}

@@ -182,7 +182,7 @@ type trial struct {
 }
 
 // request is what the replica would ask for on this rung.
-func (t *trial) request(ordinal int, rung aim.Rung) aim.Request {
+func (t *trial) request(ordinal int, rung aim.Rung) aim.PlacementRequest {
 	r := rung.Request(t.spec, aim.Identity{Deployment: t.spec.Name, UID: t.uid, Ordinal: ordinal, Token: fmt.Sprintf("plan %d", ordinal)})
 	r.AskedAt = t.now.UnixMilli()
 	if since, ok := t.asked[ordinal]; ok {
@@ -249,7 +249,7 @@ func (t *trial) place(ordinal int) bool {
 
 // wait is a decision to wait, with the place in the queue, and what would not have
 // to wait.
-func (t *trial) wait(request aim.Request, rung aim.Rung, d aim.Decision) aim.Decision {
+func (t *trial) wait(request aim.PlacementRequest, rung aim.Rung, d aim.Decision) aim.Decision {
 	for _, a := range t.plan.Ladder.Alternatives(rung.Number, t.spec, aim.Identity{Deployment: request.Deployment, UID: request.UID, Ordinal: request.Ordinal, Token: request.Token}) {
 		a.Request.AskedAt = request.AskedAt
 		if other := t.core.Consider(&a.Request); other.Outcome == aim.Place {

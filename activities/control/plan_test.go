@@ -166,7 +166,7 @@ func TestPlannerAnswers(t *testing.T) {
 	if err != nil || p.Rung == nil || p.Placements[0].Outcome != aim.Place || !p.Fleet.Known || p.Local != "" {
 		t.Errorf("placements %v, %v", p.Placements, err)
 	}
-	for class, spec := range map[aim.Class]aim.DeploymentSpec{
+	for class, spec := range map[aim.FailureClass]aim.DeploymentSpec{
 		aim.ClassNoRecipe: {Model: "meta-llama/Llama-3.1-9B-Instruct"},
 		aim.ClassInput:    {Model: "meta-llama/Llama-3.1-8B-Instruct", Replicas: -1},
 		aim.ClassConflict: {Model: "meta-llama/Llama-3.1-8B-Instruct", Name: "taken"},

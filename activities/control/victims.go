@@ -43,8 +43,8 @@ func readyNow(s aim.Status, id aim.Identity) bool {
 }
 
 // requestLike asks for what a claim holds.
-func requestLike(c aim.Claim, n aim.FleetNode, spec aim.DeploymentSpec) aim.Request {
-	r := aim.Request{
+func requestLike(c aim.Claim, n aim.FleetNode, spec aim.DeploymentSpec) aim.PlacementRequest {
+	r := aim.PlacementRequest{
 		Deployment: c.Deployment, UID: c.UID, Ordinal: c.Ordinal, Token: c.Token, Nodes: 1,
 		GPUs: len(c.GPUs), ShareBytes: c.ShareBytes, CPUs: c.CPUs, HostBytes: c.HostBytes,
 		Selector: spec.Selector, Priority: spec.Priority, Model: spec.Model,

@@ -61,7 +61,7 @@ func TestFetchModelUsesTheRightToken(t *testing.T) {
 		what    string
 		node    string            // reference of the node's own token
 		secrets map[string]string // of the deployment
-		class   aim.Class         // "" = it is fetched
+		class   aim.FailureClass  // "" = it is fetched
 	}{
 		{"the node's own", "env:AIM_TEST_TOKEN", nil, ""},
 		{"the deployment's", "", map[string]string{"HF_TOKEN": "env:AIM_TEST_ALLOWED"}, ""},

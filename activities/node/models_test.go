@@ -18,7 +18,7 @@ func TestClaimChecksAccessFirst(t *testing.T) {
 	b := newBox(t, 1, with, func(b *box) { b.opts.Secrets = []string{"env:*"} })
 	for name, c := range map[string]struct {
 		model, token string
-		class        aim.Class
+		class        aim.FailureClass
 		why          string
 	}{
 		"no token":   {"org/gated", "", aim.ClassAuth, "has no Hugging Face token"},

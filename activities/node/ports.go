@@ -55,7 +55,7 @@ type Runtime interface {
 type Impersonator interface {
 	// ServerUser is who servers of this level read files as; ok is false when that
 	// is this process's user, or not known.
-	ServerUser(level aim.Level) (user aim.User, ok bool)
+	ServerUser(level aim.ContainerLevel) (user aim.User, ok bool)
 }
 
 // Backend knows one LLM server: its command line, its HTTP and its log.

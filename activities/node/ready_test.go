@@ -33,7 +33,7 @@ func TestAwaitReadyFails(t *testing.T) {
 	for _, c := range []struct {
 		what, simulate string
 		up             string // its log says so before it is waited for
-		class          aim.Class
+		class          aim.FailureClass
 		want           string
 	}{
 		{"wrong name", "wrong", "startup complete", aim.ClassWrongName, "serves simulated/another-model, not org/model"},
@@ -139,7 +139,7 @@ func TestLogsAreFoundByTheAttempt(t *testing.T) {
 func TestAwaitReadyIsNotTalkedInto(t *testing.T) {
 	for _, c := range []struct {
 		what, simulate string
-		class          aim.Class
+		class          aim.FailureClass
 		want           string
 	}{
 		{"a line that repeats", "talk", aim.ClassTimeout, "no progress for"},

@@ -25,7 +25,7 @@ func TestCodeOfTheModelNeedsTheOperator(t *testing.T) {
 		model   string
 		allowed []string
 		keeps   bool
-		class   aim.Class
+		class   aim.FailureClass
 	}{
 		"none brought":   {plain, nil, false, ""},
 		"not allowed":    {brings, nil, false, aim.ClassRemoteCode},

@@ -130,7 +130,7 @@ func TestStartRefuses(t *testing.T) {
 	for _, c := range []struct {
 		what   string
 		change func(*activities.StartRequest)
-		class  aim.Class
+		class  aim.FailureClass
 		want   string
 	}{
 		{"an image of another registry", func(r *activities.StartRequest) { r.Rung.Image = "evil.io/rocm/vllm:1" }, aim.ClassInput, "image evil.io/rocm/vllm:1 is not allowed here; allowed are docker.io/rocm"},
@@ -246,7 +246,7 @@ func TestStartSetsWhatTheServerNeeds(t *testing.T) {
 
 // A server that dies at once is told by its log, whichever step sees it end.
 func TestDeathAtStartHasItsRootCause(t *testing.T) {
-	for _, class := range []aim.Class{aim.ClassOOM, aim.ClassOption, aim.ClassKVNone} {
+	for _, class := range []aim.FailureClass{aim.ClassOOM, aim.ClassOption, aim.ClassKVNone} {
 		t.Run(string(class), func(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, 1)

@@ -78,8 +78,8 @@ func TestVitals(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		life  life
-		class aim.Class // "" = it lives on
-		by    int       // it is given up within so many seconds
+		class aim.FailureClass // "" = it lives on
+		by    int              // it is given up within so many seconds
 	}{
 		"idle, answers our requests":                    {life{counts: func(_ int, m *aim.Reading) { m.Running = 0 }}, "", 0},
 		"tells no numbers, answers our requests":        {life{}, "", 0},

@@ -27,7 +27,7 @@ func (b *box) endpoint() aim.Endpoint {
 func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 	for _, c := range []struct {
 		simulate string
-		class    aim.Class
+		class    aim.FailureClass
 	}{
 		{"crash=2s", aim.ClassExited},
 		{"exit0=2s", aim.ClassExited},

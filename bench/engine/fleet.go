@@ -47,7 +47,7 @@ type fleet struct {
 	rand   *rand.Rand
 	gpus   int
 	used   int
-	live   []aim.Request
+	live   []aim.PlacementRequest
 	number int
 }
 
@@ -65,10 +65,10 @@ var sizes = [...]int{1, 1, 1, 1, 2, 2, 4, 8}
 
 // next makes another request, like those of a recipe: CPUs, host memory and
 // disk by the GPU.
-func (f *fleet) next() aim.Request {
+func (f *fleet) next() aim.PlacementRequest {
 	f.number++
 	gpus := sizes[f.rand.IntN(len(sizes))]
-	r := aim.Request{
+	r := aim.PlacementRequest{
 		Deployment: fmt.Sprint("d", f.number), UID: "u", Token: fmt.Sprint("t", f.number), GPUs: gpus, Nodes: 1, GPUType: "MI300X",
 		VRAMBytes: 100 << 30, CPUs: 16 * gpus, HostBytes: uint64(gpus) * 64 << 30, DiskBytes: uint64(gpus) * 100 << 30,
 		AskedAt: int64(f.number), Image: "vllm/vllm-openai-rocm:v0.11",
@@ -80,7 +80,7 @@ func (f *fleet) next() aim.Request {
 }
 
 // place lets one come.
-func (f *fleet) place(r aim.Request) aim.Decision {
+func (f *fleet) place(r aim.PlacementRequest) aim.Decision {
 	d := f.s.Propose(r, time.Time{})
 	if d.Outcome == aim.Place {
 		f.live = append(f.live, r)

@@ -79,7 +79,7 @@ func benchGang(_ context.Context, _ *bench) error {
 		f.fillTo(fill - 8*ranks*0.0001) // room for one more
 		best := time.Hour
 		for i := range 200 {
-			r := aim.Request{Deployment: fmt.Sprint("gang", i), UID: "u", Token: fmt.Sprint("g", i), GPUs: 8, Nodes: ranks, GPUType: "MI300X"}
+			r := aim.PlacementRequest{Deployment: fmt.Sprint("gang", i), UID: "u", Token: fmt.Sprint("g", i), GPUs: 8, Nodes: ranks, GPUType: "MI300X"}
 			began := time.Now()
 			d := f.s.Propose(r, time.Time{})
 			best = min(best, time.Since(began))
@@ -184,7 +184,7 @@ func benchWake(_ context.Context, _ *bench) error {
 	return nil
 }
 
-func request1(f *fleet) aim.Request {
+func request1(f *fleet) aim.PlacementRequest {
 	r := f.next()
 	r.GPUs, r.CPUs, r.HostBytes, r.DiskBytes, r.Model = 1, 0, 0, 0, ""
 	return r

@@ -39,8 +39,8 @@ func (o ours) end(r request) error {
 
 func (ours) close() {}
 
-func asked(r request) aim.Request {
-	return aim.Request{
+func asked(r request) aim.PlacementRequest {
+	return aim.PlacementRequest{
 		Deployment: fmt.Sprint("d", r.number), UID: "u", Token: fmt.Sprint("t", r.number), AskedAt: int64(r.number), Nodes: 1,
 		GPUs: r.gpus, GPUType: "MI300X", VRAMBytes: 100 << 30, Image: image,
 		CPUs: r.gpus * cpusPerGPU, HostBytes: uint64(r.gpus) * hostPerGPU, DiskBytes: uint64(r.gpus) * diskPerGPU,

@@ -30,7 +30,7 @@ type ours struct {
 	s      *scheduler.Scheduler
 	now    time.Time
 	policy preempt.Policy
-	placed map[string]aim.Request // by token; those that may be moved
+	placed map[string]aim.PlacementRequest // by token; those that may be moved
 	moved  int
 }
 
@@ -45,7 +45,7 @@ func newOurs(machines []Machine, moves int) *ours {
 		// Nothing claims what is proposed here, so it stays assumed to the end.
 		s:      scheduler.New(scheduler.Options{AssumeFor: 24 * time.Hour}),
 		now:    time.Unix(0, 0),
-		placed: map[string]aim.Request{},
+		placed: map[string]aim.PlacementRequest{},
 	}
 	o.policy = preempt.Policy{Moves: moves, Who: o.who}
 	for rank, m := range machines {
@@ -69,7 +69,7 @@ func node(rank int, m Machine) aim.FleetNode {
 }
 
 // request is the task in the scheduler's words.
-func request(id int, t Task) aim.Request {
+func request(id int, t Task) aim.PlacementRequest {
 	r := named(id)
 	r.Nodes, r.CPUs, r.HostBytes, r.GPUs = 1, t.CPUs, uint64(t.MemoryMiB)*mib, t.GPUs
 	if t.shared() {
@@ -82,9 +82,9 @@ func request(id int, t Task) aim.Request {
 }
 
 // named is the name of a task's request.
-func named(id int) aim.Request {
+func named(id int) aim.PlacementRequest {
 	name := strconv.Itoa(id)
-	return aim.Request{Deployment: name, UID: name, Token: name}
+	return aim.PlacementRequest{Deployment: name, UID: name, Token: name}
 }
 
 func (o *ours) Place(id int, t Task) bool {
@@ -96,7 +96,7 @@ func (o *ours) Place(id int, t Task) bool {
 	return placed
 }
 
-func (o *ours) place(r aim.Request) bool {
+func (o *ours) place(r aim.PlacementRequest) bool {
 	if o.s.Propose(r, o.now).Outcome != aim.Place {
 		return false
 	}
@@ -107,7 +107,7 @@ func (o *ours) place(r aim.Request) bool {
 }
 
 // makeRoom carries out a plan of moves for the request, if there is one.
-func (o *ours) makeRoom(r aim.Request) bool {
+func (o *ours) makeRoom(r aim.PlacementRequest) bool {
 	plan, ok := o.s.MakeRoom(r, o.policy)
 	if !ok {
 		return false

@@ -128,9 +128,9 @@ func TestStartsSetAside(t *testing.T) {
 func TestStartsLeadToWhatHelps(t *testing.T) {
 	patch := patches(t)
 	for _, s := range slices.Concat(readStarts(t, "testdata/starts.txt"), readStarts(t, "testdata/aside.txt")) {
-		next := string(aim.Class(s.class).Rule().Next)
+		next := string(aim.FailureClass(s.class).Rule().Next)
 		if next == string(aim.NextRung) {
-			next = patch[aim.Class(s.class)]
+			next = patch[aim.FailureClass(s.class)]
 		}
 		if next != s.next {
 			t.Errorf("%s: class %s leads to %q, want %q", s.name, s.class, next, s.next)
@@ -140,7 +140,7 @@ func TestStartsLeadToWhatHelps(t *testing.T) {
 
 // patches is the first general rule of the catalogue for each class, and what
 // has to be another one where no patch of options helps.
-func patches(t *testing.T) map[aim.Class]string {
+func patches(t *testing.T) map[aim.FailureClass]string {
 	t.Helper()
 	data, err := os.ReadFile("../../recipes/recipe/fallbacks.yaml")
 	if err != nil {
@@ -148,12 +148,12 @@ func patches(t *testing.T) map[aim.Class]string {
 	}
 	var rules []struct {
 		ID string
-		On []aim.Class
+		On []aim.FailureClass
 	}
 	if err := yaml.Unmarshal(data, &rules); err != nil {
 		t.Fatal(err)
 	}
-	first := map[aim.Class]string{
+	first := map[aim.FailureClass]string{
 		aim.ClassArch: "another image", aim.ClassBroken: "another image", aim.ClassMissing: "other weights"}
 	for _, r := range rules {
 		for _, class := range r.On {

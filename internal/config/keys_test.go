@@ -60,7 +60,7 @@ func unusual(t *testing.T, k key) (text string, want any) {
 		return "77s", 77 * time.Second
 	case *settings.Ports:
 		return "31000-31007", settings.Ports{First: 31000, Last: 31007}
-	case *aim.Level:
+	case *aim.ContainerLevel:
 		return string(aim.LevelVendor), aim.LevelVendor
 	case *map[string]string:
 		return "rack=r9", map[string]string{"rack": "r9"}

@@ -46,8 +46,8 @@ func read(raw, into any) error {
 			}
 			return nil
 		})
-	case *aim.Level:
-		return readText(raw, func(s string) error { *into = aim.Level(s); return nil })
+	case *aim.ContainerLevel:
+		return readText(raw, func(s string) error { *into = aim.ContainerLevel(s); return nil })
 	case *settings.Ports:
 		return readText(raw, func(s string) error { return into.UnmarshalText([]byte(s)) })
 	case *[]string:

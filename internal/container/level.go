@@ -25,7 +25,7 @@ const scratchBytes = 8 << 30
 // of that line even there: --privileged, --cap-add SYS_PTRACE (for debuggers),
 // --ipc=host (--shm-size serves the same purpose), --network=host, and the whole
 // of /dev/dri, which would hand over every GPU.
-func (s *Spec) close(level aim.Level, strictUser string) error {
+func (s *Spec) close(level aim.ContainerLevel, strictUser string) error {
 	switch level {
 	case aim.LevelStrict:
 		s.User, s.ReadOnlyRoot, s.Drop = strictUser, true, true
@@ -42,7 +42,7 @@ func (s *Spec) close(level aim.Level, strictUser string) error {
 }
 
 // levelEnv is where a server without a home of its own writes.
-func levelEnv(level aim.Level) map[string]string {
+func levelEnv(level aim.ContainerLevel) map[string]string {
 	if level != aim.LevelStrict {
 		return nil
 	}

@@ -48,7 +48,7 @@ func TestDevicesAreThoseOfTheGPUs(t *testing.T) {
 
 func TestSpecRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
-		class  aim.Class
+		class  aim.FailureClass
 		change func(*aim.Launch)
 	}{
 		"no address":           {aim.ClassInput, func(l *aim.Launch) { l.Address = "" }},

@@ -111,7 +111,7 @@ func (p planned) fallbacks() string {
 const shownClasses = 4
 
 // classes names the first few; the JSON has all.
-func classes(all []aim.Class) string {
+func classes(all []aim.FailureClass) string {
 	var words []string
 	for _, c := range all[:min(len(all), shownClasses)] {
 		words = append(words, string(c))

@@ -51,7 +51,7 @@ func TestPlanTexts(t *testing.T) {
 		{Number: 1, Recipe: "big", Why: "it is tuned for latency", Model: "m/m", GPUs: 8, GPUType: "MI300X", Precision: "bf16", Backend: "vllm", Version: "0.22.1", Image: "rocm/vllm:v1",
 			Memory: aim.Estimate{Verdict: aim.VerdictNarrow, Why: "3.1 % of the budget are left", Basis: "size of m/m: its index file",
 				Terms: map[string]float64{"total": 206e9, "budget": 185e9, "weights": 131e9, "kv_tokens": 123456, "zeta": 1024}}, Env: map[string]string{"VLLM_ROCM_USE_AITER": "1"}},
-		{Number: 2, Recipe: "small", Patch: "max-model-len 16384", On: []aim.Class{aim.ClassOOM, aim.ClassKVNone}, Loses: "half of the context length", GPUs: 4, GPUType: "MI300X"},
+		{Number: 2, Recipe: "small", Patch: "max-model-len 16384", On: []aim.FailureClass{aim.ClassOOM, aim.ClassKVNone}, Loses: "half of the context length", GPUs: 4, GPUType: "MI300X"},
 		{Number: 3, Recipe: "other", GPUs: 2, GPUType: "MI300X"},
 	}
 	impossible := aim.Decision{Outcome: aim.Impossible, Nodes: 2, Reasons: []aim.Reason{{Rule: "GPUs", Text: "have fewer than 8 MI300X", Count: 2}}, Cures: []string{"--gpus 4"}}

@@ -219,7 +219,7 @@ func TestBadInputByTemporal(t *testing.T) {
 	ctx, s := scenario(t, time.Minute)
 	for _, c := range []struct {
 		name, input string
-		class       aim.Class
+		class       aim.FailureClass
 		says        []string
 	}{
 		{"raw-model", `{"model":"Qwen/Qwen3-33B"}`, aim.ClassNoRecipe, []string{"did you mean Qwen/Qwen3-32B"}},

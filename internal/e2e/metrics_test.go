@@ -86,7 +86,7 @@ func TestHealthPages(t *testing.T) {
 // step is a step and how it ended; class "" is well.
 type step struct {
 	name  string
-	class aim.Class
+	class aim.FailureClass
 }
 
 // checkSteps asserts how often each step was timed between two scrapes, and that

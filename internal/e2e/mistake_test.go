@@ -30,7 +30,7 @@ type mistake struct {
 }
 
 // checkRefused asserts that Temporal carries a failure with this class.
-func checkRefused(t *testing.T, err error, class aim.Class, says []string) {
+func checkRefused(t *testing.T, err error, class aim.FailureClass, says []string) {
 	t.Helper()
 	var app *temporal.ApplicationError
 	if !errors.As(err, &app) {

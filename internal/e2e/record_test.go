@@ -293,7 +293,7 @@ func awaitAttempt(t *testing.T, ctx context.Context, s *stack.Stack, name string
 }
 
 // checkTried asserts that the story is the one that was meant.
-func checkTried(t *testing.T, status aim.Status, class aim.Class) {
+func checkTried(t *testing.T, status aim.Status, class aim.FailureClass) {
 	t.Helper()
 	if tries := status.Replicas[0].Tries; len(tries) != 1 || tries[0].Class != class {
 		t.Fatalf("the tries are %+v, want one that ended as %s", tries, class)

@@ -35,7 +35,7 @@ func TestEveryRefusalHasItsOwnClassAndRemedy(t *testing.T) {
 	url, _ := serve(t, gatedHub(""))
 	for _, c := range []struct {
 		name, model, revision, token string
-		class                        aim.Class
+		class                        aim.FailureClass
 		why, hint                    string
 	}{
 		{"no token", "org/gated", "", "", aim.ClassAuth, "no Hugging Face token", url + "/org/gated"},

@@ -114,7 +114,7 @@ func TestAnAdapterIsFetchedAndCheckedAgainstItsBase(t *testing.T) {
 			}
 		})
 	}
-	for id, class := range map[string]aim.Class{"acme/empty": aim.ClassMissing, "acme/Draft": aim.ClassMissing, "acme/none": aim.ClassMissing} {
+	for id, class := range map[string]aim.FailureClass{"acme/empty": aim.ClassMissing, "acme/Draft": aim.ClassMissing, "acme/none": aim.ClassMissing} {
 		_, err := newHub(t, library(t, nil)).FetchCompanion(t.Context(), aim.Companion{Kind: aim.CompanionAdapter, Model: id, Base: "acme/Large"}, nil)
 		if id == "acme/none" {
 			continue // every other name is a model of the stand-in, or missing

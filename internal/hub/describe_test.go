@@ -44,7 +44,7 @@ func TestDescribeFetchesNoWeights(t *testing.T) {
 func TestDescribeRefusesWithAClass(t *testing.T) {
 	url, _ := serve(t, gatedHub(""))
 	h := newHub(t, url)
-	for name, class := range map[string]aim.Class{"org/gated": aim.ClassAuth, "org/none": aim.ClassMissing, "/etc": aim.ClassInput} {
+	for name, class := range map[string]aim.FailureClass{"org/gated": aim.ClassAuth, "org/none": aim.ClassMissing, "/etc": aim.ClassInput} {
 		_, _, err := h.Describe(t.Context(), name, "")
 		failure(t, err, class)
 	}

@@ -188,7 +188,7 @@ func mustVerify(t *testing.T, snapshot string) {
 }
 
 // failure demands a Failure of a class.
-func failure(t *testing.T, err error, class aim.Class) *aim.Failure {
+func failure(t *testing.T, err error, class aim.FailureClass) *aim.Failure {
 	t.Helper()
 	var f *aim.Failure
 	if !errors.As(err, &f) {

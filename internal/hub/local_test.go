@@ -57,7 +57,7 @@ func TestOtherLocalFoldersAreRefused(t *testing.T) {
 
 	h := newHub(t, "http://127.0.0.1:1", func(c *Config) { c.LocalRoots = []string{root} })
 	for name, want := range map[string]struct {
-		class aim.Class
+		class aim.FailureClass
 		why   string
 	}{
 		filepath.Join(outside, "model"):  {aim.ClassInput, "not below"},

@@ -65,7 +65,7 @@ type Node struct {
 	Commands   map[string][]string // process runtime: backend -> program and first arguments
 	Ports      Ports               // of endpoints
 	Shares     bool                // replicas may share the memory of one GPU
-	Level      aim.Level           // how tightly containers are closed
+	Level      aim.ContainerLevel  // how tightly containers are closed
 	Registries []string            // images that may run, see container.ImageRule; empty = all
 	EnvAllowed []string            // environment that deployments may set beside what is known to tune; a trailing * matches the rest
 	EnvInherit []string            // process runtime: the agent's environment that servers get, by name; a trailing * matches the rest

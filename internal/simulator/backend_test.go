@@ -11,7 +11,7 @@ import (
 )
 
 // faultClasses is what the engine must make of each fault.
-var faultClasses = map[script.Name]aim.Class{
+var faultClasses = map[script.Name]aim.FailureClass{
 	script.Option: aim.ClassOption, script.Port: aim.ClassPort, script.Auth: aim.ClassAuth,
 	script.Missing: aim.ClassMissing, script.Arch: aim.ClassArch, script.Quant: aim.ClassQuant,
 	script.Length: aim.ClassLength, script.RemoteCode: aim.ClassRemoteCode, script.Parser: aim.ClassParser,

@@ -13,7 +13,7 @@ type classes uint64
 
 // numbered are the classes that a change of settings can mend, in the order of
 // their names.
-var numbered = []aim.Class{
+var numbered = []aim.FailureClass{
 	aim.ClassArch, aim.ClassAttention, aim.ClassCapacity, aim.ClassDisk, aim.ClassExited, aim.ClassGPUFault, aim.ClassHostOOM,
 	aim.ClassImage, aim.ClassInternal, aim.ClassKVNone, aim.ClassKVShort, aim.ClassLength, aim.ClassMissing, aim.ClassOOM, aim.ClassOption,
 	aim.ClassParser, aim.ClassQuant, aim.ClassStart, aim.ClassTPBlock, aim.ClassTPHeads, aim.ClassTimeout, aim.ClassUnhealthy,
@@ -21,7 +21,7 @@ var numbered = []aim.Class{
 }
 
 // setOf leaves out what no change can mend.
-func setOf(all ...aim.Class) (set classes) {
+func setOf(all ...aim.FailureClass) (set classes) {
 	for _, class := range all {
 		if i := slices.Index(numbered, class); i >= 0 {
 			set |= 1 << i
@@ -31,8 +31,8 @@ func setOf(all ...aim.Class) (set classes) {
 }
 
 // list is the classes by name.
-func (c classes) list() []aim.Class {
-	all := make([]aim.Class, 0, bits.OnesCount64(uint64(c)))
+func (c classes) list() []aim.FailureClass {
+	all := make([]aim.FailureClass, 0, bits.OnesCount64(uint64(c)))
 	for ; c != 0; c &= c - 1 {
 		all = append(all, numbered[bits.TrailingZeros64(uint64(c))])
 	}

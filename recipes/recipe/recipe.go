@@ -87,9 +87,9 @@ type Evidence struct {
 
 // Fallback is what to change after a failure of one of the classes.
 type Fallback struct {
-	On    []aim.Class `yaml:"on" json:"on"`
-	Patch Patch       `yaml:"patch" json:"patch"`
-	Loses string      `yaml:"loses" json:"loses"` // what the user gives up, as a sentence
+	On    []aim.FailureClass `yaml:"on" json:"on"`
+	Patch Patch              `yaml:"patch" json:"patch"`
+	Loses string             `yaml:"loses" json:"loses"` // what the user gives up, as a sentence
 }
 
 // Patch changes a rung. Empty fields leave it as it is.

@@ -23,7 +23,7 @@ type assumption struct {
 	deployment
 	ordinal  int
 	token    string
-	succeeds string // token of the attempt whose GPUs it takes over, see aim.Request
+	succeeds string // token of the attempt whose GPUs it takes over, see aim.PlacementRequest
 	needs    needs
 	ranks    []*assumedRank // those that are not confirmed yet
 	since    time.Time
@@ -43,7 +43,7 @@ type needs struct {
 }
 
 // of takes down who asks, for what.
-func (a *assumption) of(r *aim.Request) *assumption {
+func (a *assumption) of(r *aim.PlacementRequest) *assumption {
 	a.deployment, a.ordinal, a.token, a.succeeds = deployment{r.UID, r.Deployment}, r.Ordinal, r.Token, r.Succeeds
 	a.needs = needs{cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes, model: r.Model}
 	return a
@@ -69,7 +69,7 @@ type Rank struct {
 
 // Assume counts a placement as taken until it is confirmed, given up or expires.
 // ranks says what each of so many ranks takes.
-func (f *Fleet) Assume(req *aim.Request, now time.Time, ranks int, rank func(i int) Rank) {
+func (f *Fleet) Assume(req *aim.PlacementRequest, now time.Time, ranks int, rank func(i int) Rank) {
 	a := f.assumed.add(now).of(req)
 	a.ranks = a.ofFirst[:0]
 	for i := range ranks {
@@ -85,7 +85,7 @@ func (f *Fleet) Assume(req *aim.Request, now time.Time, ranks int, rank func(i i
 
 // Suppose counts one rank as taken until undo is called: to find out what would fit
 // then. It touches nobody who waits.
-func (f *Fleet) Suppose(req *aim.Request, rank Rank) (undo func()) {
+func (f *Fleet) Suppose(req *aim.PlacementRequest, rank Rank) (undo func()) {
 	r := &assumedRank{}
 	f.assumeRank(r, new(assumption).of(req), rank)
 	return func() {
@@ -153,7 +153,7 @@ func (m *Node) shows(token string) bool {
 // Refused gives up what is assumed for the request where a node did not admit it,
 // and returns of how many ranks that was. Token and node are checked so that a late
 // refusal of an earlier placement does not undo a later one elsewhere.
-func (f *Fleet) Refused(req *aim.Request, node string) (ranks int) {
+func (f *Fleet) Refused(req *aim.PlacementRequest, node string) (ranks int) {
 	a := f.assumedFor(req)
 	if a == nil || !slices.ContainsFunc(a.ranks, func(r *assumedRank) bool { return r.node == node }) {
 		return 0
@@ -184,7 +184,7 @@ func (a *assumption) waitsForPredecessor() bool {
 
 // Forget gives up what is assumed for this very request, and returns of how many
 // ranks it was.
-func (f *Fleet) Forget(req *aim.Request) (ranks int) {
+func (f *Fleet) Forget(req *aim.PlacementRequest) (ranks int) {
 	if a := f.assumedFor(req); a != nil {
 		return f.drop(a)
 	}
@@ -194,7 +194,7 @@ func (f *Fleet) Forget(req *aim.Request) (ranks int) {
 // Replace gives up what is assumed for the replica: for the same request, which is
 // then asked again, or for an earlier attempt, which would not ask with a new token
 // if it were still on its way.
-func (f *Fleet) Replace(req *aim.Request) (again bool, ranks int) {
+func (f *Fleet) Replace(req *aim.PlacementRequest) (again bool, ranks int) {
 	for r := f.ReplicasOf(req); r != nil; r = r.Next() {
 		if r.assumed != nil && r.Ordinal == req.Ordinal {
 			again = r.assumed.of.token == req.Token
@@ -205,7 +205,7 @@ func (f *Fleet) Replace(req *aim.Request) (again bool, ranks int) {
 }
 
 // assumedFor is what is assumed for this very request, nil for nothing.
-func (f *Fleet) assumedFor(req *aim.Request) *assumption {
+func (f *Fleet) assumedFor(req *aim.PlacementRequest) *assumption {
 	for r := f.ReplicasOf(req); r != nil; r = r.Next() {
 		if r.assumed != nil && r.assumed.of.token == req.Token {
 			return r.assumed.of
@@ -243,7 +243,7 @@ func (r *assumedRank) claim() aim.Claim {
 
 // WithoutClaim stops counting the claim of an earlier attempt of the replica, on
 // whatever nodes show it, until undo is called: its successor may have those GPUs.
-func (f *Fleet) WithoutClaim(req *aim.Request, token string) (undo func()) {
+func (f *Fleet) WithoutClaim(req *aim.PlacementRequest, token string) (undo func()) {
 	var nodes []*Node
 	for r := f.ReplicasOf(req); r != nil; r = r.Next() {
 		if r.Node != nil && r.assumed == nil && r.Ordinal == req.Ordinal && r.Node.shows(token) && !slices.Contains(nodes, r.Node) {

@@ -46,7 +46,7 @@ func (r *replicas) set(name string, chain *ReplicaOn) {
 }
 
 // ReplicasOf is the first claim of the deployment that asks, nil where it has none.
-func (f *Fleet) ReplicasOf(r *aim.Request) *ReplicaOn {
+func (f *Fleet) ReplicasOf(r *aim.PlacementRequest) *ReplicaOn {
 	return f.replicas.named(r.Deployment).own(r.UID)
 }
 
@@ -106,7 +106,7 @@ func (r *replicas) remove(on *ReplicaOn) {
 // Replicas counts the deployment's other replicas on the node, assumed ones
 // included. An earlier attempt of the same replica is not one: it leaves when this
 // one stands.
-func (m *Node) Replicas(r *aim.Request) int {
+func (m *Node) Replicas(r *aim.PlacementRequest) int {
 	var seen []int
 	note := func(uid, deployment string, ordinal int) {
 		if uid == r.UID && deployment == r.Deployment && ordinal != r.Ordinal && !slices.Contains(seen, ordinal) {

@@ -14,7 +14,7 @@ import (
 
 // slowBest looks at every node by itself, without sets, orders or groups, and
 // returns the ids of the best ones.
-func slowBest(p *Placer, req *aim.Request, kind int32) []string {
+func slowBest(p *Placer, req *aim.PlacementRequest, kind int32) []string {
 	s := p.classOf(req, kind)
 	var all []candidate
 	for slot := range p.fleet.Len() {
@@ -118,8 +118,8 @@ func TestMoreRequestClassesThanAreRemembered(t *testing.T) {
 		nodes = append(nodes, n)
 		f.Apply(n)
 	}
-	ask := func(i int) aim.Request {
-		r := aim.Request{Deployment: "d", UID: "u", Token: "t", GPUs: 1 + i%8, DiskBytes: uint64(i) << 28}
+	ask := func(i int) aim.PlacementRequest {
+		r := aim.PlacementRequest{Deployment: "d", UID: "u", Token: "t", GPUs: 1 + i%8, DiskBytes: uint64(i) << 28}
 		if i%3 == 0 {
 			r.Selector = map[string]string{"zone": fmt.Sprint(i % 25)}
 		}

@@ -90,7 +90,7 @@ func (c *costs) meet(all []*fleet.Hardware) {
 }
 
 // learn counts a request, a gang once for every rank.
-func (c *costs) learn(r *aim.Request) {
+func (c *costs) learn(r *aim.PlacementRequest) {
 	types := r.GPUType
 	if len(r.GPUTypes) > 0 {
 		types = strings.Join(typesOf(r), "|")

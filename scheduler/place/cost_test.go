@@ -27,7 +27,7 @@ func newCounted(t *testing.T, n aim.FleetNode) *counted {
 
 func (c *counted) apply(n aim.FleetNode) { c.p.Count(c.f.Apply(n)) }
 
-func (c *counted) place(r aim.Request) {
+func (c *counted) place(r aim.PlacementRequest) {
 	c.t.Helper()
 	run := c.p.Decide(&r)
 	if run.Ranks() == 0 {
@@ -37,7 +37,7 @@ func (c *counted) place(r aim.Request) {
 	c.p.Count(run.Ranks())
 }
 
-func (c *counted) cancel(r aim.Request) { c.p.Count(-c.f.Forget(&r)) }
+func (c *counted) cancel(r aim.PlacementRequest) { c.p.Count(-c.f.Forget(&r)) }
 
 // TestTurnoverIsWhatLeavesAgain: it is none while replicas only come, follows what
 // the nodes report as well as what is given up before, and forgets.
@@ -45,8 +45,8 @@ func TestTurnoverIsWhatLeavesAgain(t *testing.T) {
 	node := fleettest.MI300X(0)
 	node.Claims = nil
 	c := newCounted(t, node)
-	request := func(i int) aim.Request {
-		return aim.Request{Deployment: fmt.Sprint("d", i), UID: "u", Token: fmt.Sprint("t", i), GPUs: 1}
+	request := func(i int) aim.PlacementRequest {
+		return aim.PlacementRequest{Deployment: fmt.Sprint("d", i), UID: "u", Token: fmt.Sprint("t", i), GPUs: 1}
 	}
 	want := func(turnover float64) {
 		t.Helper()
@@ -97,7 +97,7 @@ func TestAShareThatIsClaimedHasNotLeft(t *testing.T) {
 	node.Shares, node.Claims = true, nil
 	c := newCounted(t, node)
 	for i := range 8 {
-		c.place(aim.Request{Deployment: fmt.Sprint("d", i), UID: "u", Token: fmt.Sprint("t", i), ShareBytes: 20 << 30})
+		c.place(aim.PlacementRequest{Deployment: fmt.Sprint("d", i), UID: "u", Token: fmt.Sprint("t", i), ShareBytes: 20 << 30})
 		c.apply(c.f.Snapshot().Nodes[0])
 	}
 	if k := c.p.costs; k.came != 8 || k.left != 0 {

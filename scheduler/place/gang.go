@@ -14,7 +14,7 @@ import (
 //
 //	n1 MI300X ........   n2 MI300X aaaaaaaa   n3 MI325X ........   n4 MI325X ........
 //	8 GPUs on 2 nodes:  MI300X has one node that fits, MI325X two: n3 and n4
-func (p *Placer) decideGang(r *aim.Request) *Run {
+func (p *Placer) decideGang(r *aim.PlacementRequest) *Run {
 	var ranks []candidate // of the best kind
 	best, nearest, nearness := int32(0), int32(0), -1
 	for _, k := range p.kindsFor(r) {
@@ -40,7 +40,7 @@ func (p *Placer) decideGang(r *aim.Request) *Run {
 
 // kindsFor lists the kinds of GPU that may be tried for a request, in order of
 // their names, numbered from 1.
-func (p *Placer) kindsFor(r *aim.Request) []int32 {
+func (p *Placer) kindsFor(r *aim.PlacementRequest) []int32 {
 	types := typesOf(r)
 	present := map[topology.Kind]bool{}
 	for _, h := range p.fleet.Hardware() {

@@ -18,7 +18,7 @@ type near struct {
 // Nearest picks as many nodes of one kind as the request has ranks, those that lack
 // the fewest free GPUs; ties go to the id. nil where too few nodes lack nothing but
 // room.
-func (p *Placer) Nearest(req *aim.Request) []*fleet.Node {
+func (p *Placer) Nearest(req *aim.PlacementRequest) []*fleet.Node {
 	var best []near
 	most := 0
 	kinds := []int32{0}
@@ -40,7 +40,7 @@ func (p *Placer) Nearest(req *aim.Request) []*fleet.Node {
 }
 
 // NearestNodes lists the n nodes that lack the fewest free GPUs and nothing but room.
-func (p *Placer) NearestNodes(req *aim.Request, n int) []*fleet.Node {
+func (p *Placer) NearestNodes(req *aim.PlacementRequest, n int) []*fleet.Node {
 	return nodesOf(p.begin(req, 0).nearest(n))
 }
 

@@ -25,7 +25,7 @@ func New(f *fleet.Fleet) *Placer {
 }
 
 // Learn counts the request to the mix that is expected.
-func (p *Placer) Learn(req *aim.Request) { p.costs.learn(req) }
+func (p *Placer) Learn(req *aim.PlacementRequest) { p.costs.learn(req) }
 
 // Count counts ranks of replicas that have come, or, where it is less than none, have
 // left: the turnover that opportunity costs depend on.
@@ -36,7 +36,7 @@ func (p *Placer) Uncount(ranks int) { p.costs.came -= float64(ranks) }
 
 // Decide takes one decision. Nothing is changed by it. The Run holds until the next
 // decision, or a change of the fleet.
-func (p *Placer) Decide(req *aim.Request) *Run {
+func (p *Placer) Decide(req *aim.PlacementRequest) *Run {
 	if req.Nodes > 1 {
 		return p.decideGang(req)
 	}

@@ -79,7 +79,7 @@ type ranked struct {
 }
 
 // newRequestClass reads a request; k is the kind that a gang is tried on, or nil.
-func newRequestClass(key classKey, r *aim.Request, k *topology.Kind) *RequestClass {
+func newRequestClass(key classKey, r *aim.PlacementRequest, k *topology.Kind) *RequestClass {
 	s := &RequestClass{classKey: key, types: typesOf(r), runtime: r.Runtime, kind: k, reasons: []reason{{rule: len(rules)}}}
 	for _, name := range slices.Sorted(maps.Keys(r.Selector)) {
 		s.labels = append(s.labels, fleet.Label{Key: name, Value: r.Selector[name]})
@@ -88,7 +88,7 @@ func newRequestClass(key classKey, r *aim.Request, k *topology.Kind) *RequestCla
 }
 
 // typesOf lists the GPU types that a request allows, in order.
-func typesOf(r *aim.Request) []string {
+func typesOf(r *aim.PlacementRequest) []string {
 	if len(r.GPUTypes) == 0 && r.GPUType == "" {
 		return nil
 	}
@@ -183,7 +183,7 @@ func (g *names) id(name []byte) int32 {
 
 // keyOf makes the key of a request without allocating, but for names that are
 // seen for the first time and for selectors with several labels.
-func (g *names) keyOf(r *aim.Request) classKey {
+func (g *names) keyOf(r *aim.PlacementRequest) classKey {
 	key := classKey{
 		gpus: r.GPUs, vram: r.VRAMBytes, share: r.ShareBytes, cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes,
 	}

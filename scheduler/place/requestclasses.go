@@ -13,7 +13,7 @@ const maxRequestClasses = 1024
 
 // classOf finds the class of a request, on one kind of GPU or on any, and brings it
 // up to date.
-func (p *Placer) classOf(r *aim.Request, kind int32) *RequestClass {
+func (p *Placer) classOf(r *aim.PlacementRequest, kind int32) *RequestClass {
 	key := p.names.keyOf(r)
 	key.kind = kind
 	p.asked++
@@ -37,7 +37,7 @@ func (p *Placer) Settle() {
 	}
 }
 
-func (p *Placer) newRequestClass(key classKey, r *aim.Request) *RequestClass {
+func (p *Placer) newRequestClass(key classKey, r *aim.PlacementRequest) *RequestClass {
 	if len(p.classes) >= maxRequestClasses {
 		p.dropRequestClasses()
 	}
@@ -121,7 +121,7 @@ type Line struct {
 }
 
 // Line finds and keeps the class of a request.
-func (p *Placer) Line(req *aim.Request) Line {
+func (p *Placer) Line(req *aim.PlacementRequest) Line {
 	s := p.classOf(req, 0)
 	s.pins++
 	return Line{p, s, req.Model}

@@ -12,7 +12,7 @@ import (
 // Run is one decision at work: a request before all classes of the fleet.
 type Run struct {
 	p       *Placer
-	request aim.Request
+	request aim.PlacementRequest
 	class   *RequestClass
 	ranks   int         // that are needed
 	chosen  []candidate // one for each rank; none where the request does not fit
@@ -48,7 +48,7 @@ const ownReasons = 1 << 14
 
 // begin counts every node by what turns it away. A gang is tried on one kind of GPU at
 // a time, by its number; 0 is any.
-func (p *Placer) begin(r *aim.Request, kind int32) *Run {
+func (p *Placer) begin(r *aim.PlacementRequest, kind int32) *Run {
 	v := &p.run
 	v.p, v.request, v.ranks = p, *r, max(r.Nodes, 1)
 	v.class = p.classOf(r, kind)

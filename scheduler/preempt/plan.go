@@ -11,7 +11,7 @@ import (
 // would ask for elsewhere, its priority with it, and how many replicas its deployment
 // can do without now and still have its minimum.
 type Victim struct {
-	Request aim.Request
+	Request aim.PlacementRequest
 	Spare   int
 	Minimum int // min_available of its deployment
 }
@@ -28,9 +28,9 @@ type Policy struct {
 // Plan is how room is made for a request on one node, for a person to read and for
 // workflows to carry out one step after the other.
 type Plan struct {
-	Request aim.Request `json:"request"`
-	Node    string      `json:"node"`
-	Steps   []Step      `json:"steps"`
+	Request aim.PlacementRequest `json:"request"`
+	Node    string               `json:"node"`
+	Steps   []Step               `json:"steps"`
 	// Forbidden says, of a plan without steps, whose min_available stands in the way;
 	// "" where nothing would help.
 	Forbidden string `json:"forbidden,omitempty"`

@@ -24,7 +24,7 @@ const (
 // Search looks for the plan that costs others least; ok is false where there is none,
 // and then the plan says at most what forbids one. Nothing is changed by it: the steps
 // are proposals like any placement. Room for a gang is not made, but reserved.
-func Search(f *fleet.Fleet, p *place.Placer, req aim.Request, policy Policy) (plan Plan, ok bool) {
+func Search(f *fleet.Fleet, p *place.Placer, req aim.PlacementRequest, policy Policy) (plan Plan, ok bool) {
 	if req.Nodes > 1 || policy.Who == nil {
 		return Plan{}, false
 	}
@@ -47,7 +47,7 @@ type search struct {
 	fleet  *fleet.Fleet
 	placer *place.Placer
 	line   place.Line // of the preemptor
-	req    *aim.Request
+	req    *aim.PlacementRequest
 	policy Policy
 
 	ignoreMinimum bool // to find out whether that alone stands in the way

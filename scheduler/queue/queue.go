@@ -27,7 +27,7 @@ type Queue struct {
 
 // waiter is a request that did not fit when it was last looked at.
 type waiter struct {
-	request aim.Request
+	request aim.PlacementRequest
 	line    *line
 	windows int       // reservations that it has had
 	rest    time.Time // it has none before then
@@ -59,7 +59,7 @@ type told struct {
 
 // Granted is a request that waited, and where it goes now.
 type Granted struct {
-	Request  aim.Request
+	Request  aim.PlacementRequest
 	Decision aim.Decision
 }
 
@@ -80,7 +80,7 @@ func New(f *fleet.Fleet, p *place.Placer, reserveFor time.Duration) *Queue {
 
 // before is the order of turns: higher priority, then the earlier first asking, then
 // names, so that two controls agree.
-func before(a, b *aim.Request) int {
+func before(a, b *aim.PlacementRequest) int {
 	return cmp.Or(
 		cmp.Compare(b.Priority, a.Priority),
 		cmp.Compare(a.AskedAt, b.AskedAt),
@@ -97,7 +97,7 @@ func byFirst(a, b *line) int { return byTurn(a.waiters[0], b.waiters[0]) }
 // Add queues the request by its priority and its first time of asking; one that was
 // queued before, here or elsewhere, gets its old place back. The same token again
 // replaces the request.
-func (q *Queue) Add(req aim.Request) {
+func (q *Queue) Add(req aim.PlacementRequest) {
 	w := &waiter{request: req}
 	if old, ok := q.byToken[req.Token]; ok {
 		w.windows, w.rest = old.windows, old.rest
@@ -135,8 +135,8 @@ func (q *Queue) Leave(token string) {
 }
 
 // First lists the first n requests in the order of turns.
-func (q *Queue) First(n int) []aim.Request {
-	var first []aim.Request
+func (q *Queue) First(n int) []aim.PlacementRequest {
+	var first []aim.PlacementRequest
 	for _, w := range q.all[:min(n, len(q.all))] {
 		first = append(first, w.request)
 	}

@@ -33,7 +33,7 @@ const maxDoubled = 4
 
 // Passes tells whether a request may have what is held by the reservation: it is its
 // own, or it comes first.
-func (q *Queue) Passes(req *aim.Request) bool {
+func (q *Queue) Passes(req *aim.PlacementRequest) bool {
 	return q.reserved != nil && (q.reserved.request.Token == req.Token || before(req, &q.reserved.request) < 0)
 }
 

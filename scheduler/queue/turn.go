@@ -9,7 +9,7 @@ import (
 
 // Propose places a request that waits, if it fits now, and counts the placement as
 // taken.
-type Propose func(req *aim.Request) (d aim.Decision, placed bool)
+type Propose func(req *aim.PlacementRequest) (d aim.Decision, placed bool)
 
 // Turn goes through the queue in order and places what fits now. A request that still
 // does not fit holds up nobody behind it, except from what is reserved for it.

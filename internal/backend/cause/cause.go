@@ -19,24 +19,24 @@ const (
 // Cause is a fragment of a server's messages that names a cause.
 type Cause struct {
 	tier  tier
-	class aim.Class
+	class aim.FailureClass
 	hint  string   // what to do about it; "" where the class says enough
 	words []string // all of them stand in one line
 }
 
 // Names makes a cause of a line that names it, wherever the line stands.
-func Names(class aim.Class, hint string, words ...string) Cause {
+func Names(class aim.FailureClass, hint string, words ...string) Cause {
 	return Cause{specific, class, hint, words}
 }
 
 // Suggests makes a cause of a line that may be the consequence of one that
 // names it: a missing repository is reported after the 401 that the hub answers.
-func Suggests(class aim.Class, hint string, words ...string) Cause {
+func Suggests(class aim.FailureClass, hint string, words ...string) Cause {
 	return Cause{general, class, hint, words}
 }
 
 // Signals makes a cause of a line that is only what others saw of it.
-func Signals(class aim.Class, hint string, words ...string) Cause {
+func Signals(class aim.FailureClass, hint string, words ...string) Cause {
 	return Cause{sign, class, hint, words}
 }
 

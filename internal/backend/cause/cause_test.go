@@ -26,7 +26,7 @@ func TestClassifyPrefersTheLineThatSaysMost(t *testing.T) {
 	}
 	for _, c := range []struct {
 		log  string
-		want aim.Class // "" = none
+		want aim.FailureClass // "" = none
 		at   int
 	}{
 		{"fine\nfine", "", 0},

@@ -65,7 +65,7 @@ func (d Dialect) passesOn(l Line) bool {
 // tells, by a part of the file's path.
 var raisedIn = []struct {
 	path  string
-	class aim.Class
+	class aim.FailureClass
 	hint  string
 }{
 	{"/aiter/", aim.ClassAttention, hintKernel},

@@ -75,7 +75,7 @@ func TestACancelledProbeIsNoVerdict(t *testing.T) {
 func TestServes(t *testing.T) {
 	for name, c := range map[string]struct {
 		answer string
-		class  aim.Class // "" = served
+		class  aim.FailureClass // "" = served
 		want   string
 	}{
 		"it does":      {`{"data":[{"id":"other"},{"id":"m"}]}`, "", ""},

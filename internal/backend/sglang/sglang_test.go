@@ -60,7 +60,7 @@ func TestArgsRefuse(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*aim.Rung)
-		class  aim.Class
+		class  aim.FailureClass
 		want   string
 	}{
 		"vLLM's name":        {option("max-model-len", "1"), aim.ClassOption, "sglang calls it --context-length"},
@@ -107,7 +107,7 @@ func TestClassifyFindsTheRootCause(t *testing.T) {
 	begun, wrappers := readLog(t, "ready"), readLog(t, "wrappers")
 	for _, c := range []struct {
 		cause string
-		class aim.Class
+		class aim.FailureClass
 	}{
 		{"[2026-02-14 09:06:31 TP1] RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: mem_fraction_static=0.5", aim.ClassKVNone},
 		{"torch.OutOfMemoryError: HIP out of memory. Tried to allocate 594.00 MiB.", aim.ClassOOM},

@@ -56,7 +56,7 @@ func TestArgsRefuse(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*aim.Rung)
-		class  aim.Class
+		class  aim.FailureClass
 		want   string
 	}{
 		"vLLM's name":    {option("max-model-len", "1"), aim.ClassOption, "tgi calls it --max-total-tokens"},
@@ -92,7 +92,7 @@ func TestClassifyFindsTheRootCause(t *testing.T) {
 	begun, wrappers := readLog(t, "ready"), readLog(t, "wrappers")
 	for _, c := range []struct {
 		cause string
-		class aim.Class
+		class aim.FailureClass
 	}{
 		{"error: unexpected argument '--max-model-len' found", aim.ClassOption},
 		{"error: invalid value 'float8' for '--dtype <DTYPE>'", aim.ClassOption},

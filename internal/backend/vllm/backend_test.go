@@ -48,7 +48,7 @@ func TestArgsRefuse(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		change func(*aim.Rung)
-		class  aim.Class
+		class  aim.FailureClass
 		want   string
 	}{
 		"an unknown option":     {option("max-modle-len", "1"), aim.ClassOption, "did you mean --max-model-len"},

@@ -26,7 +26,7 @@ func TestClassifyFindsTheRootCause(t *testing.T) {
 	seen := map[string]bool{"ready": true, "wrapper_only": true}
 	for _, c := range []struct {
 		log    string
-		class  aim.Class
+		class  aim.FailureClass
 		why    string
 		needed uint64
 		free   uint64
@@ -133,7 +133,7 @@ func TestClassifyOfADisturbedLog(t *testing.T) {
 func TestClassifyByExit(t *testing.T) {
 	for name, c := range map[string]struct {
 		exit *aim.Exit
-		want aim.Class // "" = no cause
+		want aim.FailureClass // "" = no cause
 	}{
 		"running":         {nil, ""},
 		"status 0":        {&aim.Exit{Code: 0}, ""},

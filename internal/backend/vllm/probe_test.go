@@ -16,7 +16,7 @@ func TestProve(t *testing.T) {
 		health int
 		model  string
 		answer int
-		class  aim.Class // "" = proved
+		class  aim.FailureClass // "" = proved
 	}{
 		"ready":           {200, "m", 200, ""},
 		"engine dead":     {503, "m", 200, aim.ClassUnhealthy},

@@ -122,7 +122,7 @@ func advance(layer aim.Progress, line pullLine) aim.Progress {
 // in which they are looked for. A registry that answers "denied" does not say
 // whether the repository exists; a person has to look.
 var pullCauses = []struct {
-	class aim.Class
+	class aim.FailureClass
 	hint  string
 	words []string
 }{

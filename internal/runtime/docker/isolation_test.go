@@ -116,7 +116,7 @@ func TestStartWithoutDeviceFile(t *testing.T) {
 // What the kernel says of the server itself, by level.
 func TestContainerIsClosed(t *testing.T) {
 	d := newDaemon(t)
-	for level, want := range map[aim.Level]struct {
+	for level, want := range map[aim.ContainerLevel]struct {
 		uid              int
 		status           []string
 		rootFS, tmpNotes string // what writing there answers

@@ -74,7 +74,7 @@ func serverOf(labels map[string]string) (s aim.Server, ok bool) {
 		},
 		Runtime: Name,
 		Backend: labels[labelBackend], Model: labels[labelModel], Weights: labels[labelWeights], Task: labels[labelTask],
-		Address: labels[labelAddress], Level: aim.Level(labels[labelLevel]),
+		Address: labels[labelAddress], Level: aim.ContainerLevel(labels[labelLevel]),
 	}
 	for label, to := range map[string]*int{
 		labelOrdinal: &s.Ordinal, labelRank: &s.Rank, labelAttempt: &s.Attempt, labelPort: &s.Port,

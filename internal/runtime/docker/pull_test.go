@@ -196,7 +196,7 @@ func TestPullFailures(t *testing.T) {
 	d := newDaemon(t)
 	rt := d.open(t)
 	for name, c := range map[string]struct {
-		class aim.Class
+		class aim.FailureClass
 		user  string
 		ref   func(s *shelf) string
 	}{
@@ -240,7 +240,7 @@ func TestPullEndsWithItsContext(t *testing.T) {
 }
 
 func TestPullFailureClasses(t *testing.T) {
-	for text, want := range map[string]aim.Class{
+	for text, want := range map[string]aim.FailureClass{
 		"write /var/lib/docker/tmp/x: no space left on device":                            aim.ClassDisk,
 		"toomanyrequests: You have reached your unauthenticated pull rate limit":          aim.ClassImage,
 		"pull access denied for a/b, repository does not exist or may require login":      aim.ClassAuth,

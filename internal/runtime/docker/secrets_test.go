@@ -21,7 +21,7 @@ const canary = "canary-7b1e"
 func TestSecretsReachTheServerAlone(t *testing.T) {
 	d := newDaemon(t)
 	d.cfg.SecretDir = filepath.Join(t.TempDir(), "secrets")
-	for _, level := range []aim.Level{aim.LevelStrict, aim.LevelCompat, aim.LevelVendor} {
+	for _, level := range []aim.ContainerLevel{aim.LevelStrict, aim.LevelCompat, aim.LevelVendor} {
 		for name, entrypoint := range map[string][]string{"the image's entrypoint": nil, "another entrypoint": {"/tiny"}} {
 			t.Run(string(level)+", "+name, func(t *testing.T) {
 				launch := d.subject().Launch(t)

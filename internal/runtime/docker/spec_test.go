@@ -103,7 +103,7 @@ func TestSpecLevels(t *testing.T) {
 		tmpfs        bool
 		home         bool
 	}
-	for level, want := range map[aim.Level]closed{
+	for level, want := range map[aim.ContainerLevel]closed{
 		aim.LevelStrict: {"65532:65532", true, []string{"ALL"}, []string{"no-new-privileges"}, true, true},
 		aim.LevelCompat: {"", false, []string{"ALL"}, []string{"no-new-privileges"}, false, false},
 		aim.LevelVendor: {"", false, nil, []string{"no-new-privileges", "seccomp=unconfined"}, false, false},

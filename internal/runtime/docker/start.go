@@ -98,7 +98,7 @@ func (r *Runtime) create(ctx context.Context, launch aim.Launch) error {
 // one status code for all of them.
 var startCauses = []struct {
 	words string
-	class aim.Class
+	class aim.FailureClass
 	hint  string
 }{
 	{"port is already allocated", aim.ClassPort, ""},

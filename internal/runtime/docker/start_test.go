@@ -53,7 +53,7 @@ func TestTakenPort(t *testing.T) {
 func TestStartFailures(t *testing.T) {
 	d := newDaemon(t)
 	for name, c := range map[string]struct {
-		class  aim.Class
+		class  aim.FailureClass
 		change func(*aim.Launch)
 	}{
 		"no such image":   {aim.ClassImage, func(l *aim.Launch) { l.Image = "aim-test/nothing:here" }},

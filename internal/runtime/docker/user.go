@@ -10,7 +10,7 @@ import (
 
 // ServerUser is who servers of a level read the model cache as. Below strict it is
 // the image's user: root in all images of the catalogue, and known to nobody else.
-func (r *Runtime) ServerUser(level aim.Level) (user aim.User, ok bool) {
+func (r *Runtime) ServerUser(level aim.ContainerLevel) (user aim.User, ok bool) {
 	if level != aim.LevelStrict {
 		return aim.User{}, false
 	}

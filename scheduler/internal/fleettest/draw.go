@@ -193,7 +193,7 @@ func GiB(t testing.TB, s string) uint64 { return uint64(Number(t, s)) << 30 }
 
 // Request reads a request: deployment=a (its token, unless one is given, is
 // "t-a"), sizes in GiB, label.<key>=<value>, avoid.<node>=<why>.
-func Request(t testing.TB, args map[string]string) aim.Request {
+func Request(t testing.TB, args map[string]string) aim.PlacementRequest {
 	name := args["deployment"]
 	if name == "" {
 		name = "new"
@@ -202,7 +202,7 @@ func Request(t testing.TB, args map[string]string) aim.Request {
 	if token == "" {
 		token = "t-" + name + args["ordinal"]
 	}
-	r := aim.Request{
+	r := aim.PlacementRequest{
 		Deployment: name, UID: "uid-" + name, Ordinal: Number(t, args["ordinal"]), Token: token,
 		GPUs: Number(t, args["gpus"]), Nodes: Number(t, args["nodes"]), GPUType: args["type"],
 		ShareBytes: GiB(t, args["share"]),

@@ -81,8 +81,8 @@ func addBoard(t *rapid.T, n *aim.FleetNode, board, parts int) {
 	}
 }
 
-func RandomRequest(t *rapid.T) aim.Request {
-	return aim.Request{
+func RandomRequest(t *rapid.T) aim.PlacementRequest {
+	return aim.PlacementRequest{
 		Deployment: "d", UID: "u", Ordinal: rapid.SampledFrom([]int{0, 99}).Draw(t, "ordinal"), Token: "t",
 		ShareBytes: rapid.SampledFrom([]uint64{0, 0, 0, 16 << 30, 100 << 30}).Draw(t, "share"),
 		GPUTypes:   rapid.SampledFrom([][]string{nil, nil, {"MI325X", "MI300X"}}).Draw(t, "gpu types"),

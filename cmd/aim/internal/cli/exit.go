@@ -85,7 +85,7 @@ func CodeOf(err error) int {
 }
 
 // codeOfClass: a bad value is a usage error wherever it was found.
-func codeOfClass(c aim.Class) int {
+func codeOfClass(c aim.FailureClass) int {
 	switch c {
 	case aim.ClassInput:
 		return ExitUsage
@@ -110,11 +110,11 @@ func NextOf(err error) string {
 
 // Report is an error as programs read it. Its JSON is a contract.
 type Report struct {
-	Error    string     `json:"error"`
-	Class    aim.Class  `json:"class,omitempty"`
-	Family   aim.Family `json:"family,omitempty"`
-	ExitCode int        `json:"exit_code"`
-	Next     string     `json:"next,omitempty"`
+	Error    string           `json:"error"`
+	Class    aim.FailureClass `json:"class,omitempty"`
+	Family   aim.Family       `json:"family,omitempty"`
+	ExitCode int              `json:"exit_code"`
+	Next     string           `json:"next,omitempty"`
 }
 
 // reportOf puts together what a person or a program is told.

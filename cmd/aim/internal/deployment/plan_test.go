@@ -16,7 +16,7 @@ import (
 
 var (
 	wide   = aim.Rung{Number: 1, Recipe: "wide", GPUs: 8, Nodes: 1, GPUType: "MI300X"}
-	narrow = aim.Rung{Number: 2, Recipe: "narrow", GPUs: 2, Nodes: 1, GPUType: "MI300X", On: []aim.Class{aim.ClassCapacity}}
+	narrow = aim.Rung{Number: 2, Recipe: "narrow", GPUs: 2, Nodes: 1, GPUType: "MI300X", On: []aim.FailureClass{aim.ClassCapacity}}
 )
 
 // Each replica is placed as if those before it were there.

@@ -88,7 +88,7 @@ func deployAgain(s aim.Status) string {
 }
 
 // lastClass is the class of the last failed attempt, "" when there is none.
-func lastClass(s aim.Status) aim.Class {
+func lastClass(s aim.Status) aim.FailureClass {
 	for _, r := range s.Replicas {
 		if n := len(r.Tries); n > 0 {
 			return r.Tries[n-1].Class

@@ -134,7 +134,7 @@ func deploymentFailed(a *cli.App, f *aim.Failure, s aim.Status) error {
 }
 
 // cureFor is the next command for a deployment that has failed.
-func cureFor(c aim.Class, s aim.Status) string {
+func cureFor(c aim.FailureClass, s aim.Status) string {
 	switch c {
 	case aim.ClassNoRecipe:
 		return "aim recipe list"

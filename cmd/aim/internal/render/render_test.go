@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 // example is one with everything that a launch may have.
-func example(t *testing.T, level aim.Level) render.Container {
+func example(t *testing.T, level aim.ContainerLevel) render.Container {
 	t.Helper()
 	minor := func(n int) *int { return &n }
 	l := aim.Launch{
@@ -53,7 +53,7 @@ func golden(t *testing.T, name, got string) {
 }
 
 func TestGoldens(t *testing.T) {
-	for _, level := range []aim.Level{aim.LevelCompat, aim.LevelStrict} {
+	for _, level := range []aim.ContainerLevel{aim.LevelCompat, aim.LevelStrict} {
 		c := example(t, level)
 		golden(t, string(level)+".sh", render.Docker(c))
 		golden(t, string(level)+".service", render.Systemd(c))
