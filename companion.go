@@ -88,3 +88,11 @@ func checkAdapters(s DeploymentSpec) error {
 	}
 	return nil
 }
+
+// String is how it is asked for: see ParseAdapter.
+func (a Adapter) String() string {
+	if a.Revision == "" {
+		return a.Name + "=" + a.Model
+	}
+	return a.Name + "=" + a.Model + "@" + a.Revision
+}

@@ -38,6 +38,9 @@ type Node struct {
 	ClaimBytes uint64            `json:"claimed_host_memory_bytes,omitempty"`
 }
 
+// NodeLabel is the label that every node carries with its own id.
+const NodeLabel = "node"
+
 // Liveness is what control has made of a node's beats.
 type Liveness string
 

@@ -58,10 +58,11 @@ const (
 type Decision struct {
 	Outcome   Outcome     `json:"outcome"`
 	Placement *Placement  `json:"placement,omitempty"`
-	Nodes     int         `json:"nodes"`             // nodes looked at
-	Reasons   []Reason    `json:"reasons,omitempty"` // every node that was not chosen, by rule
-	Cures     []string    `json:"cures,omitempty"`   // what would make it fit
-	Scores    []NodeScore `json:"scores,omitempty"`  // best candidates, best first
+	Nodes     int         `json:"nodes"`              // nodes looked at
+	Reasons   []Reason    `json:"reasons,omitempty"`  // every node that was not chosen, by rule
+	Cures     []string    `json:"cures,omitempty"`    // what would make it fit, a line each
+	Remedies  []Cure      `json:"remedies,omitempty"` // the same, step by step
+	Scores    []NodeScore `json:"scores,omitempty"`   // best candidates, best first
 }
 
 // Reason counts the nodes that one rule turned away.

@@ -161,6 +161,12 @@ func (d *deploymentMachine) checkMove(r MoveRequest) error {
 		return conflict("%s is %s; only a ready one is moved", replica, m.Status.Phase)
 	case r.Off != "" && r.Off != m.Status.Node:
 		return conflict("%s is on %s, not on %s", replica, m.Status.Node, r.Off)
+	case r.Evict && r.To != "":
+		return failed(aim.Failf(aim.ClassInput, "one that is evicted goes wherever there is room, not to %s", r.To).WithHint("aim move %s --replica %d --to %s", name, r.Ordinal, r.To))
+	case r.To != "" && orElse(d.now.Spec.Selector[aim.NodeLabel], r.To) != r.To:
+		return conflict("%s is selected for node %s alone, by its spec", name, d.now.Spec.Selector[aim.NodeLabel])
+	case r.To != "" && r.To == m.Status.Node:
+		return conflict("%s is on %s already", replica, r.To)
 	case r.Evict && d.serving() <= d.now.Spec.MinAvailable:
 		return conflict("%d replicas of %s are ready, and its min_available is %d", d.serving(), name, d.now.Spec.MinAvailable)
 	}
@@ -175,7 +181,7 @@ func (d *deploymentMachine) move(r MoveRequest) Applied {
 	if r.Evict {
 		d.restart(m, false, avoid, why)
 	} else {
-		d.replace(m, m.Version, succession{Cause: causeMove, Why: why, Avoid: avoid})
+		d.replace(m, m.Version, succession{Cause: causeMove, Why: why, Avoid: avoid, To: r.To})
 	}
 	return d.applied(true)
 }

@@ -84,7 +84,7 @@ func (d *deploymentMachine) startMember(m *member) {
 		in.Spec, in.Ladder = v.Spec, v.Ladder
 	}
 	if m.Succeeds != nil {
-		in.Succeeds, in.Avoid = m.Succeeds.Cause, m.Succeeds.Avoid
+		in.Succeeds, in.Avoid, in.To = m.Succeeds.Cause, m.Succeeds.Avoid, m.Succeeds.To
 	}
 	d.out = append(d.out, startChild{in: in})
 }

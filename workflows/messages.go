@@ -25,6 +25,7 @@ type RestartRequest struct {
 type MoveRequest struct {
 	Ordinal int    `json:"ordinal"`
 	Off     string `json:"off,omitempty"`   // the node that it is thought to be on; "" = wherever it is
+	To      string `json:"to,omitempty"`    // the node that its successor is to be on; "" = wherever there is room
 	Evict   bool   `json:"evict,omitempty"` // make room for others at once, min_available permitting
 	Why     string `json:"why,omitempty"`
 }
@@ -68,6 +69,7 @@ type ReplicaInput struct {
 	AskedAt  int64             `json:"asked_at,omitempty"` // unix ms; place in the waiting order
 	Succeeds cause             `json:"succeeds,omitempty"` // why it is to succeed another replica
 	Avoid    map[string]string `json:"avoid,omitempty"`    // node id -> why not there, for its first placement
+	To       string            `json:"to,omitempty"`       // the node where it is to prove itself; "" = any
 }
 
 // report is what a Replica tells its Deployment.

@@ -46,6 +46,25 @@ func TestMovedReplicaStopsAfterItsReliefIsReady(t *testing.T) {
 	w.clean()
 }
 
+// TestMoveToANode: the successor asks for that node and for no other.
+func TestMoveToANode(t *testing.T) {
+	w := deploymentWorld(t)
+	w.update(activities.Watch, 1, UpdateMove, MoveRequest{Ordinal: 0, To: "n2"}, ignore)
+	w.on[activities.Release] = func(int) error {
+		w.when(func(s aim.Status) bool {
+			return s.Phase == aim.Ready && len(s.Replicas) == 1 && s.Replicas[0].Node == "n2"
+		})
+		return nil
+	}
+	if _, err := w.runDeployment(aWish()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.selected; len(got) != 2 || got[0] != "" || got[1] != "n2" {
+		t.Errorf("places were asked for on %q", got)
+	}
+	w.clean()
+}
+
 func TestMoveWithoutRoomLeavesTheReplicaWhereItIs(t *testing.T) {
 	w := deploymentWorld(t)
 	w.single = true
@@ -121,6 +140,8 @@ func TestMovesThatAreRefused(t *testing.T) {
 	}{
 		"no such replica":          {MoveRequest{Ordinal: 3}, aim.ClassInput, "no replica 3"},
 		"it is elsewhere":          {MoveRequest{Off: "n7"}, aim.ClassConflict, "is on n1, not on n7"},
+		"it is there already":      {MoveRequest{To: "n1"}, aim.ClassConflict, "is on n1 already"},
+		"evicted, and to a node":   {MoveRequest{Evict: true, To: "n2"}, aim.ClassInput, "wherever there is room"},
 		"fewer than min_available": {MoveRequest{Evict: true}, aim.ClassConflict, "min_available is 1"},
 	} {
 		t.Run(name, func(t *testing.T) {

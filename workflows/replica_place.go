@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -86,6 +87,9 @@ func (m *replicaMachine) waits() bool {
 func (m *replicaMachine) request() aim.PlacementRequest {
 	req := m.rung().Request(m.now.Wish.Spec, m.identity())
 	req.Avoid, req.AskedAt = m.now.Avoid, m.now.AskedAt
+	if m.in.To != "" && !m.waits() {
+		req.Selector = withLabel(req.Selector, aim.NodeLabel, m.in.To)
+	}
 	return req
 }
 
@@ -180,4 +184,13 @@ func (m *replicaMachine) letGo(token string) {
 		}
 	}
 	m.now.Holds = rest
+}
+
+func withLabel(selector map[string]string, name, value string) map[string]string {
+	with := maps.Clone(selector)
+	if with == nil {
+		with = map[string]string{}
+	}
+	with[name] = value
+	return with
 }

@@ -12,6 +12,7 @@ type succession struct {
 	Cause   cause             `json:"cause"`
 	Why     string            `json:"why"`
 	Avoid   map[string]string `json:"avoid,omitempty"` // node id -> why not there
+	To      string            `json:"to,omitempty"`    // the node to go to; "" = any
 }
 
 // succeed takes every succession one step further, and begins those that the loss

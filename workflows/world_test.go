@@ -26,18 +26,19 @@ type world struct {
 	t   *testing.T
 	env *testsuite.TestWorkflowEnvironment
 
-	mu      sync.Mutex
-	calls   []string
-	claims  map[string]aim.Identity // by token
-	over    map[string]bool         // tokens that have been released
-	servers map[string]aim.Identity // by token
-	single  bool                    // n1 is the only node
-	both    bool                    // two servers of one replica were seen at once
-	reports []report
-	on      map[string]func(call int) error // by activity: what its n-th call answers
-	count   map[string]int
-	ladder  aim.Ladder
-	watch   chan error // ends the watch at hand
+	mu       sync.Mutex
+	calls    []string
+	claims   map[string]aim.Identity // by token
+	over     map[string]bool         // tokens that have been released
+	servers  map[string]aim.Identity // by token
+	single   bool                    // n1 is the only node
+	selected []string                // nodes that places were asked for on; "" = any
+	both     bool                    // two servers of one replica were seen at once
+	reports  []report
+	on       map[string]func(call int) error // by activity: what its n-th call answers
+	count    map[string]int
+	ladder   aim.Ladder
+	watch    chan error // ends the watch at hand
 }
 
 func newWorld(t *testing.T, id string) *world {
@@ -97,6 +98,9 @@ func (w *world) place(_ context.Context, req activities.PlaceRequest) (activitie
 	if err := w.call(activities.Place); err != nil {
 		return activities.PlaceResult{Decision: aim.Decision{Outcome: aim.Impossible}}, nil
 	}
+	w.mu.Lock()
+	w.selected = append(w.selected, req.Selector[aim.NodeLabel])
+	w.mu.Unlock()
 	node := "n1"
 	if _, avoid := req.Avoid["n1"]; avoid {
 		if w.single {

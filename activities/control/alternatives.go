@@ -33,7 +33,7 @@ func (p *Placer) firstThatFits(others []aim.Alternative) string {
 	defer p.mu.Unlock()
 	for i := range others {
 		if d := p.core.Consider(&others[i].Request); d.Outcome == aim.Place {
-			return ". Or " + others[i].On(d.Placement.Ranks[0].Node)
+			return ". Or " + others[i].Cure(d.Placement.Ranks[0].Node).String()
 		}
 	}
 	return ""

@@ -84,6 +84,9 @@ func (p *Placer) Place(req aim.PlacementRequest) aim.Decision {
 	if d.Outcome == aim.Impossible && !p.isSettled() {
 		d.Outcome = aim.Wait
 	}
+	if d.Outcome == aim.Wait && len(p.waiting) > 0 {
+		return d.Cured(nil) // those who wait come first: see cureFinder
+	}
 	return d
 }
 
@@ -101,6 +104,7 @@ func (p *Placer) isSettled() bool {
 // the replica could run now.
 func (p *Placer) Await(ctx context.Context, asked activities.PlaceRequest, tell func(why string)) (aim.Decision, error) {
 	req, others := asked.PlacementRequest, &alternativeFinder{placer: p, others: asked.Others}
+	cures := &cureFinder{placer: p}
 	answer := p.join(req)
 	tick := time.NewTicker(retell)
 	defer tick.Stop()
@@ -109,7 +113,7 @@ func (p *Placer) Await(ctx context.Context, asked activities.PlaceRequest, tell 
 			if w.Decision.Outcome == aim.Impossible && p.isSettled() {
 				return p.leave(&req, answer, w.Decision), nil
 			}
-			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, w.Decision, p.proposalFor(req.Token)) + others.now())
+			tell(fmt.Sprintf("%d of %d in the queue: %s%s", w.Position, w.Of, cures.of(req.Token, w), p.proposalFor(req.Token)) + others.now())
 		}
 		select {
 		case d := <-answer:

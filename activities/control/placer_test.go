@@ -174,10 +174,11 @@ func TestWaitingNamesTheRungThatFitsNow(t *testing.T) {
 		defer cancel()
 		var told string
 		go p.Await(ctx, activities.PlaceRequest{PlacementRequest: wants("a", 4, 1), Others: []aim.Alternative{
-			{Rung: 2, How: "--x", Request: wants("a", 4, 1)}, {Rung: 3, How: "--recipe small", Request: wants("a", 2, 1)},
+			{Rung: 2, How: "--x", Command: "aim deploy m -- --x", Request: wants("a", 4, 1)},
+			{Rung: 3, How: "recipe small", Command: "aim deploy m --recipe small", Request: wants("a", 2, 1)},
 		}}, func(why string) { told = why })
 		synctest.Wait()
-		if want := "Or take rung 3, which fits now on n1 (--recipe small)"; !strings.HasSuffix(told, want) {
+		if want := "Or aim deploy m --recipe small (rung 3, recipe small, fits now on n1)"; !strings.HasSuffix(told, want) {
 			t.Errorf("it waits because %q, want at the end %q", told, want)
 		}
 		for _, n := range p.Fleet().Nodes {
@@ -324,4 +325,26 @@ func TestFleetShowsWhatIsAssumed(t *testing.T) {
 	if len(f.Nodes) != 1 || len(f.Nodes[0].Claims) != 1 || f.Nodes[0].Claims[0].Deployment != "a" {
 		t.Errorf("fleet %+v, want n1 with a's claim", f)
 	}
+}
+
+// TestACureKnowsWhoComesFirst: what is told to one behind others is enough with them
+// there, and nothing is told that was true before they came.
+func TestACureKnowsWhoComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := settledPlacer(fleetNode("n1", 1, holds("n1", 0)))
+		first, second := await(p, wants("w1", 1, 1)), await(p, wants("w2", 1, 2))
+		defer first.cancel()
+		defer second.cancel()
+		want := "aim stop holder-n1-0 (holder-n1-0/0 holds 1 GPU of n1) and aim stop w1 (w1 comes first in the queue)"
+		if !strings.HasPrefix(second.told, "2 of 2") || !strings.HasSuffix(second.told, "To make it fit: "+want) {
+			t.Errorf("told %q, want at its end %q", second.told, want)
+		}
+		if d := p.Place(wants("w3", 1, 3)); d.Outcome != aim.Wait || len(d.Cures) != 0 {
+			t.Errorf("before it has its place in the queue it is told %v", d.Cures)
+		}
+		plan := planFor(p, 1, aim.DeploymentSpec{Model: "m/w3"}, nil)
+		if plan.Queue == nil || plan.Queue.Position != 3 || len(plan.Placements[0].Cures) != 1 || !strings.Contains(plan.Placements[0].Cures[0], "aim stop w2") {
+			t.Errorf("a plan tells %v, %v", plan.Queue, plan.Placements[0].Cures)
+		}
+	})
 }

@@ -194,31 +194,7 @@ func (t *trial) request(ordinal int, rung aim.Rung) aim.PlacementRequest {
 // leaves takes the claims of a replica away, and lets those who wait have what
 // that frees.
 func (t *trial) leaves(ordinal int) {
-	for _, n := range t.core.Snapshot().Nodes {
-		mine := func(c aim.Claim) bool {
-			return c.UID == t.uid && c.Deployment == t.spec.Name && c.Ordinal == ordinal
-		}
-		if !slices.ContainsFunc(n.Claims, mine) {
-			continue
-		}
-		var left []aim.Claim
-		for _, c := range n.Claims {
-			if !mine(c) {
-				left = append(left, c)
-				continue
-			}
-			n.ClaimCPUs -= min(n.ClaimCPUs, c.CPUs)
-			n.ClaimBytes -= min(n.ClaimBytes, c.HostBytes)
-			for i, g := range n.GPUs { // its own server is no stranger once it is gone
-				if slices.Contains(c.GPUs, g.ID) && g.Busy != nil {
-					n.GPUs = slices.Clone(n.GPUs)
-					n.GPUs[i].Busy = nil
-				}
-			}
-		}
-		n.Claims = left
-		t.core.Apply(n)
-	}
+	t.core.Leave(func(c aim.Claim) bool { return c.UID == t.uid && c.Deployment == t.spec.Name && c.Ordinal == ordinal })
 	t.core.Turn(t.now)
 }
 
@@ -247,18 +223,19 @@ func (t *trial) place(ordinal int) bool {
 	return false
 }
 
-// wait is a decision to wait, with the place in the queue, and what would not have
-// to wait.
+// wait is a decision to wait, with the place in the queue, what would end the wait,
+// and what would not have to wait.
 func (t *trial) wait(request aim.PlacementRequest, rung aim.Rung, d aim.Decision) aim.Decision {
-	for _, a := range t.plan.Ladder.Alternatives(rung.Number, t.spec, aim.Identity{Deployment: request.Deployment, UID: request.UID, Ordinal: request.Ordinal, Token: request.Token}) {
-		a.Request.AskedAt = request.AskedAt
-		if other := t.core.Consider(&a.Request); other.Outcome == aim.Place {
-			d.Cures = append([]string{a.On(other.Placement.Ranks[0].Node)}, d.Cures...)
-			break
-		}
-	}
 	if where := t.core.Queue(request, t.now); where.Of > 0 {
 		t.plan.Queue = &aim.QueuePlace{Position: where.Position, Of: where.Of}
+		d = where.Decision.Cured(t.core.Cures(request.Token, t.now))
+	}
+	id := aim.Identity{Deployment: request.Deployment, UID: request.UID, Ordinal: request.Ordinal, Token: request.Token}
+	for _, a := range t.plan.Ladder.Alternatives(rung.Number, t.plan.Spec, id) {
+		a.Request.AskedAt = request.AskedAt
+		if other := t.core.Consider(&a.Request); other.Outcome == aim.Place {
+			return d.Cured(append([]aim.Cure{a.Cure(other.Placement.Ranks[0].Node)}, d.Remedies...))
+		}
 	}
 	return d
 }

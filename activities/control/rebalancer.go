@@ -121,6 +121,9 @@ func (r *Rebalancer) carryOut(ctx context.Context, plan preempt.Plan, step preem
 	who, id := aim.Identity{Deployment: plan.Request.Deployment, Ordinal: plan.Request.Ordinal}, step.Replica
 	move := workflows.MoveRequest{Ordinal: id.Ordinal, Off: plan.Node, Evict: step.To == nil,
 		Why: fmt.Sprintf("it makes room for %s on %s", who.ReplicaName(), plan.Node)}
+	if step.To != nil {
+		move.To = step.To.Ranks[0].Node
+	}
 	if err := r.Deployments.Move(ctx, id.Deployment, move); err != nil {
 		return err
 	}

@@ -94,7 +94,7 @@ func explain(seen []aim.GPU, claims []aim.Claim, quarantine map[string]string) [
 
 // labels are the node's name, its settings' labels, and those it was given since.
 func (n *Node) labels(state map[string]string) map[string]string {
-	all := map[string]string{"node": n.opts.ID}
+	all := map[string]string{aim.NodeLabel: n.opts.ID}
 	maps.Copy(all, n.opts.Labels)
 	maps.Copy(all, state)
 	return all

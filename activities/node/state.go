@@ -47,6 +47,9 @@ const longestLabel = 253
 
 func checkLabels(labels map[string]string) error {
 	for name, value := range labels {
+		if name == aim.NodeLabel {
+			return aim.Failf(aim.ClassInput, "label %q is the node's own id", name)
+		}
 		if name == "" || len(name) > longestLabel || len(value) > longestLabel {
 			return aim.Failf(aim.ClassInput, "label %q=%q: a name and a value have at most %d bytes, and a name has one",
 				activities.Clip(name, 40), activities.Clip(value, 40), longestLabel)

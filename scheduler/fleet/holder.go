@@ -56,10 +56,11 @@ func (m *Node) Unclaimed(gpus topology.Mask) topology.Mask {
 	return gpus
 }
 
-// ClassWithout is the class that a node would be in if some holders had left it. It
-// holds until the fleet is used again.
-func (f *Fleet) ClassWithout(m *Node, gone []Holder) Class {
+// ClassWithout is the class that a node would be in if some holders had left it, and
+// some GPUs were mended. It holds until the fleet is used again.
+func (f *Fleet) ClassWithout(m *Node, gone []Holder, mended topology.Mask) Class {
 	rest := *m
+	rest.broken = rest.broken.Without(mended)
 	rest.held, rest.assumedRanks, rest.report.Claims = nil, nil, nil
 	leaves := func(i int) bool { return slices.Contains(gone, Holder{m, i}) }
 	for i := range m.held {

@@ -4,136 +4,177 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler/bitset"
 	"github.com/aim-engine/aim/scheduler/fleet"
 )
 
-// remedy is what would make a node fit that one rule turns away.
-type remedy struct {
-	// cost orders remedies by the trouble they are to those who run there
-	// already; none where nothing short of another machine helps.
-	cost func(v *Run, m *fleet.Node, o *offer) int
-	text func(v *Run, m *fleet.Node, o *offer) string
-}
-
-// Costs, by trouble: nobody is hurt, somebody has to go and look, a replica
-// stops.
+// Costs of a cure, by trouble: nobody is hurt, somebody has to go and look, a replica
+// stops, several do.
 const (
-	none        = -1
 	costSetting = 0
 	costRepair  = 100
 	costStop    = 200
-	costUnclear = 300
+	costSeveral = 300
 )
 
-// option is one remedy on one node.
+// option is what would make one node fit.
 type option struct {
-	rule int
-	cost int
-	m    *fleet.Node
-	o    offer
+	rules uint32 // that turn the node away, a bit each
+	cost  int
+	m     *fleet.Node
+	steps []aim.CureStep
 }
 
 func (a *option) compare(b *option) int {
-	return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.rule, b.rule), cmp.Compare(a.m.Slot(), b.m.Slot()))
+	return cmp.Or(cmp.Compare(a.cost, b.cost), cmp.Compare(a.rules, b.rules), cmp.Compare(a.m.Slot(), b.m.Slot()))
 }
 
-func (a *option) text(v *Run) string { return rules[a.rule].remedy.text(v, a.m, &a.o) }
-
-// cures names what would make the wish fit: of the nodes that exactly one rule
-// turned away, the cheapest for each rule. A gang that lacks k nodes needs k
-// remedies together. Where no single change would do, it takes another node.
-func (v *Run) cures() []string {
+// cures names what would make the request fit if nobody else came first: of the nodes
+// that could be had, the cheapest for each rule that turns them away. A gang that lacks
+// k nodes needs k of them together. Where nothing helps, it takes another machine.
+//
+//	n1 aaaa|bb..   4 GPUs: aim stop b         n1 aaaa|q...   aim node clear n1 g4
+//	n2 ....|.... cordoned: aim node uncordon n2
+func (v *Run) cures() []aim.Cure {
 	options := v.options()
 	if v.ranks > 1 {
 		return v.gangCure(options, v.ranks-v.fit())
 	}
-	var texts []string
-	seen := [len(rules)]bool{}
+	var cures []aim.Cure
+	seen := map[uint32]bool{}
 	for i := range options {
-		if o := &options[i]; !seen[o.rule] && len(texts) < maxCures {
-			seen[o.rule] = true
-			texts = append(texts, o.text(v))
+		if o := &options[i]; !seen[o.rules] && len(cures) < maxCures {
+			seen[o.rules] = true
+			cures = append(cures, aim.Cure{Steps: o.steps})
 		}
 	}
-	if len(texts) == 0 {
-		return []string{"join a node with " + v.class.needs()}
+	if len(cures) == 0 {
+		return v.join(1)
 	}
-	return texts
+	return cures
+}
+
+func (v *Run) gangCure(options []option, lacking int) []aim.Cure {
+	if len(options) < lacking {
+		return v.join(lacking)
+	}
+	var cure aim.Cure
+	for i := range options[:lacking] {
+		for _, s := range options[i].steps {
+			cure.Steps = addStep(cure.Steps, s)
+		}
+	}
+	return []aim.Cure{cure}
+}
+
+// addStep leaves out the end of a deployment that ends already.
+func addStep(steps []aim.CureStep, s aim.CureStep) []aim.CureStep {
+	again := func(o aim.CureStep) bool { return o.Do == aim.CureStop && o.Deployment == s.Deployment }
+	if s.Do == aim.CureStop && slices.ContainsFunc(steps, again) {
+		return steps
+	}
+	return append(steps, s)
+}
+
+func (v *Run) join(n int) []aim.Cure {
+	text := "join a node with " + v.class.needs()
+	if v.ranks > 1 {
+		text = fmt.Sprintf("join %d more %s with %s", n, plural(n, "node", "nodes"), v.class.needs())
+	}
+	return []aim.Cure{{Steps: []aim.CureStep{{Do: aim.CureJoin, Text: text}}}}
 }
 
 // NearNodes is how many nodes are looked at for room that others could make, those
 // first that lack least: what is farther from fitting costs more.
 const NearNodes = 16
 
-// options lists the remedies on nodes that one rule alone turns away, the cheapest
-// first.
+// options lists what would make nodes fit, the cheapest first. Nodes that several
+// rules turn away are looked at only where the others are not enough.
 func (v *Run) options() []option {
-	var all []option
-	var full []int32 // classes that lack nothing but free GPUs
-	for id, n := range v.p.fleet.Counts() {
-		if n == 0 {
-			continue
-		}
-		switch d := &v.class.verdicts[id]; {
-		case d.reason == fits || d.only == several:
-		case d.only == ruleFree:
-			full = append(full, int32(id))
-		default:
-			all = v.optionsOf(id, v.ranks, all)
-		}
-	}
-	slices.SortFunc(full, func(a, b int32) int { return int(v.class.verdicts[b].free - v.class.verdicts[a].free) })
-	most, looked, last := max(NearNodes, v.ranks), 0, int16(0)
-	for _, id := range full {
-		free, before := v.class.verdicts[id].free, len(all)
-		if looked >= most && free < last {
-			break
-		}
-		all = v.optionsOf(int(id), most, all)
-		looked, last = looked+len(all)-before, free
-	}
+	most := max(NearNodes, v.ranks)
+	all := v.optionsOf(v.turnedAway(func(d *verdict) bool { return d.only != several }), most, nil)
 	for i := range v.odd {
-		if o := &v.odd[i]; o.only != several {
-			all = v.optionOn(int(o.only), o.m, v.p.offerOf(v.class, o.m.Class()), all)
-		}
+		all = v.optionOn(v.odd[i].m, all)
+	}
+	if len(all) < v.ranks-v.fit() || len(all) == 0 {
+		all = v.optionsOf(v.turnedAway(func(d *verdict) bool { return d.only == several }), most, all)
 	}
 	slices.SortFunc(all, func(a, b option) int { return a.compare(&b) })
 	return all
 }
 
-// optionsOf adds those on the first so many nodes of a class.
-func (v *Run) optionsOf(id, limit int, all []option) []option {
-	d := &v.class.verdicts[id]
-	o := v.p.offerOf(v.class, v.p.fleet.Class(id))
-	f, looked := bitset.Filter{}, 0
-	for slot := v.p.fleet.Next(int32(id), 0, &f); slot >= 0 && looked < limit; slot = v.p.fleet.Next(int32(id), slot+1, &f) {
-		if v.reasonAt(slot) == d.reason {
-			all = v.optionOn(int(d.only), v.p.fleet.At(slot), o, all)
-			looked++
+// turnedAway lists the classes of nodes that do not fit, those first that have the
+// most free GPUs.
+func (v *Run) turnedAway(that func(*verdict) bool) []int32 {
+	var ids []int32
+	for id, n := range v.p.fleet.Counts() {
+		if n == 0 {
+			continue // perhaps never judged
+		}
+		if d := &v.class.verdicts[id]; d.reason != fits && that(d) {
+			ids = append(ids, int32(id))
 		}
 	}
+	slices.SortStableFunc(ids, func(a, b int32) int { return int(v.class.verdicts[b].free - v.class.verdicts[a].free) })
+	return ids
+}
+
+// optionsOf adds those on the first nodes of the classes: for each reason so many of
+// them, and all that lack no more than the last of these.
+func (v *Run) optionsOf(classes []int32, most int, all []option) []option {
+	looked, last := map[int16]int{}, map[int16]int16{}
+	for _, id := range classes {
+		d := &v.class.verdicts[id]
+		if looked[d.reason] >= most && d.free < last[d.reason] {
+			continue
+		}
+		n, f := 0, bitset.Filter{}
+		for slot := v.p.fleet.Next(id, 0, &f); slot >= 0 && n < most; slot = v.p.fleet.Next(id, slot+1, &f) {
+			if v.reasonAt(slot) != d.reason || v.request.Avoid[v.p.fleet.At(slot).ID()] != "" { // these are odd
+				continue
+			}
+			before := len(all)
+			if all = v.optionOn(v.p.fleet.At(slot), all); len(all) == before && v.class.reasons[d.reason].lasting {
+				break // what no node of this make can become
+			}
+			n++
+		}
+		looked[d.reason], last[d.reason] = looked[d.reason]+n, d.free
+	}
 	return all
 }
 
-func (v *Run) optionOn(rule int, m *fleet.Node, o offer, all []option) []option {
-	if cost := rules[rule].remedy.cost(v, m, &o); cost != none {
-		all = append(all, option{rule: rule, cost: cost, m: m, o: o})
+// optionOn adds what would make one node fit, if anything would.
+func (v *Run) optionOn(m *fleet.Node, all []option) []option {
+	o := option{m: m}
+	room := false
+	for _, f := range v.failuresOf(m, v.request.Avoid[m.ID()]) {
+		o.rules |= 1 << f.rule
+		if isRoom(f.rule) && !f.lasting {
+			room = true
+			continue
+		}
+		cost, step, ok := v.remedy(f, m)
+		if !ok {
+			return all
+		}
+		o.cost += cost
+		o.steps = append(o.steps, step)
 	}
-	return all
-}
-
-func (v *Run) gangCure(options []option, lacking int) []string {
-	if len(options) < lacking {
-		return []string{fmt.Sprintf("join %d more %s with %s", lacking, plural(lacking, "node", "nodes"), v.class.needs())}
+	if room {
+		cost, steps, ok := v.makeRoom(m)
+		if !ok {
+			return all
+		}
+		o.cost += cost
+		o.steps = append(o.steps, steps...)
 	}
-	var texts []string
-	for i := range options[:lacking] {
-		texts = append(texts, options[i].text(v))
+	if len(o.steps) == 0 {
+		return all
 	}
-	return []string{strings.Join(texts, " and ")}
+	return append(all, o)
 }
 
 // needs describes the machine that would do.

@@ -22,8 +22,7 @@ func (v *Run) Explained() aim.Decision {
 	d := v.Decision()
 	if d.Outcome != aim.Place {
 		d.Reasons = v.reasons(nil, "gang", fmt.Sprintf("that would fit, of %d needed together", v.ranks))
-		d.Cures = v.cures()
-		return d
+		return d.Cured(v.cures())
 	}
 	d.Placement.Why = v.why()
 	others := v.best(maxNames)

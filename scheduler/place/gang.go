@@ -16,7 +16,7 @@ import (
 //	8 GPUs on 2 nodes:  MI300X has one node that fits, MI325X two: n3 and n4
 func (p *Placer) decideGang(r *aim.PlacementRequest) *Run {
 	var ranks []candidate // of the best kind
-	best, nearest, nearness := int32(0), int32(0), -1
+	best, nearest, nearness := int32(-1), int32(0), -1
 	for _, k := range p.kindsFor(r) {
 		v := p.begin(r, k)
 		if n := v.nearness(); n > nearness {
@@ -25,11 +25,11 @@ func (p *Placer) decideGang(r *aim.PlacementRequest) *Run {
 		if v.fit() < r.Nodes {
 			continue
 		}
-		if found := v.best(r.Nodes); best == 0 || scoreOf(found) > scoreOf(ranks) {
+		if found := v.best(r.Nodes); best < 0 || scoreOf(found) > scoreOf(ranks) {
 			best, ranks = k, append(ranks[:0], found...)
 		}
 	}
-	if best == 0 {
+	if best < 0 {
 		return p.begin(r, nearest)
 	}
 	v := p.begin(r, best)
@@ -39,8 +39,11 @@ func (p *Placer) decideGang(r *aim.PlacementRequest) *Run {
 }
 
 // kindsFor lists the kinds of GPU that may be tried for a request, in order of
-// their names, numbered from 1.
+// their names, numbered from 1; 0 is any, for one that needs no GPU.
 func (p *Placer) kindsFor(r *aim.PlacementRequest) []int32 {
+	if r.GPUs == 0 && r.ShareBytes == 0 {
+		return []int32{0}
+	}
 	types := typesOf(r)
 	present := map[topology.Kind]bool{}
 	for _, h := range p.fleet.Hardware() {

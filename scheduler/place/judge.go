@@ -59,7 +59,7 @@ func broken(s *RequestClass, c *fleet.Class, o *offer) (all []failure) {
 func (v *verdict) settle(s *RequestClass, c *fleet.Class, failures []failure) {
 	v.reason, v.only, v.room = fits, several, true
 	for _, f := range failures {
-		v.room = v.room && room(f.rule) && !f.lasting
+		v.room = v.room && isRoom(f.rule) && !f.lasting
 	}
 	if len(failures) == 0 {
 		return

@@ -7,6 +7,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler/bitset"
 	"github.com/aim-engine/aim/scheduler/fleet"
+	"github.com/aim-engine/aim/scheduler/topology"
 )
 
 // near is a node that fits, or would if others left it.
@@ -96,7 +97,7 @@ func (l Line) Fits(m *fleet.Node) bool {
 // FitsWithout tells whether a node would do if some who hold something there had left
 // it.
 func (l Line) FitsWithout(m *fleet.Node, gone []fleet.Holder) bool {
-	c := l.p.fleet.ClassWithout(m, gone)
+	c := l.p.fleet.ClassWithout(m, gone, topology.Mask{})
 	o := l.p.offerOf(l.class, &c)
 	return len(broken(l.class, &c, &o)) == 0
 }

@@ -3,244 +3,105 @@ package place
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/scheduler/fleet"
-	"github.com/aim-engine/aim/scheduler/topology"
 )
 
-var (
-	noRemedy       = remedy{always(none), nil}
-	labelRemedy    = remedy{labelCost, cureLabels}
-	runtimeRemedy  = remedy{always(costRepair), cureRuntime}
-	cpuRemedy      = remedy{cpuCost, cureCPUs}
-	hostRemedy     = remedy{hostCost, cureHost}
-	avoidRemedy    = remedy{always(costRepair), cureAvoid}
-	livenessRemedy = remedy{always(costRepair), cureLiveness}
-	cordonRemedy   = remedy{always(costSetting), cureCordon}
-	reservedRemedy = remedy{always(costStop), cureReserved}
-	freeRemedy     = remedy{freeCost, cureFree}
-	diskRemedy     = remedy{always(costRepair), cureDisk}
-)
-
-// always is a remedy that costs the same everywhere.
-func always(n int) func(*Run, *fleet.Node, *offer) int {
-	return func(*Run, *fleet.Node, *offer) int { return n }
-}
-
-func cureRuntime(v *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("make %s work on %s", cmp.Or(v.class.runtime, "docker"), m.ID())
-}
-
-// nodeLabel is the label that every node carries with its own id.
-const nodeLabel = "node"
-
-// labelCost: a node that was named cannot be had by labelling another.
-func labelCost(v *Run, m *fleet.Node, _ *offer) int {
-	missing := v.missingLabels(m)
-	for _, l := range missing {
-		if l.Key == nodeLabel {
-			return none
+// remedy is what makes one rule, that is not about room, let a node pass; ok is false
+// where nothing short of another machine does. A node that was named cannot be had by
+// labelling another.
+func (v *Run) remedy(f failure, m *fleet.Node) (cost int, step aim.CureStep, ok bool) {
+	id, report := m.ID(), m.Report()
+	step.Node = id
+	switch f.rule {
+	case ruleLabels:
+		step.Do, step.Labels = aim.CureLabel, map[string]string{}
+		step.Command = "aim node label " + id
+		for _, l := range v.class.labels {
+			if got, has := report.Labels[l.Key]; has && got == l.Value {
+				continue
+			}
+			if l.Key == aim.NodeLabel {
+				return 0, step, false
+			}
+			step.Labels[l.Key] = l.Value
+			step.Command += " " + l.Key + "=" + l.Value
 		}
-	}
-	return costSetting + len(missing)
-}
-
-func cureLabels(v *Run, m *fleet.Node, _ *offer) string {
-	var missing []string
-	for _, l := range v.missingLabels(m) {
-		missing = append(missing, l.Key+"="+l.Value)
-	}
-	return fmt.Sprintf("label %s %s", m.ID(), strings.Join(missing, " "))
-}
-
-func (v *Run) missingLabels(m *fleet.Node) (missing []fleet.Label) {
-	for _, l := range v.class.labels {
-		if got, ok := m.Report().Labels[l.Key]; !ok || got != l.Value {
-			missing = append(missing, l)
+		return costSetting + len(step.Labels), step, true
+	case ruleCordon:
+		step.Do, step.Command, step.Text = aim.CureUncordon, "aim node uncordon "+id, "cordoned: "+report.Cordon
+		return costSetting, step, true
+	case ruleRuntime:
+		step.Do, step.Text = aim.CureRuntime, fmt.Sprintf("make %s work on %s", cmp.Or(v.class.runtime, "docker"), id)
+	case ruleAvoid:
+		step.Do, step.Text = aim.CureRetry, fmt.Sprintf("mend %s (avoided: %s)", id, v.request.Avoid[id])
+	case ruleLiveness:
+		step.Do, step.Text = aim.CureRevive, fmt.Sprintf("bring %s back (%s)", id, report.Liveness)
+	case ruleHost: // what strangers use, and no claim explains
+		if f.lasting {
+			return 0, step, false
 		}
+		step.Do, step.Bytes = aim.CureMemory, v.class.host-min(v.class.host, report.HostFree)
+		step.Text = fmt.Sprintf("free %s of host memory on %s", bytesText(step.Bytes), id)
+	case ruleDisk:
+		step.Do, step.Bytes = aim.CureDisk, v.class.disk-min(v.class.disk, m.DiskFree())
+		step.Text = fmt.Sprintf("free %s of disk on %s", bytesText(step.Bytes), id)
+	default:
+		return 0, step, false
 	}
-	return missing
+	return costRepair, step, true
 }
 
-func cureCordon(_ *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("uncordon %s (cordoned: %s)", m.ID(), m.Report().Cordon)
-}
-
-func cureLiveness(_ *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("bring %s back (%s)", m.ID(), m.Report().Liveness)
-}
-
-func cureAvoid(v *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("mend %s (avoided: %s)", m.ID(), v.request.Avoid[m.ID()])
-}
-
-func cureReserved(_ *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("stop %s, which room on %s is reserved for", m.Class().For, m.ID())
-}
-
-func cureDisk(v *Run, m *fleet.Node, _ *offer) string {
-	return fmt.Sprintf("free %s of disk on %s", bytesText(v.class.disk-m.DiskFree()), m.ID())
-}
-
-func cpuCost(v *Run, m *fleet.Node, _ *offer) int {
-	if m.Hardware().CPUs < v.class.cpus {
-		return none
+// mend is what brings GPUs back that nobody claims and that cannot be given out: one
+// step for all that lack the same.
+func mend(m *fleet.Node, gpus []int) []aim.CureStep {
+	var steps []aim.CureStep
+	whys := map[string]int{} // the step of a reason
+	for _, d := range gpus {
+		g := m.GPU(d)
+		do, why := howMended(g)
+		i, ok := whys[string(do)+why]
+		if !ok {
+			i = len(steps)
+			whys[string(do)+why] = i
+			steps = append(steps, aim.CureStep{Do: do, Node: m.ID(), Text: why})
+		}
+		steps[i].GPUs = append(steps[i].GPUs, g.ID)
 	}
-	return costUnclear
-}
-
-func cureCPUs(v *Run, m *fleet.Node, _ *offer) string {
-	short := v.class.cpus - m.Class().Spare
-	return fmt.Sprintf("free %d claimed %s on %s", short, plural(short, "CPU", "CPUs"), m.ID())
-}
-
-func hostCost(v *Run, m *fleet.Node, _ *offer) int {
-	if m.Hardware().HostBytes < v.class.host {
-		return none
+	for i := range steps {
+		tellMend(&steps[i])
 	}
-	return costUnclear
+	return steps
 }
 
-func cureHost(v *Run, m *fleet.Node, _ *offer) string {
-	short := v.class.host - min(v.class.host, m.Class().Host)
-	if m.Report().HostFree != 0 {
-		short = max(short, v.class.host-min(v.class.host, m.Report().HostFree))
-	}
-	return fmt.Sprintf("free %s of host memory on %s", bytesText(short), m.ID())
-}
-
-// freeCost looks for one thing that frees enough GPUs: a replica that is
-// stopping already, GPUs that could be mended, a replica to stop.
-func freeCost(v *Run, m *fleet.Node, o *offer) int {
-	short := v.class.perRank() - o.free
-	holder, held := v.smallestHolder(m, o, short)
+// howMended: quarantine and counted errors are taken back, a stranger is ended, and
+// everything else takes a person.
+func howMended(g *aim.GPU) (do aim.CureKind, why string) {
+	_, why = g.Usable()
 	switch {
-	case holder.Stopping():
-		return costSetting
-	case mendable(m, o).Count() >= short:
-		return costRepair + short
-	case holder.Node != nil:
-		return costStop + held
+	case g.Busy != nil && g.Health == aim.HealthOK && g.RenderMinor != nil && g.VRAMBytes != nil:
+		return aim.CureEnd, g.Busy.Who
+	case g.Busy == nil && (g.Health == aim.HealthQuarantined || g.Health == aim.HealthUnhealthy && len(g.Errors) > 0):
+		return aim.CureClear, why
+	case g.Busy != nil:
+		return aim.CureMend, why + ", in use by " + g.Busy.Who
 	}
-	return costUnclear + short
+	return aim.CureMend, why
 }
 
-func cureFree(v *Run, m *fleet.Node, o *offer) string {
-	short := v.class.perRank() - o.free
-	lead := fmt.Sprintf("%d more free %s on one node: ", short, plural(short, "GPU", "GPUs"))
-	if v.class.share > 0 {
-		lead = bytesText(v.class.share) + " free on one GPU: "
-	}
-	holder, _ := v.smallestHolder(m, o, short)
-	idle := mendable(m, o)
+// tellMend puts a step into words that has only its reason so far.
+func tellMend(s *aim.CureStep) {
+	gpus := strings.Join(s.GPUs, " and ")
 	switch {
-	case holder.Stopping():
-		return fmt.Sprintf("%s%s is stopping on %s", lead, holder.Name(), m.ID())
-	case idle.Count() >= short:
-		return lead + mend(m, idle, short)
-	case holder.Node != nil:
-		return fmt.Sprintf("%sstop %s on %s", lead, holder.Name(), m.ID())
+	case s.Do == aim.CureClear:
+		s.Command = "aim node clear " + s.Node + " " + strings.Join(s.GPUs, " ")
+	case s.Do == aim.CureMend:
+		s.Text = fmt.Sprintf("mend %s of %s (%s)", gpus, s.Node, s.Text)
+	case strings.HasPrefix(s.Text, "unknown"):
+		s.Text = fmt.Sprintf("end what uses %s of %s and cannot be seen from the agent", gpus, s.Node)
+	default:
+		s.Text = fmt.Sprintf("end %s on %s (it uses %s)", s.Text, s.Node, gpus)
 	}
-	if v.class.share > 0 {
-		return fmt.Sprintf("free %s on one GPU of %s", bytesText(v.class.share), m.ID())
-	}
-	// What nobody holds cannot be freed by stopping anybody.
-	broken := max(0, min(short-heldIn(m, o), idle.Count()))
-	text := fmt.Sprintf("free %d more %s on %s%s", short-broken, plural(short-broken, "GPU", "GPUs"), m.ID(), heldBy(m))
-	if broken > 0 {
-		text += ", and " + mend(m, idle, broken)
-	}
-	return text
-}
-
-// heldIn counts the GPUs of the offer that somebody holds.
-func heldIn(m *fleet.Node, o *offer) int {
-	var gpus topology.Mask
-	for h := range m.Holders {
-		g, _ := h.Holds()
-		gpus = gpus.Or(g)
-	}
-	return gpus.And(o.mask).Count()
-}
-
-// maxHolders is how many replicas a remedy names at most.
-const maxHolders = 4
-
-// heldBy names the replicas on a node, where they are few.
-func heldBy(m *fleet.Node) string {
-	var names []string
-	for h := range m.Holders {
-		names = append(names, h.Name())
-	}
-	slices.Sort(names)
-	if names = slices.Compact(names); len(names) == 0 || len(names) > maxHolders {
-		return ""
-	}
-	return " (held by " + strings.Join(names, ", ") + ")"
-}
-
-// smallestHolder finds the claim whose end frees enough GPUs of the pool and
-// takes the fewest from others; one that is stopping comes first.
-func (v *Run) smallestHolder(m *fleet.Node, o *offer, short int) (best fleet.Holder, held int) {
-	for h := range m.Holders {
-		n := v.frees(h, o)
-		if n < short || v.sameDeployment(h) {
-			continue
-		}
-		if best.Node == nil || h.Stopping() && !best.Stopping() || h.Stopping() == best.Stopping() && before(h, n, best, held) {
-			best, held = h, n
-		}
-	}
-	return best, held
-}
-
-// frees counts the GPUs that would serve when the holder has left.
-func (v *Run) frees(h fleet.Holder, o *offer) int {
-	gpus, share := h.Holds()
-	gpus = gpus.And(o.mask).Without(h.Node.Broken())
-	if share == 0 {
-		return gpus.Count()
-	}
-	n := 0
-	for d := range gpus.All {
-		left := h.Node.Room(d) + share
-		if v.class.share > 0 && left >= v.class.share || v.class.share == 0 && left >= o.pool.Budget[d] {
-			n++
-		}
-	}
-	return n
-}
-
-// sameDeployment: stopping one replica for another of its own deployment gains
-// nothing.
-func (v *Run) sameDeployment(h fleet.Holder) bool {
-	id := h.Identity()
-	return id.UID == v.request.UID && id.Deployment == v.request.Deployment
-}
-
-func before(h fleet.Holder, n int, o fleet.Holder, held int) bool {
-	if n != held {
-		return n < held
-	}
-	a, b := h.Identity(), o.Identity()
-	return cmp.Or(cmp.Compare(a.ReplicaName(), b.ReplicaName()), cmp.Compare(a.Attempt, b.Attempt)) < 0
-}
-
-// mendable are GPUs that nobody claims and that cannot be given out.
-func mendable(m *fleet.Node, o *offer) topology.Mask {
-	return m.Unclaimed(o.mask.And(m.Broken()))
-}
-
-func mend(m *fleet.Node, gpus topology.Mask, n int) string {
-	var parts []string
-	for d := range gpus.All {
-		if len(parts) < n {
-			g := m.GPU(d)
-			_, why := g.Usable()
-			parts = append(parts, fmt.Sprintf("%s of %s (%s)", g.ID, m.ID(), why))
-		}
-	}
-	return "clear " + strings.Join(parts, ", ")
 }

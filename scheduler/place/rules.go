@@ -15,8 +15,7 @@ type rule struct {
 	// rule is broken. lasting: an empty node of this make would be turned away too.
 	check func(s *RequestClass, c *fleet.Class, o *offer) (way int, lasting bool)
 	// text says what is wrong, to be read after "1 node" and "3 nodes" alike.
-	text   func(s *RequestClass, c *fleet.Class, way int) string
-	remedy remedy
+	text func(s *RequestClass, c *fleet.Class, way int) string
 }
 
 // The rules by number.
@@ -41,25 +40,25 @@ const (
 // lasting failure, or else its first: what can never be mended says more than
 // what may pass. The order is from the nature of the machine to its use.
 var rules = [...]rule{
-	ruleLabels:   {"labels", checkLabels, textLabels, labelRemedy},
-	ruleRuntime:  {"runtime", checkRuntime, textRuntime, runtimeRemedy},
-	ruleType:     {"type", checkType, textType, noRemedy},
-	ruleMemory:   {"memory per GPU", checkMemory, textMemory, noRemedy},
-	ruleCount:    {"GPUs", checkCount, textCount, noRemedy},
-	ruleShares:   {"shares", checkShares, textShares, noRemedy},
-	ruleCPUs:     {"CPUs", checkCPUs, textCPUs, cpuRemedy},
-	ruleHost:     {"host memory", checkHost, textHost, hostRemedy},
-	ruleAvoid:    {"avoid", checkNode, nil, avoidRemedy},
-	ruleLiveness: {"liveness", checkLiveness, textLiveness, livenessRemedy},
-	ruleCordon:   {"cordon", checkCordon, textCordon, cordonRemedy},
-	ruleFree:     {"free GPUs", checkFree, textFree, freeRemedy},
-	ruleReserved: {"reserved", checkReserved, textReserved, reservedRemedy},
-	ruleDisk:     {"disk", checkDisk, textDisk, diskRemedy},
+	ruleLabels:   {"labels", checkLabels, textLabels},
+	ruleRuntime:  {"runtime", checkRuntime, textRuntime},
+	ruleType:     {"type", checkType, textType},
+	ruleMemory:   {"memory per GPU", checkMemory, textMemory},
+	ruleCount:    {"GPUs", checkCount, textCount},
+	ruleShares:   {"shares", checkShares, textShares},
+	ruleCPUs:     {"CPUs", checkCPUs, textCPUs},
+	ruleHost:     {"host memory", checkHost, textHost},
+	ruleAvoid:    {"avoid", checkNode, nil},
+	ruleLiveness: {"liveness", checkLiveness, textLiveness},
+	ruleCordon:   {"cordon", checkCordon, textCordon},
+	ruleFree:     {"free GPUs", checkFree, textFree},
+	ruleReserved: {"reserved", checkReserved, textReserved},
+	ruleDisk:     {"disk", checkDisk, textDisk},
 }
 
-// room tells whether a rule is broken only until others leave; just a node that
+// isRoom tells whether a rule is broken only until others leave; just a node that
 // fails nothing else is worth reserving for somebody who waits.
-func room(rule int) bool {
+func isRoom(rule int) bool {
 	return rule == ruleCPUs || rule == ruleHost || rule == ruleReserved || rule == ruleFree
 }
 

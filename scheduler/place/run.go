@@ -87,12 +87,16 @@ func (v *Run) ownReason(r reason) int16 {
 	return int16(ownReasons + i)
 }
 
-// failuresOf lists every rule that an avoided node breaks, in order.
+// failuresOf lists every rule that a node breaks, in order; why is why the request
+// avoids it, or "".
 func (v *Run) failuresOf(m *fleet.Node, why string) []failure {
 	offer := v.p.offerOf(v.class, m.Class())
 	all := broken(v.class, m.Class(), &offer)
 	if v.hasWeights(m) {
 		all = slices.DeleteFunc(all, func(f failure) bool { return f.rule == ruleDisk })
+	}
+	if why == "" {
+		return all
 	}
 	// Avoiding is lasting: earlier attempts have learnt that it does not work there.
 	all = append(all, failure{rule: ruleAvoid, way: 1, text: "avoided: " + why, lasting: true})

@@ -49,11 +49,12 @@ func (p Plan) String() string {
 	}
 	var steps []string
 	for _, s := range p.Steps {
+		command := fmt.Sprintf("aim move %s --replica %d", s.Replica.Deployment, s.Replica.Ordinal)
 		if s.To == nil {
-			steps = append(steps, "stop "+s.Replica.ReplicaName())
+			steps = append(steps, command+" --evict")
 			continue
 		}
-		steps = append(steps, fmt.Sprintf("move %s to %s", s.Replica.ReplicaName(), s.To.Ranks[0].Node))
+		steps = append(steps, command+" --to "+s.To.Ranks[0].Node)
 	}
 	who := aim.Identity{Deployment: p.Request.Deployment, Ordinal: p.Request.Ordinal}.ReplicaName()
 	return fmt.Sprintf("for %s on %s: %s", who, p.Node, strings.Join(steps, ", then "))

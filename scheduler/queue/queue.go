@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -213,4 +214,59 @@ func insert[T any](all []T, v T, compare func(a, b T) int) []T {
 func cut[T any](all []T, v T, compare func(a, b T) int) []T {
 	i, _ := slices.BinarySearchFunc(all, v, compare)
 	return slices.Delete(all, i, i+1)
+}
+
+// Names is the deployments that have a replica waiting.
+func (q *Queue) Names() map[string]bool {
+	names := map[string]bool{}
+	for _, w := range q.all {
+		names[w.request.Deployment] = true
+	}
+	return names
+}
+
+// Ahead is the deployments of those who come before a request, in order; its own is
+// not among them.
+func (q *Queue) Ahead(token string) []string {
+	var names []string
+	mine := q.byToken[token]
+	for _, w := range q.all {
+		if w == mine {
+			break
+		}
+		if name := w.request.Deployment; name != mine.request.Deployment && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Request is what was asked for under a token.
+func (q *Queue) Request(token string) (aim.PlacementRequest, bool) {
+	w, ok := q.byToken[token]
+	if !ok {
+		return aim.PlacementRequest{}, false
+	}
+	return w.request, true
+}
+
+// Drop takes all requests of a deployment out of the queue.
+func (q *Queue) Drop(deployment string) {
+	for _, w := range slices.Clone(q.all) {
+		if w.request.Deployment == deployment {
+			q.Leave(w.request.Token)
+		}
+	}
+}
+
+// Retry takes a node off the list of those that a request avoids.
+func (q *Queue) Retry(token, node string) {
+	w, ok := q.byToken[token]
+	if !ok || w.request.Avoid[node] == "" {
+		return
+	}
+	req := w.request
+	req.Avoid = maps.Clone(req.Avoid)
+	delete(req.Avoid, node)
+	q.Add(req)
 }

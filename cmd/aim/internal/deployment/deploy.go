@@ -176,5 +176,5 @@ func curl(r aim.ReplicaStatus) string {
 		Model    string    `json:"model"`
 		Messages []message `json:"messages"`
 	}{r.Serves, []message{{"user", "Say hello."}}})
-	return fmt.Sprintf("curl %s/v1/chat/completions -H 'Content-Type: application/json' -d %s", r.Endpoint, cli.Quote(string(body)))
+	return fmt.Sprintf("curl %s/v1/chat/completions -H 'Content-Type: application/json' -d %s", r.Endpoint, aim.Quote(string(body)))
 }

@@ -36,6 +36,7 @@ waits for a place behind those who come before it.`,
 	f := cmd.Flags()
 	f.IntVar(&o.request.Ordinal, "replica", 0, "which replica; the first one where it is not told")
 	f.StringVar(&o.request.Off, "off", "", "only if it is still on this `NODE`")
+	f.StringVar(&o.request.To, "to", "", "go to this `NODE`, and nowhere else")
 	f.BoolVar(&o.request.Evict, "evict", false, "stop it first; the deployment's min_available stays")
 	f.StringVar(&o.request.Why, "why", "", "the reason, for the history")
 	o.wait.Add(cmd)

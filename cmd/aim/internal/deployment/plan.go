@@ -181,11 +181,11 @@ func deployLike(args []string) string {
 		case !verb && (arg == "plan" || arg == "deploy"):
 			verb, arg = true, "deploy"
 		case arg == "--":
-			return strings.Join(append(words, cli.QuoteAll(args[i:])...), " ")
+			return strings.Join(append(words, aim.QuoteAll(args[i:])...), " ")
 		case arg == "--dry-run":
 			continue
 		}
-		words = append(words, cli.QuoteAll([]string{arg})...)
+		words = append(words, aim.QuoteAll([]string{arg})...)
 	}
 	return strings.Join(words, " ")
 }

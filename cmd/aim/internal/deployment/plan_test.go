@@ -60,7 +60,7 @@ func TestPlanNamesTheRungThatFitsNow(t *testing.T) {
 	p := control.MakePlan(control.OnFleet(fleet), aim.DeploymentSpec{Model: "m/m"}, aim.Ladder{Rungs: []aim.Rung{wide, narrow}}, nil, time.Now())
 	require.Equal(t, "wide", p.Rung.Recipe)
 	require.Equal(t, aim.Wait, p.Placements[0].Outcome)
-	require.Equal(t, "take rung 2, which fits now on n1 (--recipe narrow)", p.Placements[0].Cures[0])
+	require.Equal(t, "aim deploy m/m --recipe narrow (rung 2, recipe narrow, fits now on n1)", p.Placements[0].Cures[0])
 }
 
 func TestPlanWithoutAnyRoom(t *testing.T) {

@@ -2,12 +2,15 @@ package deployment
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/aim-engine/aim"
 )
@@ -83,4 +86,44 @@ func TestJSONFile(t *testing.T) {
 	got, err := parseSpec(t, "-f", path)
 	require.NoError(t, err)
 	require.Equal(t, aim.DeploymentSpec{Model: "Qwen/Qwen3-32B", GPUs: 1}, got)
+}
+
+// TestCommandAsksForTheSpec: what a hint tells to paste means the same spec, after a
+// shell has read it.
+func TestCommandAsksForTheSpec(t *testing.T) {
+	word := rapid.StringMatching(`[A-Za-z0-9 ='"$\\;*-]{1,12}`)
+	name := rapid.StringMatching(`[A-Z][A-Z0-9_]{0,5}`)
+	rapid.Check(t, func(t1 *rapid.T) {
+		want := aim.DeploymentSpec{
+			Model: "Qwen/Qwen3-32B", Name: rapid.SampledFrom([]string{"", "q"}).Draw(t1, "name"),
+			Replicas: rapid.IntRange(0, 3).Draw(t1, "replicas"), GPUs: rapid.IntRange(0, 8).Draw(t1, "gpus"), Nodes: rapid.IntRange(0, 2).Draw(t1, "nodes"),
+			GPUMemory: aim.Bytes(rapid.SampledFrom([]uint64{0, 40 << 30, 8<<30 + 1}).Draw(t1, "share")),
+			GPUType:   rapid.SampledFrom([]string{"", "MI300X"}).Draw(t1, "type"), Precision: rapid.SampledFrom([]string{"", "fp8"}).Draw(t1, "precision"),
+			Image: rapid.SampledFrom([]string{"", "rocm/vllm:v1"}).Draw(t1, "image"), MaxModelLen: rapid.IntRange(0, 9).Draw(t1, "length"),
+			Priority: rapid.IntRange(-2, 2).Draw(t1, "priority"), MaxUnavailable: rapid.IntRange(0, 1).Draw(t1, "unavailable"),
+			Timeout: aim.Duration(rapid.Int64Range(0, 1e12).Draw(t1, "timeout")),
+			Args:    rapid.SliceOfN(word, 0, 3).Draw(t1, "args"), Env: rapid.MapOfN(name, word, 0, 2).Draw(t1, "env"),
+			Selector: rapid.MapOfN(name, word, 0, 2).Draw(t1, "selector"),
+			Adapters: rapid.SampledFrom([][]aim.Adapter{nil, {{Name: "a", Model: "o/m"}, {Name: "b", Model: "o/m", Revision: "r"}}}).Draw(t1, "adapters"),
+		}
+		if want.GPUMemory != 0 {
+			want.GPUs, want.Nodes = 0, 0
+		}
+		want.Env, want.Selector = orNil(want.Env), orNil(want.Selector)
+		if len(want.Args) == 0 {
+			want.Args = nil
+		}
+		read, err := exec.Command("sh", "-c", "printf '%s\\0' "+strings.TrimPrefix(want.Command(), "aim deploy ")).Output()
+		require.NoError(t, err)
+		got, err := parseSpec(t, strings.Split(strings.TrimSuffix(string(read), "\x00"), "\x00")...)
+		require.NoError(t, err)
+		require.Equal(t, want.Defaulted(), got.Defaulted())
+	})
+}
+
+func orNil(m map[string]string) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	return m
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/display"
@@ -41,7 +42,7 @@ func (o envOptions) run(a *cli.App) error {
 		return display.Data(a.Out, a.Format, info)
 	}
 	a.Out.Printf("export TEMPORAL_ADDRESS=%s\nexport TEMPORAL_NAMESPACE=%s\nexport NATS_URL=%s\n",
-		cli.Quote(info.TemporalAddress), cli.Quote(info.TemporalNamespace), cli.Quote(info.NATSURL))
+		aim.Quote(info.TemporalAddress), aim.Quote(info.TemporalNamespace), aim.Quote(info.NATSURL))
 	if info.UIAddress != "" {
 		a.Out.Println("# Temporal UI: " + info.UIAddress)
 	}

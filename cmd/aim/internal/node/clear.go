@@ -38,6 +38,9 @@ func (o clearOptions) run(ctx context.Context, a *cli.App, id string, gpus []str
 	if err := refuseStrange(n, gpus); err != nil {
 		return err
 	}
+	if err := refuseUseless(n, gpus); err != nil {
+		return err
+	}
 	if len(gpus) == 0 {
 		gpus = clearable(n)
 	}
@@ -66,6 +69,26 @@ func refuseStrange(n aim.FleetNode, ids []string) error {
 			return cli.Next(cli.Failed("node %s has no GPU %q; did you mean %q?", n.ID, id, near), "aim node show %s", n.ID)
 		}
 		return cli.Next(cli.Failed("node %s has no GPU %q", n.ID, id), "aim node show %s", n.ID)
+	}
+	return nil
+}
+
+// refuseUseless refuses GPUs that clearing does not help: nothing is kept against
+// them, and what is wrong with them stays.
+func refuseUseless(n aim.FleetNode, ids []string) error {
+	may := clearable(n)
+	for _, g := range n.GPUs {
+		if !slices.Contains(ids, g.ID) || slices.Contains(may, g.ID) {
+			continue
+		}
+		switch ok, why := g.Usable(); {
+		case ok:
+			return cli.Next(aim.Failf(aim.ClassConflict, "%s of %s is in no quarantine and has counted no errors; there is nothing to clear", g.ID, n.ID), "aim node show %s", n.ID)
+		case g.Busy != nil:
+			return cli.Next(aim.Failf(aim.ClassConflict, "%s of %s is %s; clearing does not end that: end it on %s", g.ID, n.ID, why, n.ID), "aim node show %s", n.ID)
+		default:
+			return cli.Next(aim.Failf(aim.ClassConflict, "%s of %s cannot be cleared: %s", g.ID, n.ID, why), "aim node show %s", n.ID)
+		}
 	}
 	return nil
 }

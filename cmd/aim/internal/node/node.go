@@ -20,8 +20,8 @@ import (
 )
 
 func New(a *cli.App) *cobra.Command {
-	return cli.Group("node", "Look at nodes, and take them out of placement", "  aim node list",
-		newList(a), newShow(a), newCordon(a), newUncordon(a), newClear(a), newRun(a))
+	return cli.Group("node", "Look at nodes, label them, and take them out of placement", "  aim node list",
+		newList(a), newShow(a), newCordon(a), newUncordon(a), newLabel(a), newClear(a), newRun(a))
 }
 
 // setNodeWithin is how long a node may take to take up a change: it writes one

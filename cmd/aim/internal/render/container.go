@@ -3,7 +3,7 @@ package render
 import (
 	"strings"
 
-	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim"
 )
 
 // Container is what is to be run.
@@ -50,17 +50,17 @@ func Docker(c Container) string {
 	for _, f := range c.flags() {
 		b.WriteString(" \\\n  --" + f.Name)
 		if f.Value != "" {
-			b.WriteString(" " + cli.Quote(f.Value))
+			b.WriteString(" " + aim.Quote(f.Value))
 		}
 	}
-	b.WriteString(" \\\n  " + cli.Quote(c.Image))
+	b.WriteString(" \\\n  " + aim.Quote(c.Image))
 	for _, line := range optionLines(c.words()) {
 		b.WriteString(" \\\n  ")
 		for i, w := range line {
 			if i > 0 {
 				b.WriteString(" ")
 			}
-			b.WriteString(cli.Quote(w))
+			b.WriteString(aim.Quote(w))
 		}
 	}
 	return b.String() + "\n"

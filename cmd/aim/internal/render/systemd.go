@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim"
 )
 
 // Systemd is a unit that runs the container in the foreground. Secrets come from
@@ -57,7 +57,7 @@ func unitText(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 // doubled, and what is not plain stands in double quotes.
 func unitWord(w string) string {
 	w = strings.ReplaceAll(unitText(w), "$", "$$")
-	if cli.Quote(w) == w {
+	if aim.Quote(w) == w {
 		return w
 	}
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(w) + `"`
