@@ -144,6 +144,20 @@ type GPUErrors struct {
 	Accepted map[string]uint64 `json:"accepted,omitempty"` // of these an operator knows
 }
 
+// Machine is what a node has besides GPUs, in bytes; 0 = not known.
+type Machine struct {
+	CPUs                int
+	HostBytes, HostFree uint64 // memory, and what programs could still get of it
+	DiskFree            uint64 // where weights go
+	BootID              string // changes with every start of the machine
+}
+
+// Stranger is a container that is not ours and was given GPUs.
+type Stranger struct {
+	Who     string
+	Renders []string // names of the render nodes it was given: "renderD128"
+}
+
 // GPUUser is a process that holds memory or queues on a GPU.
 type GPUUser struct {
 	PID   int    `json:"pid"`

@@ -77,6 +77,13 @@ type Owner struct {
 	Token   string `json:"token"`
 }
 
+// Ownership is Temporal's word about a claim: whether its Deployment is the one it
+// was made for, and its Replica runs and names this attempt as its Owner.
+type Ownership struct {
+	Owned bool
+	Why   string // why not
+}
+
 // Claim is a node's own record that GPUs belong to a replica.
 type Claim struct {
 	Identity

@@ -5,6 +5,17 @@ import "github.com/aim-engine/aim"
 // Questions are asked of a node directly, by control and the command line. Each
 // has one payload and one answer; fields are only added.
 
+// Questions that every node answers.
+const (
+	QuestionLogs     = "logs"     // a LogQuestion; the answer is a server's log
+	QuestionDescribe = "describe" // nothing; the answer is an aim.Node
+	QuestionModel    = "model"    // a DescribeRequest; the answer is a DescribeResult
+)
+
+// QuestionPlan is answered by the control process that leads, and by no other: a
+// PlanQuestion; the answer is an aim.Plan.
+const QuestionPlan = "plan"
+
 // LogQuestion asks for a server's log; the answer is its bytes.
 type LogQuestion struct {
 	aim.Identity

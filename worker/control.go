@@ -16,8 +16,11 @@ import (
 
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/control"
+	"github.com/aim-engine/aim/internal/admin"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/settings"
+	"github.com/aim-engine/aim/internal/telemetry"
+	"github.com/aim-engine/aim/internal/temporal"
 	"github.com/aim-engine/aim/recipes"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -39,17 +42,17 @@ const (
 // Control is a control process: it runs the workflows, the short activities,
 // and, while it leads, the waiting order.
 type Control struct {
-	cfg      settings.Control
-	to       settings.Connection
-	log      *slog.Logger
-	monitor  *monitor
-	temporal client.Client
-	nats     *inventory.Conn
-	view     *inventory.View
-	placer   *control.Placer
-	control  *control.Control
-	replicas *replicaCounter
-	admin    *administration // nil without a store
+	cfg       settings.Control
+	to        settings.Connection
+	log       *slog.Logger
+	telemetry *telemetry.Process
+	temporal  client.Client
+	nats      *inventory.Conn
+	view      *inventory.View
+	placer    *control.Placer
+	control   *control.Control
+	replicas  control.ReplicaCounter
+	admin     *admin.Administration // nil without a store
 }
 
 // NewControl connects a control process. It refuses to start where Temporal,
@@ -59,7 +62,7 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 		host, _ := os.Hostname()
 		cfg.ID = fmt.Sprintf("%s-%d", host, os.Getpid())
 	}
-	c := &Control{cfg: cfg, to: to, log: log, monitor: newMonitor()}
+	c := &Control{cfg: cfg, to: to, log: log, telemetry: telemetry.New()}
 	catalogue, err := recipes.Load(cfg.Recipes...)
 	if err == nil {
 		err = catalogue.Check()
@@ -67,14 +70,14 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	if err != nil {
 		return nil, err
 	}
-	metrics, err := newSDKMetrics(c.monitor.registry, log)
+	metrics, err := c.telemetry.SDK(log)
 	if err != nil {
 		return nil, err
 	}
-	if c.temporal, err = Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, metrics, log); err != nil {
+	if c.temporal, err = temporal.Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, metrics, log); err != nil {
 		return nil, err
 	}
-	if err := checkAttributes(ctx, c.temporal, to.Temporal.Namespace); err != nil {
+	if err := temporal.CheckAttributes(ctx, c.temporal, to.Temporal.Namespace, workflows.SearchAttributes()); err != nil {
 		c.temporal.Close()
 		return nil, err
 	}
@@ -84,11 +87,11 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	}
 	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
 	c.placer = control.NewPlacer(c.view.Settled())
-	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, inventory.QuestionModel)), Placer: c.placer, Leading: c.lead,
-		Versions: control.Workflows{Temporal: c.temporal}}
-	c.monitor.watchFleet(c.view.Fleet)
-	c.replicas = c.monitor.countReplicas(c.temporal, log)
-	if c.admin, err = openAdministration(ctx, cfg, log); err != nil {
+	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, activities.QuestionModel)), Placer: c.placer, Leading: c.lead,
+		Versions: c.workflows()}
+	c.telemetry.WatchFleet(c.view.Fleet)
+	c.replicas = control.ReplicaCounter{Workflows: c.workflows(), Tell: c.telemetry.Replicas(), Log: log}
+	if c.admin, err = admin.Open(ctx, cfg, log); err != nil {
 		c.temporal.Close()
 		c.nats.Close()
 		return nil, err
@@ -101,23 +104,32 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 func (c *Control) Run(ctx context.Context) error {
 	defer c.temporal.Close()
 	defer c.nats.Close()
-	if err := c.monitor.listen(c.cfg.Metrics); err != nil {
+	if err := c.telemetry.Listen(c.cfg.Metrics); err != nil {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.monitor.serve(ctx, c.log) })
+	group.Go(func() error { return c.telemetry.Serve(ctx, c.log) })
 	group.Go(func() error { return c.view.Run(ctx) })
 	group.Go(func() error { c.followFleet(ctx); return nil })
-	group.Go(func() error { c.expect(ctx); return nil })
+	group.Go(func() error { c.expectNodes(ctx); return nil })
 	if c.admin != nil {
-		group.Go(func() error { return c.admin.run(ctx) })
+		group.Go(func() error { return c.admin.Run(ctx) })
 		group.Go(func() error {
-			(&directory{temporal: c.temporal, tell: c.admin.server.SetDeployments, log: c.log}).run(ctx)
+			(&control.Directory{Workflows: c.workflows(), Tell: c.admin.Server.SetDeployments, Log: c.log}).Run(ctx)
 			return nil
 		})
 	}
 	group.Go(func() error { return c.work(ctx) })
 	return group.Wait()
+}
+
+func (c *Control) workflows() control.Workflows { return control.Workflows{Temporal: c.temporal} }
+
+// expectNodes makes the view judge nodes that are away since before this start.
+func (c *Control) expectNodes(ctx context.Context) {
+	if err := c.workflows().ExpectNodes(ctx, c.view.Settled(), c.view.Expect); err != nil {
+		c.log.Warn("nodes that went away before the start may not be shown", "error", err)
+	}
 }
 
 // followFleet feeds the scheduler.
@@ -158,7 +170,7 @@ func (c *Control) work(ctx context.Context) error {
 	if err := c.ensureScheduler(ctx); err != nil {
 		return err
 	}
-	close(c.monitor.ready)
+	c.telemetry.SetReady()
 	c.log.Info("control is ready", "id", c.cfg.ID)
 	c.keepScheduler(ctx)
 	return nil
@@ -191,7 +203,7 @@ func (c *Control) options() worker.Options {
 		Identity: "aim-control/" + c.cfg.ID, WorkerStopTimeout: stopWithin,
 		MaxConcurrentWorkflowTaskPollers: 8, MaxConcurrentActivityTaskPollers: 8,
 		StickyScheduleToStartTimeout: stickyFor,
-		Interceptors:                 []interceptor.WorkerInterceptor{c.monitor.interceptor()},
+		Interceptors:                 []interceptor.WorkerInterceptor{c.telemetry.Interceptor()},
 	}
 }
 
@@ -211,7 +223,7 @@ func (c *Control) ensureScheduler(ctx context.Context) error {
 // rebalancer makes room for those who wait, as far as the settings let it.
 func (c *Control) rebalancer() *control.Rebalancer {
 	return &control.Rebalancer{
-		Level: control.RebalanceLevel(c.cfg.Relief), Placer: c.placer, Deployments: control.Workflows{Temporal: c.temporal}, Log: c.log,
+		Level: control.RebalanceLevel(c.cfg.Relief), Placer: c.placer, Deployments: c.workflows(), Log: c.log,
 	}
 }
 
@@ -229,15 +241,15 @@ func (c *Control) lead(ctx context.Context) error {
 	var rebalancing sync.WaitGroup
 	rebalancing.Go(func() { c.rebalancer().Run(ctx) })
 	rebalancing.Go(func() {
-		(&control.Verdicts{Fleet: c.view.Fleet, Held: c.view.Held, Replicas: replicaWorkflows{c.temporal}, Log: c.log}).Run(ctx)
+		(&control.Verdicts{Fleet: c.view.Fleet, Held: c.view.Held, Replicas: c.workflows(), Log: c.log}).Run(ctx)
 	})
 	rebalancing.Go(func() {
-		planner := control.Planner{Control: c.control, Deployments: control.Workflows{Temporal: c.temporal}}
-		if err := inventory.AnswerAsLeader(ctx, c.nats, inventory.QuestionPlan, planner.Answer); err != nil {
+		planner := control.Planner{Control: c.control, Deployments: c.workflows()}
+		if err := inventory.AnswerAsLeader(ctx, c.nats, activities.QuestionPlan, planner.Answer); err != nil {
 			c.log.Warn("nobody can ask for plans", "error", err)
 		}
 	})
-	c.replicas.run(ctx)
+	c.replicas.Run(ctx)
 	rebalancing.Wait()
 	w.Stop()
 	return ctx.Err()

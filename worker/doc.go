@@ -1,4 +1,4 @@
-// Package worker puts one process together: NewControl and NewNode connect to
+// Package worker puts one process together: NewControl, NewNode and NewGateway connect to
 // Temporal and NATS, wire the ports, and run the loops until their context
 // ends.
 //

@@ -2,10 +2,8 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"os"
@@ -24,8 +22,11 @@ import (
 	"github.com/aim-engine/aim/internal/amdgpu"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/ledger"
-	"github.com/aim-engine/aim/internal/runtime/docker"
+	"github.com/aim-engine/aim/internal/machine"
+	"github.com/aim-engine/aim/internal/ownership"
 	"github.com/aim-engine/aim/internal/settings"
+	"github.com/aim-engine/aim/internal/telemetry"
+	"github.com/aim-engine/aim/internal/temporal"
 )
 
 // Node is a node agent: it carries out the activities of its machine, keeps
@@ -34,9 +35,9 @@ type Node struct {
 	cfg       settings.Node
 	to        settings.Connection
 	log       *slog.Logger
-	monitor   *monitor
+	telemetry *telemetry.Process
 	temporal  client.Client
-	hearing   *hearing // of the node's queue
+	polls     *temporal.Polls
 	nats      *inventory.Conn
 	ledger    *ledger.Ledger
 	gpus      *amdgpu.Reader
@@ -44,16 +45,16 @@ type Node struct {
 	node      *node.Node
 	publisher *inventory.Publisher
 	options   node.Options
-	docker    *docker.Runtime // nil unless Docker is the runtime
+	strangers func(context.Context) ([]aim.Stranger, error) // nil unless Docker is the runtime
 }
 
 // NewNode connects a node agent. No GPU is no reason to fail; a ledger that
 // another agent holds, or that a newer version wrote, is.
 func NewNode(ctx context.Context, to settings.Connection, cfg settings.Node, log *slog.Logger) (*Node, error) {
 	if cfg.Address == "" {
-		cfg.Address = ownAddress(to.Temporal.Address)
+		cfg.Address = machine.AddressTowards(to.Temporal.Address)
 	}
-	n := &Node{cfg: cfg, to: to, log: log.With("node", cfg.ID), monitor: newMonitor()}
+	n := &Node{cfg: cfg, to: to, log: log.With("node", cfg.ID), telemetry: telemetry.New()}
 	n.gpus = amdgpu.New(cfg.Sysfs, amdgpu.WithBaseline(n.acceptedErrors))
 	var err error
 	if n.ledger, err = openLedger(cfg.Dir, n.log); err != nil {
@@ -69,7 +70,7 @@ func NewNode(ctx context.Context, to settings.Connection, cfg settings.Node, log
 // openLedger opens the node's record. A damaged one is set aside: containers
 // and processes tell most of it again.
 func openLedger(dir string, log *slog.Logger) (*ledger.Ledger, error) {
-	l, err := ledger.Open(filepath.Join(dir, "ledger"), bootID())
+	l, err := ledger.Open(filepath.Join(dir, "ledger"), machine.BootID())
 	if errors.Is(err, ledger.ErrDamaged) {
 		log.Error("the ledger was damaged and has been set aside; claims are taken from running servers", "error", err)
 		return l, nil
@@ -82,16 +83,16 @@ func (n *Node) connect(ctx context.Context) error {
 	if n.runtimes, err = n.openRuntimes(ctx); err != nil {
 		return err
 	}
-	n.hearing = newHearing(time.Now)
-	metrics, err := newSDKMetrics(n.monitor.registry, n.log)
+	n.polls = temporal.WatchPolls(time.Now)
+	metrics, err := n.telemetry.SDK(n.log)
 	if err != nil {
 		return err
 	}
-	if n.temporal, err = Dial(ctx, n.to.Temporal, n.identity(), metrics, n.log,
-		grpc.WithChainUnaryInterceptor(n.hearing.intercept)); err != nil {
+	if n.temporal, err = temporal.Dial(ctx, n.to.Temporal, n.identity(), metrics, n.log,
+		grpc.WithChainUnaryInterceptor(n.polls.Intercept)); err != nil {
 		return err
 	}
-	namespace, err := namespaceID(ctx, n.temporal, n.to.Temporal.Namespace)
+	namespace, err := temporal.NamespaceID(ctx, n.temporal, n.to.Temporal.Namespace)
 	if err != nil {
 		n.temporal.Close()
 		return err
@@ -120,7 +121,7 @@ func (n *Node) Run(ctx context.Context) error {
 	defer n.ledger.Close()
 	defer n.temporal.Close()
 	defer n.nats.Close()
-	if err := n.monitor.listen(n.cfg.Metrics); err != nil {
+	if err := n.telemetry.Listen(n.cfg.Metrics); err != nil {
 		return err
 	}
 	ctx, end := context.WithCancel(ctx)
@@ -135,12 +136,12 @@ func (n *Node) Run(ctx context.Context) error {
 		return fmt.Errorf("reconcile node %s: %w", n.cfg.ID, err)
 	}
 	var err error
-	options := inventory.PublisherOptions{Answer: n.answer, Live: n.node.Live, Redact: n.node.Redact, Log: n.log}
+	options := inventory.PublisherOptions{Answer: n.node.Answer, Live: n.node.Live, Redact: n.node.Redact, Log: n.log}
 	if n.publisher, err = inventory.NewPublisher(n.nats, n.cfg.ID, n.options.Epoch, options); err != nil {
 		return err
 	}
-	n.monitor.watchFleet(n.self)
-	group.Go(func() error { return n.monitor.serve(ctx, n.log) })
+	n.telemetry.WatchFleet(n.self)
+	group.Go(func() error { return n.telemetry.Serve(ctx, n.log) })
 	group.Go(func() error { return n.publisher.Run(ctx) })
 	group.Go(func() error { n.publish(ctx); return nil })
 	group.Go(func() error { n.tend(ctx); return nil })
@@ -151,11 +152,11 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) ports() node.Ports {
 	return node.Ports{
 		GPUs: n.gpus, Runtimes: n.runtimes, Backends: Backends(), Ledger: n.ledger,
-		Hub:       newHubs(n.cfg).get,
-		Owners:    owners{temporal: n.temporal},
+		Hub:       n.openHub(),
+		Owners:    ownership.Temporal{Client: n.temporal},
 		Strangers: n.strangers,
 		Machine:   n.machine,
-		Deaf:      n.hearing.deaf,
+		Deaf:      n.polls.Refused,
 		Client:    &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 2}},
 	}
 }
@@ -220,62 +221,18 @@ func (n *Node) work(ctx context.Context) error {
 	w := worker.New(n.temporal, activities.NodeQueue(n.cfg.ID), worker.Options{
 		DisableWorkflowWorker: true, Identity: n.identity(), WorkerStopTimeout: stopWithin,
 		MaxConcurrentActivityExecutionSize: 200, ActivityTaskPollerBehavior: pollers,
-		Interceptors: []interceptor.WorkerInterceptor{n.monitor.interceptor()},
+		Interceptors: []interceptor.WorkerInterceptor{n.telemetry.Interceptor()},
 	})
 	n.node.Register(w)
-	n.takeOver(ctx)
+	ownership.TakeOver{Client: n.temporal, Namespace: n.to.Temporal.Namespace, Node: n.cfg.ID, Identity: n.identity(), Log: n.log}.Of(ctx, n.ledger.Claims())
 	if err := w.Start(); err != nil {
 		return fmt.Errorf("poll Temporal queue %q: %w", activities.NodeQueue(n.cfg.ID), err)
 	}
 	defer w.Stop()
-	close(n.monitor.ready)
+	n.telemetry.SetReady()
 	n.log.Info("node is ready", "gpus", len(n.node.Inventory().GPUs))
 	<-ctx.Done()
 	return nil
-}
-
-// answer serves the questions of the command line.
-func (n *Node) answer(ctx context.Context, question string, payload []byte, write func([]byte) error) error {
-	switch question {
-	case inventory.QuestionLogs:
-		return n.answerLogs(ctx, payload, write)
-	case inventory.QuestionDescribe:
-		data, err := json.Marshal(n.node.Inventory())
-		if err != nil {
-			return err
-		}
-		return write(data)
-	case inventory.QuestionModel:
-		return n.answerModel(ctx, payload, write)
-	}
-	return fmt.Errorf("node %s does not know the question %q", n.cfg.ID, question)
-}
-
-func (n *Node) answerLogs(ctx context.Context, payload []byte, write func([]byte) error) error {
-	var q activities.LogQuestion
-	if err := json.Unmarshal(payload, &q); err != nil {
-		return fmt.Errorf("read the question for a log: %w", err)
-	}
-	log, err := n.node.Logs(ctx, q.Identity, q.LogOptions)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	piece := make([]byte, 32<<10)
-	for {
-		k, err := log.Read(piece)
-		if k > 0 {
-			if err := write(piece[:k]); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // self is this node as a fleet of one, for its own metrics.
@@ -283,26 +240,12 @@ func (n *Node) self() aim.Fleet {
 	return aim.Fleet{Nodes: []aim.FleetNode{{Node: n.node.Inventory(), Liveness: aim.Alive}}}
 }
 
-func (n *Node) machine() node.Machine {
+func (n *Node) machine() aim.Machine {
 	if n.cfg.SimulateRoot != "" {
-		return simulatedMachine()
+		return machine.Simulated()
 	}
-	return machine(n.cfg.Cache)
+	return machine.Read(n.cfg.Cache)
 }
 
-// answerModel answers what a model says of itself.
-func (n *Node) answerModel(ctx context.Context, payload []byte, write func([]byte) error) error {
-	var q activities.DescribeRequest
-	if err := json.Unmarshal(payload, &q); err != nil {
-		return fmt.Errorf("read the question about a model: %w", err)
-	}
-	d, err := n.node.Describe(ctx, q)
-	if err != nil {
-		return err
-	}
-	data, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	return write(data)
-}
+// identity is the agent's name in Temporal.
+func (n *Node) identity() string { return "aim-node/" + n.cfg.ID }

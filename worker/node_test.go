@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,8 +13,8 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
-	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/servertest"
 	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/simulator"
 )
@@ -47,13 +46,13 @@ func TestADamagedLedgerIsSetAside(t *testing.T) {
 // ends, and returns its folder and a connection to ask it.
 func runNode(t *testing.T, id string) (dir string, conn *inventory.Conn) {
 	t.Helper()
-	s := server(t)
+	s := servertest.Get(t)
 	dir, root := t.TempDir(), t.TempDir()
 	if _, err := simulator.CreateTree(root, id, 1); err != nil {
 		t.Fatal(err)
 	}
-	n, err := NewNode(t.Context(), s.connection(), settings.Node{
-		ID: id, Dir: dir, Sysfs: root, SimulateRoot: root, Runtime: "process", Cache: t.TempDir(), HubOffline: true,
+	n, err := NewNode(t.Context(), s.Connection(), settings.Node{
+		ID: id, Dir: dir, Sysfs: root, SimulateRoot: root, Runtime: "process", Weights: settings.Weights{Cache: t.TempDir(), HubOffline: true},
 		Ports: settings.Ports{First: 22900, Last: 22909}, Rescan: time.Minute, Silence: time.Minute,
 	}, quiet())
 	if err != nil {
@@ -69,11 +68,11 @@ func runNode(t *testing.T, id string) (dir string, conn *inventory.Conn) {
 		}
 	})
 	select {
-	case <-n.monitor.ready:
+	case <-n.telemetry.Ready():
 	case err := <-ended:
 		t.Fatalf("the agent ended with %v", err)
 	}
-	if conn, err = inventory.Connect(t.Context(), s.connection().NATS, "aim-test", nil); err != nil {
+	if conn, err = inventory.Connect(t.Context(), s.Connection().NATS, "aim-test", nil); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(conn.Close)
@@ -101,7 +100,7 @@ func ask(t *testing.T, conn *inventory.Conn, node, question string, payload any)
 func TestNodeAnswersQuestions(t *testing.T) {
 	dir, conn := runNode(t, "asked-1")
 	var n aim.Node
-	if err := json.Unmarshal([]byte(ask(t, conn, "asked-1", inventory.QuestionDescribe, nil)), &n); err != nil {
+	if err := json.Unmarshal([]byte(ask(t, conn, "asked-1", activities.QuestionDescribe, nil)), &n); err != nil {
 		t.Fatal(err)
 	}
 	if n.ID != "asked-1" || len(n.GPUs) != 1 || n.Labels["node"] != "asked-1" || n.Namespace == "" || n.BootID == "" {
@@ -117,25 +116,11 @@ func TestNodeAnswersQuestions(t *testing.T) {
 	if err := os.WriteFile(log, []byte("first\nusing hf_abcdefghijklmnopqrstuvwxyzABCDEFGH\nlast\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, activities.LogQuestion{Identity: id}); got != "first\nusing [secret]\nlast\n" {
+	if got := ask(t, conn, "asked-1", activities.QuestionLogs, activities.LogQuestion{Identity: id}); got != "first\nusing [secret]\nlast\n" {
 		t.Errorf("the log is %q", got)
 	}
-	if got := ask(t, conn, "asked-1", inventory.QuestionLogs, activities.LogQuestion{Identity: id, LogOptions: aim.LogOptions{Tail: 1}}); got != "last\n" {
+	if got := ask(t, conn, "asked-1", activities.QuestionLogs, activities.LogQuestion{Identity: id, LogOptions: aim.LogOptions{Tail: 1}}); got != "last\n" {
 		t.Errorf("its last line is %q", got)
-	}
-}
-
-func TestNodeRefusesBadQuestions(t *testing.T) {
-	n := &Node{cfg: settings.Node{ID: "n1"}, node: node.New(t.Context(), node.Ports{}, node.Options{Node: settings.Node{ID: "n1"}})}
-	write := func([]byte) error { return nil }
-	for _, c := range []struct{ question, payload, want string }{
-		{"weather", "", `node n1 does not know the question "weather"`},
-		{inventory.QuestionLogs, "rubbish", "read the question for a log"},
-		{inventory.QuestionLogs, `{"deployment":"a"}`, "node n1 has no log of aim-a-0--0"},
-	} {
-		if err := n.answer(t.Context(), c.question, []byte(c.payload), write); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s of %q: %v, want %q", c.question, c.payload, err, c.want)
-		}
 	}
 }
 
@@ -143,10 +128,10 @@ func TestNodeRefusesBadQuestions(t *testing.T) {
 // while it runs.
 func TestNodeCarriesOutActivities(t *testing.T) {
 	runNode(t, "acts-1")
-	c := server(t).dial(t)
+	c := servertest.Get(t).Dial(t)
 	cordon := "upgrade"
 	h, err := c.ExecuteActivity(t.Context(), client.StartActivityOptions{
-		ID: "acts-1-cordon", TaskQueue: activities.NodeQueue("acts-1"), StartToCloseTimeout: within,
+		ID: "acts-1-cordon", TaskQueue: activities.NodeQueue("acts-1"), StartToCloseTimeout: servertest.Within,
 	}, activities.SetNode, activities.SetNodeRequest{Cordon: &cordon})
 	if err != nil {
 		t.Fatal(err)

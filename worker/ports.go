@@ -2,14 +2,13 @@ package worker
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities/node"
 	"github.com/aim-engine/aim/internal/backend/sglang"
 	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/internal/backend/vllm"
+	"github.com/aim-engine/aim/internal/hub"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 	"github.com/aim-engine/aim/internal/runtime/process"
 )
@@ -30,13 +29,14 @@ func Backends() map[string]node.Backend {
 func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 	switch n.cfg.Runtime {
 	case "process":
-		r, err := n.openProcess()
+		r, err := process.New(n.cfg, process.Options{})
 		return []node.Runtime{r}, err
 	case "docker", "":
-		d, err := n.openDocker()
+		d, err := docker.New(n.cfg, docker.Options{})
 		if err != nil {
 			return nil, err
 		}
+		n.strangers = d.Strangers
 		if err := d.Check(ctx); err != nil {
 			n.log.Warn("Docker does not answer; nothing can be started until it does", "error", err)
 		}
@@ -50,40 +50,14 @@ func (n *Node) openRuntimes(ctx context.Context) ([]node.Runtime, error) {
 	return nil, aim.Failf(aim.ClassInput, "runtime %q is not known; use docker or process", n.cfg.Runtime)
 }
 
-func (n *Node) openProcess() (node.Runtime, error) {
-	return process.New(process.Config{
-		Dir: filepath.Join(n.cfg.Dir, "servers"), Commands: n.cfg.Commands, DevRoot: n.cfg.Dev,
-		User: n.cfg.ServerUser, Inherit: n.cfg.EnvInherit,
-	})
-}
-
-func (n *Node) openDocker() (*docker.Runtime, error) {
-	d, err := docker.New(docker.Config{
-		Host: n.cfg.DockerHost, DevRoot: n.cfg.Dev,
-		Dir: filepath.Join(n.cfg.Dir, "docker"), LogDir: filepath.Join(n.cfg.Dir, "logs"),
-	})
-	if err == nil {
-		n.docker = d
-	}
-	return d, err
-}
-
-// strangers lists containers that are not ours and hold render nodes, where
-// Docker is the runtime.
-func (n *Node) strangers(ctx context.Context) ([]node.Stranger, error) {
-	if n.docker == nil {
-		return nil, nil
-	}
-	holders, err := n.docker.Holders(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("look for containers that hold GPUs: %w", err)
-	}
-	var all []node.Stranger
-	for _, h := range holders {
-		if h.Ours || len(h.Renders) == 0 {
-			continue // a container that may use every GPU, as monitors do, uses none until KFD says so
+// openHub opens the hub for a token.
+func (n *Node) openHub() func(token string) (node.Hub, error) {
+	hubs := hub.NewHubs(n.cfg.Weights)
+	return func(token string) (node.Hub, error) {
+		h, err := hubs.Open(token)
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, node.Stranger{Who: fmt.Sprintf("container %s (%s)", h.Name, h.Image), Renders: h.Renders})
+		return h, nil
 	}
-	return all, nil
 }

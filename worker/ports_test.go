@@ -12,8 +12,8 @@ func TestRuntimesByTheirSetting(t *testing.T) {
 	if r, err := n.openRuntimes(t.Context()); err != nil || len(r) != 1 || r[0].Name() != "process" {
 		t.Errorf("%v, %v", r, err)
 	}
-	if s, err := n.strangers(t.Context()); err != nil || s != nil {
-		t.Errorf("without Docker there are strangers %v, %v", s, err)
+	if n.strangers != nil {
+		t.Error("without Docker there is somebody to ask for strangers")
 	}
 	n.cfg.Runtime = "podman"
 	if _, err := n.openRuntimes(t.Context()); aim.FailureOf(err) == nil || aim.FailureOf(err).Class != aim.ClassInput {

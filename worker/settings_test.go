@@ -14,6 +14,7 @@ import (
 	"github.com/aim-engine/aim/internal/amdgpu"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/settings"
+	"github.com/aim-engine/aim/internal/temporal"
 )
 
 // The Docker daemon of the settings is the one that is asked, whatever the
@@ -60,7 +61,7 @@ func TestTheFilesOfNATSAreRead(t *testing.T) {
 // The agent's settings reach the node as they are.
 func TestTheSettingsReachTheNode(t *testing.T) {
 	cfg := settings.Node{
-		ID: "unusual-1", Address: "127.0.0.9", Labels: map[string]string{"rack": "r9"}, Dir: t.TempDir(), Cache: t.TempDir(),
+		ID: "unusual-1", Address: "127.0.0.9", Labels: map[string]string{"rack": "r9"}, Dir: t.TempDir(), Weights: settings.Weights{Cache: t.TempDir()},
 		Shares: true, SimulateRoot: t.TempDir(),
 	}
 	w := &Node{cfg: cfg, log: quiet()}
@@ -69,41 +70,10 @@ func TestTheSettingsReachTheNode(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	w.ledger, w.gpus, w.hearing = l, amdgpu.New(t.TempDir()), newHearing(time.Now)
+	w.ledger, w.gpus, w.polls = l, amdgpu.New(t.TempDir()), temporal.WatchPolls(time.Now)
 	n := node.New(t.Context(), w.ports(), w.agentOptions("ns", 7)).Inventory()
 	if n.ID != cfg.ID || n.Address != cfg.Address || !n.Shares || !n.Simulated || n.Labels["rack"] != "r9" || n.Labels["node"] != cfg.ID ||
 		n.Namespace != "ns" || n.Epoch != 7 || n.Version != Version || !slices.Equal(n.Runtimes, nil) {
 		t.Errorf("the node says of itself %+v", n)
 	}
-}
-
-// Endpoints are on loopback where all is on one machine, and else where control is
-// talked to from.
-func TestOwnAddress(t *testing.T) {
-	for temporal, want := range map[string]string{
-		"127.0.0.1:7233": "127.0.0.1", "localhost:7233": "127.0.0.1", "127.0.0.1:1,192.0.2.1:1": "127.0.0.1", "dns:///localhost:7233": "127.0.0.1", "not an address": "127.0.0.1",
-	} {
-		if got := ownAddress(temporal); got != want && got != "::1" {
-			t.Errorf("with Temporal at %s it is %s, want %s", temporal, got, want)
-		}
-	}
-	for _, a := range localAddresses(t) {
-		if got := ownAddress(net.JoinHostPort(a, "7233")); got != a {
-			t.Errorf("with Temporal at this machine's %s it is %s", a, got)
-		}
-	}
-}
-
-func localAddresses(t *testing.T) (all []string) {
-	t.Helper()
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range addresses {
-		if ip, ok := a.(*net.IPNet); ok && ip.IP.To4() != nil && !ip.IP.IsLoopback() {
-			all = append(all, ip.IP.String())
-		}
-	}
-	return all
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/aim-engine/aim/workflows"
 )
 
-// Workflows reaches Deployment workflows through Temporal.
+// Workflows reaches Deployment and Replica workflows through Temporal.
 type Workflows struct {
 	Temporal client.Client
 }
@@ -38,7 +38,7 @@ func (w Workflows) Statuses(ctx context.Context, names []string) map[string]aim.
 	group.SetLimit(askAtOnce)
 	for _, name := range names {
 		group.Go(func() error {
-			s, err := w.status(ctx, name)
+			s, err := w.statusOf(ctx, name, "")
 			if err != nil {
 				return nil // left out
 			}
@@ -52,10 +52,11 @@ func (w Workflows) Statuses(ctx context.Context, names []string) map[string]aim.
 	return found
 }
 
-func (w Workflows) status(ctx context.Context, name string) (s aim.Status, err error) {
+// statusOf asks one run of a deployment; "" is the latest.
+func (w Workflows) statusOf(ctx context.Context, name, run string) (s aim.Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statusWithin)
 	defer cancel()
-	answer, err := w.Temporal.QueryWorkflow(ctx, workflows.DeploymentID(name), "", workflows.QueryStatus)
+	answer, err := w.Temporal.QueryWorkflow(ctx, workflows.DeploymentID(name), run, workflows.QueryStatus)
 	if err != nil {
 		return s, err
 	}

@@ -66,7 +66,7 @@ func newBox(t *testing.T, gpus int, change ...func(*box)) *box {
 	b.opts = Options{
 		Node: settings.Node{
 			ID: "n1", Address: "127.0.0.1", Ports: settings.Ports{First: first, Last: first + portsOfBox - 1},
-			Level: aim.LevelCompat, Cache: filepath.Join(b.dir, "cache"), SimulateRoot: root,
+			Level: aim.LevelCompat, Weights: settings.Weights{Cache: filepath.Join(b.dir, "cache")}, SimulateRoot: root,
 			Grace: 5 * time.Second, Silence: time.Hour,
 		},
 		Host: "host1", Version: "test", Namespace: "ns", Stall: within, FreeWithin: within,
@@ -74,7 +74,7 @@ func newBox(t *testing.T, gpus int, change ...func(*box)) *box {
 	}
 	b.ports = Ports{
 		GPUs: amdgpu.New(root), Runtimes: []Runtime{b.newRuntime()}, Backends: map[string]Backend{"vllm": vllm.New()},
-		Hub: b.offlineHub, Owners: b.owners, Machine: func() Machine { return Machine{CPUs: 8, BootID: "boot-1"} },
+		Hub: b.offlineHub, Owners: b.owners, Machine: func() aim.Machine { return aim.Machine{CPUs: 8, BootID: "boot-1"} },
 		Client: &http.Client{Timeout: 10 * time.Second},
 	}
 	for _, f := range change {
@@ -99,8 +99,7 @@ func scratch(t *testing.T) string {
 
 func (b *box) newRuntime() *process.Runtime {
 	b.t.Helper()
-	r, err := process.New(process.Config{
-		Dir: filepath.Join(b.dir, "servers"), Commands: map[string][]string{"vllm": {os.Args[0], "serve"}},
+	r, err := process.New(settings.Node{Dir: b.dir, Commands: map[string][]string{"vllm": {os.Args[0], "serve"}}}, process.Options{
 		Env: map[string]string{"GORACE": "atexit_sleep_ms=0"}, // under the race detector every program would end a second late
 	})
 	if err != nil {
@@ -110,7 +109,7 @@ func (b *box) newRuntime() *process.Runtime {
 }
 
 func (b *box) offlineHub(string) (Hub, error) {
-	return hub.New(hub.Config{Cache: b.opts.Cache, Offline: true, LocalRoots: b.opts.WeightRoots})
+	return hub.New(settings.Weights{Cache: b.opts.Cache, HubOffline: true, WeightRoots: b.opts.WeightRoots}, "")
 }
 
 // openLedger opens the ledger under this boot id. A program that another test is
@@ -212,20 +211,20 @@ func rung(gpus int, simulate string) aim.Rung {
 // owners is Temporal's word about claims.
 type owners struct {
 	mu     sync.Mutex
-	answer func(aim.Identity) (Ownership, error)
+	answer func(aim.Identity) (aim.Ownership, error)
 	asked  []string // deployments
 }
 
-func owned(aim.Identity) (Ownership, error) { return Ownership{Owned: true}, nil }
+func owned(aim.Identity) (aim.Ownership, error) { return aim.Ownership{Owned: true}, nil }
 
-func (o *owners) Owner(_ context.Context, id aim.Identity) (Ownership, error) {
+func (o *owners) Owner(_ context.Context, id aim.Identity) (aim.Ownership, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.asked = append(o.asked, id.Deployment)
 	return o.answer(id)
 }
 
-func (o *owners) say(answer func(aim.Identity) (Ownership, error)) {
+func (o *owners) say(answer func(aim.Identity) (aim.Ownership, error)) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.answer = answer
@@ -238,8 +237,8 @@ func (o *owners) questions() string {
 }
 
 // strangers are containers that are not ours: one, which was given a render node.
-func strangers(who string, render int) func(context.Context) ([]Stranger, error) {
-	return func(context.Context) ([]Stranger, error) {
-		return []Stranger{{Who: who, Renders: []string{fmt.Sprintf("renderD%d", render)}}}, nil
+func strangers(who string, render int) func(context.Context) ([]aim.Stranger, error) {
+	return func(context.Context) ([]aim.Stranger, error) {
+		return []aim.Stranger{{Who: who, Renders: []string{fmt.Sprintf("renderD%d", render)}}}, nil
 	}
 }

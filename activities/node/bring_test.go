@@ -14,6 +14,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/hub"
+	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
 )
 
@@ -31,7 +32,7 @@ func withHub(t *testing.T) (*standin.Server, func(*box)) {
 	return server, func(b *box) {
 		cache := t.TempDir()
 		b.ports.Hub = func(token string) (Hub, error) {
-			return hub.New(hub.Config{Cache: cache, Endpoint: url, Token: func() (string, error) { return token, nil }})
+			return hub.New(settings.Weights{Cache: cache, HubEndpoint: url}, token)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func (n *Node) checkClean(ctx context.Context, req activities.ClaimRequest) (aim
 }
 
 // obstacle says why a GPU, or a share of it, cannot be given out, or "".
-func obstacle(id string, share bool, d aim.Detection, claims []aim.Claim, state aim.NodeState, strangers []Stranger) string {
+func obstacle(id string, share bool, d aim.Detection, claims []aim.Claim, state aim.NodeState, strangers []aim.Stranger) string {
 	g, ok := findGPU(d, id)
 	if !ok {
 		return "there is no such GPU now"
@@ -72,7 +72,7 @@ func findGPU(d aim.Detection, id string) (aim.GPU, bool) {
 	return d.GPUs[i], true
 }
 
-func (n *Node) strangers(ctx context.Context) ([]Stranger, error) {
+func (n *Node) strangers(ctx context.Context) ([]aim.Stranger, error) {
 	if n.ports.Strangers == nil {
 		return nil, nil
 	}

@@ -58,7 +58,7 @@ func TestErrorsAreRemembered(t *testing.T) {
 	b.restart("boot-1")
 	b.checkHealth("with another agent", aim.HealthUnhealthy, "had ue 3")
 
-	b.ports.Machine = func() Machine { return Machine{BootID: "boot-2"} }
+	b.ports.Machine = func() aim.Machine { return aim.Machine{BootID: "boot-2"} }
 	b.restart("boot-2")
 	b.checkHealth("after a reboot", aim.HealthOK, "")
 	b.plant(1)

@@ -25,12 +25,12 @@ type Ports struct {
 	Ledger   Ledger
 	Owners   Owners
 	// Strangers lists containers that are not ours and hold render nodes.
-	Strangers func(ctx context.Context) ([]Stranger, error)
+	Strangers func(ctx context.Context) ([]aim.Stranger, error)
 	// Deaf says why this node does not hear of work, "" = it does; nil = always.
 	// A deaf node takes nothing new.
 	Deaf func() string
 	// Machine reads CPUs, memory and disk.
-	Machine func() Machine
+	Machine func() aim.Machine
 	// Client talks to the servers' HTTP. Requests does for real requests, whose
 	// answers have all the time they need; nil = Client without its timeout.
 	Client, Requests *http.Client
@@ -40,27 +40,7 @@ type Ports struct {
 type Owners interface {
 	// Owner answers for the replica of this identity. An error means that
 	// nobody could be asked, and changes nothing.
-	Owner(ctx context.Context, id aim.Identity) (Ownership, error)
-}
-
-// Ownership is Temporal's word about a claim.
-type Ownership struct {
-	Owned bool
-	Why   string // why not
-}
-
-// Stranger is a container that is not ours.
-type Stranger struct {
-	Who     string
-	Renders []string // names of the render nodes it was given: "renderD128"
-}
-
-// Machine is what a node has besides GPUs, in bytes.
-type Machine struct {
-	CPUs                int
-	HostBytes, HostFree uint64
-	DiskFree            uint64
-	BootID              string
+	Owner(ctx context.Context, id aim.Identity) (aim.Ownership, error)
 }
 
 // Options are the node's settings, and what its agent has found out at its start.

@@ -152,9 +152,9 @@ func (n *Node) Tend(ctx context.Context) {
 }
 
 // ask wants to know whose a claim is. Only the namespace that made it can say.
-func (n *Node) ask(ctx context.Context, c aim.Claim) (Ownership, error) {
+func (n *Node) ask(ctx context.Context, c aim.Claim) (aim.Ownership, error) {
 	if c.Namespace != "" && c.Namespace != n.opts.Namespace {
-		return Ownership{}, fmt.Errorf("it belongs to another Temporal namespace (%s)", c.Namespace)
+		return aim.Ownership{}, fmt.Errorf("it belongs to another Temporal namespace (%s)", c.Namespace)
 	}
 	return n.ports.Owners.Owner(ctx, c.Identity)
 }

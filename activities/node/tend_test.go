@@ -12,6 +12,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/internal/filelock"
 )
 
 // claims names the deployments that hold GPUs.
@@ -135,7 +136,7 @@ func (b *box) reboot() {
 		record["boot_id"] = "an earlier one"
 		text, err = json.Marshal(record)
 		if err == nil {
-			err = os.WriteFile(file, text, 0o600)
+			err = filelock.Replace(file, text, 0o600) // others read it
 		}
 		if err != nil {
 			b.t.Fatal(err)
@@ -167,13 +168,13 @@ func TestRebootEndsTheWatch(t *testing.T) {
 func TestRebootAsksAboutClaimsAtOnce(t *testing.T) {
 	for _, c := range []struct {
 		what   string
-		answer func(aim.Identity) (Ownership, error)
+		answer func(aim.Identity) (aim.Ownership, error)
 		claims string
 		marked string
 	}{
 		{"owned", owned, "a", ""},
-		{"ended", func(aim.Identity) (Ownership, error) { return Ownership{Why: "deployment a has ended"}, nil }, "", ""},
-		{"nobody to ask", func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") }, "a", "no Temporal"},
+		{"ended", func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{Why: "deployment a has ended"}, nil }, "", ""},
+		{"nobody to ask", func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{}, errors.New("no Temporal") }, "a", "no Temporal"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			t.Parallel()
@@ -202,15 +203,15 @@ func TestRebootAsksAboutClaimsAtOnce(t *testing.T) {
 func TestTendAppliesTheOwnershipRule(t *testing.T) {
 	for _, c := range []struct {
 		what      string
-		answer    func(aim.Identity) (Ownership, error)
+		answer    func(aim.Identity) (aim.Ownership, error)
 		namespace string
 		runs      string
 		marked    string
 		asked     string
 	}{
 		{"owned", owned, "ns", "a", "", "[a]"},
-		{"closed", func(aim.Identity) (Ownership, error) { return Ownership{Why: "deployment a has ended"}, nil }, "ns", "", "", "[a]"},
-		{"Temporal is away", func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") }, "ns", "a", "no Temporal", "[a]"},
+		{"closed", func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{Why: "deployment a has ended"}, nil }, "ns", "", "", "[a]"},
+		{"Temporal is away", func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{}, errors.New("no Temporal") }, "ns", "a", "no Temporal", "[a]"},
 		{"of another namespace", owned, "another", "a", "it belongs to another Temporal namespace (ns)", "[]"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -271,7 +272,7 @@ func TestAnActivityEndsUnowned(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
-	b.owners.say(func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") })
+	b.owners.say(func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{}, errors.New("no Temporal") })
 	b.Node.opts.Silence = time.Nanosecond
 	b.Tend(t.Context())
 	if got := b.Inventory().Claims[0].Unowned; got != "no Temporal" {

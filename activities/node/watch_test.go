@@ -159,9 +159,9 @@ func TestWatchAsksWhoseTheServerIs(t *testing.T) {
 		return func() bool { return strings.Count(b.owners.questions(), "a") >= times }
 	}
 	b.eventually("its owner is asked about", asked(2))
-	b.owners.say(func(aim.Identity) (Ownership, error) { return Ownership{}, errors.New("no Temporal") })
+	b.owners.say(func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{}, errors.New("no Temporal") })
 	b.eventually("it is asked again while nobody can answer", asked(8))
-	b.owners.say(func(aim.Identity) (Ownership, error) { return Ownership{Why: "deployment a has ended"}, nil })
+	b.owners.say(func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{Why: "deployment a has ended"}, nil })
 	failure(t, w.wait(t), aim.ClassOrphaned, "deployment a has ended")
 }
 

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim/internal/hub"
+	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
 )
 
@@ -99,7 +100,7 @@ func get(ctx context.Context, url string) error {
 
 func timeFetch(ctx context.Context, url, cache string) (time.Duration, error) {
 	defer os.RemoveAll(cache)
-	h, err := hub.New(hub.Config{Cache: cache, Endpoint: url})
+	h, err := hub.New(settings.Weights{Cache: cache, HubEndpoint: url}, "")
 	if err != nil {
 		return 0, err
 	}

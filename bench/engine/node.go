@@ -130,8 +130,10 @@ func benchClaim(ctx context.Context, b *bench) error {
 	defer l.Close()
 	n := node.New(ctx, node.Ports{
 		GPUs: amdgpu.New(root), Ledger: l,
-		Hub:     func(string) (node.Hub, error) { return hub.New(hub.Config{Cache: filepath.Join(b.dir, "cache")}) },
-		Machine: func() node.Machine { return node.Machine{} },
+		Hub: func(string) (node.Hub, error) {
+			return hub.New(settings.Weights{Cache: filepath.Join(b.dir, "cache")}, "")
+		},
+		Machine: func() aim.Machine { return aim.Machine{} },
 	}, node.Options{
 		Node: settings.Node{ID: "bench", Address: "127.0.0.1", Ports: settings.Ports{First: 19000, Last: 19099}},
 		Log:  slog.New(slog.DiscardHandler),

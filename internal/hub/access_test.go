@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"errors"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -118,16 +117,6 @@ func TestASignatureThatRunsOutIsRenewed(t *testing.T) {
 	cdn, _ := serve(t, cdnServer)
 	url, _ := serve(t, standin.New(standin.Config{CDN: cdn}))
 	fetched(t, newHub(t, url), model)
-}
-
-func TestATokenThatCannotBeReadIsNamed(t *testing.T) {
-	h := newHub(t, "http://127.0.0.1:1", func(c *Config) {
-		c.Token = func() (string, error) { return "", errors.New("open /run/secrets/hf: no such file") }
-	})
-	_, err := h.Fetch(t.Context(), model, "", nil)
-	if f := failure(t, err, aim.ClassAuth); !strings.Contains(f.Why, "/run/secrets/hf") {
-		t.Errorf("why %q", f.Why)
-	}
 }
 
 func TestOfflineFailsAtOnceAndSaysWhy(t *testing.T) {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // benchShardBytes is the size of each of the two weight files of the benchmark.
@@ -77,7 +79,7 @@ func benchHub(b *testing.B) (url string) {
 func timeFetch(b *testing.B, url string) time.Duration {
 	b.Helper()
 	cache := b.TempDir()
-	h, err := New(Config{Cache: cache, Endpoint: url})
+	h, err := New(settings.Weights{Cache: cache, HubEndpoint: url}, "")
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -8,16 +8,11 @@ import (
 	"time"
 )
 
-// newClient makes the HTTP client, on the settings of one that is given. Its
-// redirect rule keeps the token at home: net/http would send it on to any
-// subdomain and any port of the same host.
-func newClient(given *http.Client, endpoint *url.URL) *http.Client {
+// newClient makes the HTTP client. It has no timeout, which would bound a whole
+// download; silence is bounded instead. Its redirect rule keeps the token at home:
+// net/http would send it on to any subdomain and any port of the same host.
+func newClient(endpoint *url.URL) *http.Client {
 	client := &http.Client{Transport: newTransport()}
-	if given != nil {
-		copied := *given
-		copied.Timeout = 0 // it would bound a whole download; silence is bounded instead
-		client = &copied
-	}
 	client.CheckRedirect = func(req *http.Request, via []*http.Request) error {
 		if len(via) >= 10 {
 			return errors.New("too many redirects")

@@ -48,8 +48,8 @@ func TestDescribeRefusesWithAClass(t *testing.T) {
 		_, _, err := h.Describe(t.Context(), name, "")
 		failure(t, err, class)
 	}
-	offline := newHub(t, url, func(c *Config) { c.Offline = true })
-	_, _, err := offline.Describe(t.Context(), "org/open", "")
+	away := newHub(t, url, offline)
+	_, _, err := away.Describe(t.Context(), "org/open", "")
 	failure(t, err, aim.ClassWeights)
 }
 
@@ -65,7 +65,7 @@ func TestDescribeAFolder(t *testing.T) {
 	if err := os.CopyFS(folder, following{os.DirFS(snapshot)}); err != nil {
 		t.Fatal(err)
 	}
-	h := newHub(t, url, func(c *Config) { c.LocalRoots = []string{root} })
+	h := newHub(t, url, func(c *config) { c.WeightRoots = []string{root} })
 	config, size, err := h.Describe(t.Context(), folder, "")
 	if err != nil || !strings.Contains(string(config), "LlamaForCausalLM") || size == 0 {
 		t.Errorf("described as %s of %d bytes, %v", config, size, err)

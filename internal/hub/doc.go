@@ -17,7 +17,7 @@
 //
 // Making a model present is one call, which may be repeated at will:
 //
-//	h, err := hub.New(hub.Config{Cache: "/var/lib/aim/hf"})
+//	h, err := hub.New(settings.Weights{Cache: "/var/lib/aim/hf"}, "")
 //	path, err := h.Fetch(ctx, "Qwen/Qwen3-32B", "", func(p aim.Progress) {
 //		fmt.Println(p.Done, "of", p.Total, "bytes")
 //	})

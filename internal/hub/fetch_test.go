@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
 )
 
@@ -267,13 +268,13 @@ func TestBadNamesAreRefused(t *testing.T) {
 }
 
 func TestSettingsAreChecked(t *testing.T) {
-	for name, c := range map[string]Config{
+	for name, c := range map[string]settings.Weights{
 		"no cache":      {},
-		"bad endpoint":  {Cache: t.TempDir(), Endpoint: "ftp://x"},
-		"no host":       {Cache: t.TempDir(), Endpoint: "https://"},
-		"relative root": {Cache: t.TempDir(), LocalRoots: []string{"models"}},
+		"bad endpoint":  {Cache: t.TempDir(), HubEndpoint: "ftp://x"},
+		"no host":       {Cache: t.TempDir(), HubEndpoint: "https://"},
+		"relative root": {Cache: t.TempDir(), WeightRoots: []string{"models"}},
 	} {
-		if _, err := New(c); err == nil {
+		if _, err := New(c, ""); err == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
 )
 
@@ -124,13 +125,13 @@ var quick = pace{
 }
 
 // newHub makes a hub with a cache of its own.
-func newHub(t *testing.T, url string, change ...func(*Config)) *Hub {
+func newHub(t *testing.T, url string, change ...func(*config)) *Hub {
 	t.Helper()
-	c := Config{Cache: t.TempDir(), Endpoint: url}
+	c := config{Weights: settings.Weights{Cache: t.TempDir(), HubEndpoint: url}}
 	for _, f := range change {
 		f(&c)
 	}
-	h, err := New(c)
+	h, err := New(c.Weights, c.token)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,12 +140,15 @@ func newHub(t *testing.T, url string, change ...func(*Config)) *Hub {
 	return h
 }
 
-func withToken(token string) func(*Config) {
-	return func(c *Config) { c.Token = func() (string, error) { return token, nil } }
+// config is what New takes.
+type config struct {
+	settings.Weights
+	token string
 }
 
-func inCache(dir string) func(*Config) { return func(c *Config) { c.Cache = dir } }
-func offline(c *Config)                { c.Offline = true }
+func withToken(token string) func(*config) { return func(c *config) { c.token = token } }
+func inCache(dir string) func(*config)     { return func(c *config) { c.Cache = dir } }
+func offline(c *config)                    { c.HubOffline = true }
 
 // fetched fetches and checks that the snapshot verifies.
 func fetched(t *testing.T, h *Hub, model string) string {

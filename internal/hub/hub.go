@@ -11,36 +11,18 @@ import (
 	"sync"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // DefaultEndpoint is the public hub, used where HF_ENDPOINT names no other.
 const DefaultEndpoint = "https://huggingface.co"
-
-// Config says where models come from and where they go.
-type Config struct {
-	// Cache is the Hugging Face home (HF_HOME); models lie in its folder hub.
-	Cache string
-	// Endpoint is the hub's base URL (HF_ENDPOINT); "" is DefaultEndpoint.
-	Endpoint string
-	// Token resolves the access token on this node, afresh for every fetch, so
-	// that a token can be replaced without a restart. nil or "" is no token. It
-	// is sent to Endpoint alone, never to a host that Endpoint redirects to.
-	Token func() (string, error)
-	// Offline forbids the network: only what is complete here can be had.
-	Offline bool
-	// LocalRoots are the folders that a model named by its absolute path must
-	// lie in. Empty allows no such model.
-	LocalRoots []string
-	// Client is used as it is but for its rules on redirects; nil makes one.
-	Client *http.Client
-}
 
 // Hub is the shared cache of one node. It is safe for concurrent use, and for
 // use together with other processes on the same cache.
 type Hub struct {
 	cache      string
 	endpoint   *url.URL
-	token      func() (string, error)
+	token      string // sent to endpoint alone, never to a host that it redirects to; "" = none
 	offline    bool
 	localRoots []string
 	client     *http.Client
@@ -55,9 +37,10 @@ type Hub struct {
 	flights map[repo]*flight
 }
 
-// New checks the settings and makes the cache folder. It does not use the
-// network. A bad setting is a Failure of class input that names it.
-func New(c Config) (*Hub, error) {
+// New checks the settings and makes the cache folder. It asks the hub with this
+// token, "" for none, and does not use the network yet. A bad setting is a Failure of
+// class input that names it.
+func New(c settings.Weights, token string) (*Hub, error) {
 	if c.Cache == "" {
 		return nil, aim.Failf(aim.ClassInput, "the model cache has no folder; set HF_HOME or the node's cache folder")
 	}
@@ -65,11 +48,11 @@ func New(c Config) (*Hub, error) {
 	if err != nil {
 		return nil, aim.Failf(aim.ClassInput, "model cache %q: %v", c.Cache, err)
 	}
-	endpoint, err := parseEndpoint(c.Endpoint)
+	endpoint, err := parseEndpoint(c.HubEndpoint)
 	if err != nil {
 		return nil, err
 	}
-	roots, err := cleanRoots(c.LocalRoots)
+	roots, err := cleanRoots(c.WeightRoots)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +61,8 @@ func New(c Config) (*Hub, error) {
 		return nil, aim.Failf(aim.ClassInput, "cannot make the model cache: %v", err)
 	}
 	return &Hub{
-		cache: cache, endpoint: endpoint, token: c.Token, offline: c.Offline, localRoots: roots,
-		client: newClient(c.Client, endpoint), pace: defaultPace, free: freeBytes, symlink: (*os.Root).Symlink,
+		cache: cache, endpoint: endpoint, token: strings.TrimSpace(token), offline: c.HubOffline, localRoots: roots,
+		client: newClient(endpoint), pace: defaultPace, free: freeBytes, symlink: (*os.Root).Symlink,
 		flights: make(map[repo]*flight),
 	}, nil
 }
@@ -152,22 +135,13 @@ func (h *Hub) probe(ctx context.Context, r repo) error {
 	return err
 }
 
-// api speaks to the hub for one repository, with the token as it is now.
+// api speaks to the hub for one repository, with this hub's token.
 func (h *Hub) api(r repo) (*api, error) {
 	if h.offline {
 		return nil, aim.Failf(aim.ClassWeights, "model %s is not complete in %s, and this node is offline", r, h.cache).
 			WithHint("turn offline mode off, or copy a complete Hugging Face cache to %s", h.cache)
 	}
-	token := ""
-	if h.token != nil {
-		t, err := h.token()
-		if err != nil {
-			return nil, aim.Failf(aim.ClassAuth, "cannot read the Hugging Face token of this node: %v", err).
-				WithHint("check the token reference in the node's settings")
-		}
-		token = strings.TrimSpace(t)
-	}
-	a := &api{client: h.client, endpoint: h.endpoint, token: token, pace: h.pace, repo: r}
+	a := &api{client: h.client, endpoint: h.endpoint, token: h.token, pace: h.pace, repo: r}
 	a.pace.gate = &h.gate
 	return a, nil
 }

@@ -24,7 +24,7 @@ func TestALocalFolderIsAdoptedWhereItLies(t *testing.T) {
 	if err := os.Symlink("team/llama", filepath.Join(root, "current")); err != nil {
 		t.Fatal(err)
 	}
-	h := newHub(t, "http://127.0.0.1:1", func(c *Config) { c.LocalRoots = []string{"/nowhere", root} })
+	h := newHub(t, "http://127.0.0.1:1", func(c *config) { c.WeightRoots = []string{"/nowhere", root} })
 	real, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func TestOtherLocalFoldersAreRefused(t *testing.T) {
 	localModel(t, filepath.Join(root, "half"), map[string][]byte{"config.json": []byte("{}"), "x-00001-of-00002.safetensors": safetensors(10)})
 	write(t, filepath.Join(root, "file"), []byte("x"))
 
-	h := newHub(t, "http://127.0.0.1:1", func(c *Config) { c.LocalRoots = []string{root} })
+	h := newHub(t, "http://127.0.0.1:1", func(c *config) { c.WeightRoots = []string{root} })
 	for name, want := range map[string]struct {
 		class aim.FailureClass
 		why   string

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
 )
 
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 func fetchMain(url, cache string) int {
-	h, err := New(Config{Cache: cache, Endpoint: url})
+	h, err := New(settings.Weights{Cache: cache, HubEndpoint: url}, "")
 	if err == nil {
 		var path string
 		path, err = h.Fetch(context.Background(), model, "", nil)

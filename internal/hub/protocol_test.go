@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -85,29 +84,6 @@ func TestARangeThatIsRefusedStartsTheFileAgain(t *testing.T) {
 		t.Error("no range was asked for")
 	}
 }
-
-func TestAGivenClientIsUsedWithoutItsTimeout(t *testing.T) {
-	server := standin.New(only(standin.Model{ShardBytes: 50_000}))
-	server.Inject(standin.Fault{Path: shard1, Rate: 100_000})
-	url, _ := serve(t, server)
-	var used atomic.Int64
-	client := &http.Client{Timeout: 100 * time.Millisecond, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		used.Add(1)
-		return http.DefaultTransport.RoundTrip(r)
-	})}
-	h := newHub(t, url, func(c *Config) { c.Client = client })
-	if err := h.CheckAccess(t.Context(), model, ""); err != nil || used.Load() == 0 {
-		t.Errorf("%v after %d requests", err, used.Load())
-	}
-	fetched(t, h, model)
-	if client.Timeout == 0 || client.CheckRedirect != nil {
-		t.Error("the given client was changed")
-	}
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestABlobThatAnotherToolIsFetchingIsWaitedFor(t *testing.T) {
 	url, _ := serve(t, standin.New(standin.Config{}))

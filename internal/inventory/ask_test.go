@@ -12,8 +12,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aim-engine/aim"
 	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/aim-engine/aim"
+)
+
+// Questions of programs; this package passes any on.
+const (
+	questionLogs     = "logs"
+	questionDescribe = "describe"
+	questionPlan     = "plan"
 )
 
 // asked starts a node with this answer and a connection to ask from.
@@ -44,7 +52,7 @@ func TestAnswers(t *testing.T) {
 	conn := asked(t, func(_ context.Context, question string, payload []byte, write func([]byte) error) error {
 		return errors.Join(write([]byte(question+": ")), write(nil), write(payload))
 	}, nil)
-	got, err := read(t, conn, QuestionDescribe, "everything")
+	got, err := read(t, conn, questionDescribe, "everything")
 	if err != nil || string(got) != "describe: everything" {
 		t.Errorf("answer = %q, %v", got, err)
 	}
@@ -56,7 +64,7 @@ func TestTheSnapshotIsAnswered(t *testing.T) {
 	if err != nil || !bytes.Contains(got, []byte(`"id":"n1"`)) {
 		t.Errorf("answer = %q, %v", got, err)
 	}
-	if _, err := read(t, conn, QuestionLogs, ""); aim.FailureOf(err).Class != aim.ClassInput {
+	if _, err := read(t, conn, questionLogs, ""); aim.FailureOf(err).Class != aim.ClassInput {
 		t.Errorf("a question without an Answer: %v", err)
 	}
 }
@@ -68,7 +76,7 @@ func TestALargeAnswerArrivesWhole(t *testing.T) {
 	conn := asked(t, func(_ context.Context, _ string, _ []byte, write func([]byte) error) error {
 		return write(data)
 	}, nil)
-	got, err := read(t, conn, QuestionLogs, "")
+	got, err := read(t, conn, questionLogs, "")
 	if err != nil || sha256.Sum256(got) != sha256.Sum256(data) {
 		t.Errorf("%d of %d bytes, %v", len(got), len(data), err)
 	}
@@ -78,7 +86,7 @@ func TestFailuresReachTheAsker(t *testing.T) {
 	conn := asked(t, func(_ context.Context, _ string, _ []byte, write func([]byte) error) error {
 		return errors.Join(write([]byte("first\n")), aim.Failf(aim.ClassMissing, "no server of %q here", "qwen").WithHint("aim ps"))
 	}, nil)
-	got, err := read(t, conn, QuestionLogs, "")
+	got, err := read(t, conn, questionLogs, "")
 	f := aim.FailureOf(err)
 	if string(got) != "first\n" || f == nil || f.Class != aim.ClassMissing || f.Hint != "aim ps" {
 		t.Errorf("answer = %q, %+v", got, f)
@@ -88,7 +96,7 @@ func TestFailuresReachTheAsker(t *testing.T) {
 func TestNobodyThere(t *testing.T) {
 	conn := connect(t, urlOf(startServer(t, server.Options{})), "aim-cli")
 	start := time.Now()
-	_, err := Ask(t.Context(), conn, "n7", QuestionLogs, nil)
+	_, err := Ask(t.Context(), conn, "n7", questionLogs, nil)
 	if f := aim.FailureOf(err); f == nil || f.Class != aim.ClassNodeLost || !strings.Contains(f.Why, "n7") {
 		t.Errorf("error = %v", err)
 	}
@@ -112,7 +120,7 @@ func TestASlowReaderHoldsTheWriterBack(t *testing.T) {
 		}
 		return nil
 	}, nil)
-	r := open(t, conn, QuestionLogs, "")
+	r := open(t, conn, questionLogs, "")
 	defer r.Close()
 	for range window + 1 { // pieces begun: as many as fit, and the one that waits
 		<-full
@@ -145,7 +153,7 @@ func TestAnAskerWhoLeavesEndsTheAnswer(t *testing.T) {
 				ended <- context.Cause(ctx)
 				return nil
 			}, nil)
-			r := open(t, conn, QuestionLogs, "")
+			r := open(t, conn, questionLogs, "")
 			if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +178,7 @@ func TestAQuietAnswerIsNotGivenUp(t *testing.T) {
 		return write([]byte("at last"))
 	}})
 	n.answers.quiet = 20 * time.Millisecond
-	r := open(t, connect(t, url, "aim-cli"), QuestionLogs, "")
+	r := open(t, connect(t, url, "aim-cli"), questionLogs, "")
 	defer r.Close()
 	r.(*reader).gone = 5 * time.Second // a busy machine may stand still for a second or two
 	if got, err := io.ReadAll(r); err != nil || string(got) != "at last" {
@@ -184,7 +192,7 @@ func TestAnAnswererThatDiesIsGivenUp(t *testing.T) {
 		<-ctx.Done()
 		return nil
 	}})
-	r := open(t, connect(t, url, "aim-cli"), QuestionLogs, "")
+	r := open(t, connect(t, url, "aim-cli"), questionLogs, "")
 	defer r.Close()
 	r.(*reader).gone = 300 * time.Millisecond
 	n.conn.Close()
@@ -199,10 +207,10 @@ func TestTooManyQuestionsAtATime(t *testing.T) {
 		return nil
 	}, nil)
 	for range maxAnswers {
-		r := open(t, conn, QuestionLogs, "")
+		r := open(t, conn, questionLogs, "")
 		defer r.Close()
 	}
-	if _, err := read(t, conn, QuestionLogs, ""); err == nil || !strings.Contains(err.Error(), "being answered already") {
+	if _, err := read(t, conn, questionLogs, ""); err == nil || !strings.Contains(err.Error(), "being answered already") {
 		t.Errorf("one question too many: %v", err)
 	}
 }
@@ -215,7 +223,7 @@ func TestAnAgentThatStopsEndsItsAnswers(t *testing.T) {
 		return err
 	}})
 	conn := connect(t, url, "aim-cli")
-	r := open(t, conn, QuestionLogs, "")
+	r := open(t, conn, questionLogs, "")
 	defer r.Close()
 	if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
 		t.Fatal(err)
@@ -244,7 +252,7 @@ func TestSecretsDoNotLeave(t *testing.T) {
 	conn := asked(t, func(_ context.Context, _ string, _ []byte, write func([]byte) error) error {
 		return errors.Join(write([]byte("hun")), write([]byte("ter2\n")))
 	}, redact)
-	if got, err := read(t, conn, QuestionLogs, ""); err != nil || string(got) != "***\n" {
+	if got, err := read(t, conn, questionLogs, ""); err != nil || string(got) != "***\n" {
 		t.Errorf("answer = %q, %v", got, err)
 	}
 }
@@ -301,7 +309,7 @@ func TestAskingWithoutAConnection(t *testing.T) {
 	if _, err := AskFleet(t.Context(), conn); err == nil {
 		t.Error("the fleet was found without NATS")
 	}
-	if _, err := Ask(t.Context(), conn, "n1", QuestionLogs, nil); err == nil {
+	if _, err := Ask(t.Context(), conn, "n1", questionLogs, nil); err == nil {
 		t.Error("a node was asked without NATS")
 	}
 }

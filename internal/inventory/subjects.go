@@ -47,16 +47,6 @@ const (
 	QuestionFleet    = "fleet"
 )
 
-// Questions that a node's Answer is asked.
-const (
-	QuestionLogs     = "logs"
-	QuestionDescribe = "describe"
-	QuestionModel    = "model"
-)
-
-// QuestionPlan is asked of the control process that leads, and of no other.
-const QuestionPlan = "plan"
-
 func beatSubject(node string) string          { return beatPrefix + node }
 func snapshotSubject(node string) string      { return snapshotPrefix + node }
 func askSubject(node, question string) string { return askPrefix + node + "." + question }

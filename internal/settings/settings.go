@@ -73,12 +73,8 @@ type Node struct {
 	Secrets    []string            // secret references that deployments may name; a trailing * matches the rest
 	Grace      time.Duration       // for a server to end by itself
 
-	Cache       string   // Hugging Face home, shared by all servers of the node
-	HubEndpoint string   // HF_ENDPOINT; "" = the public hub
-	HubOffline  bool     // never ask the hub
-	HubToken    string   // secret reference of the node's own token
-	WeightRoots []string // folders below which a model may be given by path
-	RemoteCode  []string // models whose own code servers may run; "owner/*" is all of an owner, "*" all
+	Weights
+	RemoteCode []string // models whose own code servers may run; "owner/*" is all of an owner, "*" all
 
 	// SimulateRoot marks a simulated node: the folder of its private tree, which
 	// the stand-in server needs to see.
@@ -86,6 +82,15 @@ type Node struct {
 
 	Rescan  time.Duration // how often GPUs are read when nothing else asks
 	Silence time.Duration // how long a claim may go without an activity of its owner before Temporal is asked whose it is
+}
+
+// Weights say where models come from and where they go.
+type Weights struct {
+	Cache       string   // Hugging Face home (HF_HOME), shared by all servers of the node; models lie in its folder hub
+	HubEndpoint string   // base URL of the hub (HF_ENDPOINT); "" = the public one
+	HubOffline  bool     // never ask the hub: only what is complete here can be had
+	HubToken    string   // secret reference of the node's own token
+	WeightRoots []string // folders below which a model may be given by path; empty = none may
 }
 
 // Ports is a range of TCP ports, written first-last.

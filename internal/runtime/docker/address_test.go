@@ -12,6 +12,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // contexts writes a folder of the docker command with one context.
@@ -59,7 +60,7 @@ func TestTheDaemonIsTheOneOfTheDockerCommand(t *testing.T) {
 // A daemon of another machine would start servers there.
 func TestTheDaemonOfAnotherMachineIsRefused(t *testing.T) {
 	for _, host := range []string{"ssh://ops@gpu-host.example", "tcp://10.255.255.1:2375", "tcp://gpu-host.example:2376", "npipe:////./pipe/docker_engine", "https://192.0.2.1:1"} {
-		_, err := New(Config{Host: host, LogDir: t.TempDir()})
+		_, err := New(settings.Node{DockerHost: host, Dir: t.TempDir()}, Options{})
 		fail := aim.FailureOf(err)
 		if fail == nil || fail.Class != aim.ClassRuntime || !strings.Contains(fail.Why, "another machine") || !strings.Contains(fail.Why, host) || fail.Hint == "" {
 			t.Errorf("%s: %v", host, err)
@@ -80,7 +81,7 @@ func TestAHintNamesTheContextThatWasLookedAt(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "")
 	t.Setenv("DOCKER_CONTEXT", "")
 	t.Setenv("DOCKER_CONFIG", contexts(t, "other", "other", "unix://"+filepath.Join(t.TempDir(), "nobody.sock")))
-	rt, err := New(Config{LogDir: t.TempDir()})
+	rt, err := New(settings.Node{Dir: t.TempDir()}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

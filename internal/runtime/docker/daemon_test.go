@@ -10,14 +10,17 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/docker/docker/api/types/image"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
-	"github.com/docker/docker/api/types/image"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // daemon is the real Docker daemon with an image that holds tiny alone.
 type daemon struct {
-	cfg   Config
+	cfg   settings.Node
+	opts  Options
 	image string
 }
 
@@ -25,7 +28,7 @@ type daemon struct {
 // says that one has to.
 func newDaemon(t *testing.T) daemon {
 	t.Helper()
-	d := daemon{cfg: Config{LogDir: t.TempDir(), DockerConfig: filepath.Join(t.TempDir(), "none.json")}}
+	d := daemon{cfg: settings.Node{Dir: t.TempDir()}, opts: Options{DockerConfig: filepath.Join(t.TempDir(), "none.json")}}
 	rt := d.open(t)
 	if err := rt.Check(t.Context()); err != nil {
 		if os.Getenv("AIM_REQUIRE_DOCKER") == "1" {
@@ -34,8 +37,8 @@ func newDaemon(t *testing.T) daemon {
 		t.Skipf("no Docker daemon: %v", err)
 	}
 	d.image = fmt.Sprintf("aim-test/tiny:%d-%d", os.Getpid(), runtimetest.FreePort(t))
-	d.cfg.Self = runtimetest.BuildTiny(t)
-	source := image.ImportSource{Source: layer(t, d.cfg.Self), SourceName: "-"}
+	d.opts.Self = runtimetest.BuildTiny(t)
+	source := image.ImportSource{Source: layer(t, d.opts.Self), SourceName: "-"}
 	answer, err := rt.api.ImageImport(t.Context(), source, d.image, image.ImportOptions{Changes: []string{`ENTRYPOINT ["/tiny"]`}})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +64,7 @@ func removeImage(t *testing.T, rt *Runtime, id string) {
 
 func (d daemon) open(t *testing.T) *Runtime {
 	t.Helper()
-	rt, err := New(d.cfg)
+	rt, err := New(d.cfg, d.opts)
 	if err != nil {
 		t.Fatal(err)
 	}

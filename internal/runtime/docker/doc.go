@@ -1,6 +1,6 @@
 // Package docker runs servers as containers of a Docker Engine, 20.10 or newer.
 //
-//	rt, err := docker.New(docker.Config{LogDir: "/var/lib/aim/logs"})
+//	rt, err := docker.New(settings.Node{Dir: "/var/lib/aim"}, docker.Options{})
 //	if err != nil {
 //		return err
 //	}

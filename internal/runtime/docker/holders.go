@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -9,6 +10,8 @@ import (
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/aim-engine/aim"
 )
 
 // Holder is a running container, ours or not, that has been given GPUs, or
@@ -50,7 +53,7 @@ func (r *Runtime) Holders(ctx context.Context) ([]Holder, error) {
 func (r *Runtime) holder(c container.InspectResponse) Holder {
 	_, ours := serverOf(c.Config.Labels)
 	h := Holder{Name: strings.TrimPrefix(c.Name, "/"), ID: c.ID, Image: c.Config.Image, Ours: ours}
-	h.Renders, h.All = held(c.HostConfig, r.cfg.DevRoot)
+	h.Renders, h.All = held(c.HostConfig, r.dev)
 	return h
 }
 
@@ -86,4 +89,20 @@ func allowsDRM(rule string) bool {
 	}
 	major, _, _ := strings.Cut(fields[1], ":")
 	return major == "*" || major == "226"
+}
+
+// Strangers are the holders that are not ours. A container that may use every GPU,
+// as monitors do, is none until the driver says that it uses one.
+func (r *Runtime) Strangers(ctx context.Context) ([]aim.Stranger, error) {
+	holders, err := r.Holders(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("look for containers that hold GPUs: %w", err)
+	}
+	var all []aim.Stranger
+	for _, h := range holders {
+		if !h.Ours && len(h.Renders) > 0 {
+			all = append(all, aim.Stranger{Who: fmt.Sprintf("container %s (%s)", h.Name, h.Image), Renders: h.Renders})
+		}
+	}
+	return all, nil
 }

@@ -8,12 +8,13 @@ import (
 	"io"
 	"strings"
 
-	"github.com/aim-engine/aim"
-	"github.com/aim-engine/aim/internal/container"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/distribution/reference"
 	"github.com/docker/docker/api/types/image"
 	"github.com/docker/docker/client"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/container"
 )
 
 // HasImage tells whether the daemon has the image, by tag or by digest.
@@ -40,7 +41,7 @@ func (r *Runtime) Pull(ctx context.Context, ref string, report func(aim.Progress
 	if here, err := r.HasImage(ctx, ref); err != nil || here {
 		return err
 	}
-	login, err := credentialsFor(ctx, r.cfg.DockerConfig, reference.Domain(name))
+	login, err := credentialsFor(ctx, r.opts.DockerConfig, reference.Domain(name))
 	if err != nil {
 		return err
 	}

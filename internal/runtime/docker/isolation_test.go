@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
-	"golang.org/x/sys/unix"
 )
 
 // deviceGroup is a group that exists nowhere: only GroupAdd can give it.
@@ -56,11 +57,11 @@ func devices(t *testing.T, minors ...int) string {
 
 func TestContainerHasItsGPUsAlone(t *testing.T) {
 	d := newDaemon(t)
-	d.cfg.DevRoot = devices(t, 128, 129, 130)
+	d.cfg.Dev = devices(t, 128, 129, 130)
 	launch := d.subject().Launch(t)
 	launch.GPUs = []aim.GPU{{ID: "GPU-b", RenderMinor: minor(130)}, {ID: "GPU-a", RenderMinor: minor(128)}}
 	// A folder of the node that happens to hold another GPU's file.
-	launch.Mounts = []aim.Mount{{Source: filepath.Join(d.cfg.DevRoot, "dri"), Target: "/mnt"}}
+	launch.Mounts = []aim.Mount{{Source: filepath.Join(d.cfg.Dev, "dri"), Target: "/mnt"}}
 	rt, about := d.run(t, launch)
 
 	var gpus []string
@@ -104,7 +105,7 @@ func TestContainerHasItsGPUsAlone(t *testing.T) {
 
 func TestStartWithoutDeviceFile(t *testing.T) {
 	d := newDaemon(t)
-	d.cfg.DevRoot = t.TempDir()
+	d.cfg.Dev = t.TempDir()
 	launch := d.subject().Launch(t)
 	launch.GPUs = []aim.GPU{{ID: "GPU-a", RenderMinor: minor(128)}}
 	_, err := d.open(t).Start(t.Context(), launch)

@@ -12,9 +12,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/aim-engine/aim"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/pkg/stdcopy"
+
+	"github.com/aim-engine/aim"
 )
 
 // Logs reads a server's output; after Remove, from the saved file. With Follow
@@ -63,7 +64,7 @@ func (r *Runtime) stream(ctx context.Context, containerID string, opts aim.LogOp
 }
 
 func (r *Runtime) logFile(id aim.Identity) string {
-	return filepath.Join(r.cfg.LogDir, filepath.Base(id.Server())+".log")
+	return filepath.Join(r.logs, filepath.Base(id.Server())+".log")
 }
 
 // saveLog copies the log of a container to its file, and deletes the oldest
@@ -74,7 +75,7 @@ func (r *Runtime) saveLog(ctx context.Context, containerID string, id aim.Identi
 		return err
 	}
 	defer log.Close()
-	tmp, err := os.CreateTemp(r.cfg.LogDir, ".draft-*")
+	tmp, err := os.CreateTemp(r.logs, ".draft-*")
 	if err != nil {
 		return err
 	}
@@ -90,7 +91,7 @@ func (r *Runtime) saveLog(ctx context.Context, containerID string, id aim.Identi
 }
 
 func (r *Runtime) pruneLogs() error {
-	entries, err := os.ReadDir(r.cfg.LogDir)
+	entries, err := os.ReadDir(r.logs)
 	if err != nil {
 		return err
 	}
@@ -101,8 +102,8 @@ func (r *Runtime) pruneLogs() error {
 		}
 	}
 	slices.SortFunc(logs, func(a, b os.FileInfo) int { return b.ModTime().Compare(a.ModTime()) })
-	for _, log := range logs[min(len(logs), r.cfg.KeepLogs):] {
-		err = errors.Join(err, os.Remove(filepath.Join(r.cfg.LogDir, log.Name())))
+	for _, log := range logs[min(len(logs), r.opts.KeepLogs):] {
+		err = errors.Join(err, os.Remove(filepath.Join(r.logs, log.Name())))
 	}
 	return err
 }

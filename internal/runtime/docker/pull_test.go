@@ -219,9 +219,9 @@ func TestPullFailures(t *testing.T) {
 func TestPullWithCredentials(t *testing.T) {
 	d := newDaemon(t)
 	s := newShelf(t, "me")
-	d.cfg.DockerConfig = filepath.Join(t.TempDir(), "config.json")
+	d.opts.DockerConfig = filepath.Join(t.TempDir(), "config.json")
 	config := fmt.Sprintf(`{"auths":{%q:{"auth":%q}}}`, s.Listener.Addr(), base64.StdEncoding.EncodeToString([]byte("me:pass")))
-	if err := os.WriteFile(d.cfg.DockerConfig, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(d.opts.DockerConfig, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := pull(t, d.open(t), s.ref(":v1")); err != nil {

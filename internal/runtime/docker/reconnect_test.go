@@ -12,9 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/docker/docker/client"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
-	"github.com/docker/docker/client"
 )
 
 // relay passes connections on to the daemon, until it is told to go away.
@@ -106,7 +107,7 @@ func TestDaemonGoneIsNotServerEnded(t *testing.T) {
 	direct, _ := d.run(t, launch)
 	way := newRelay(t)
 	way.comeBack(t)
-	d.cfg.Host = "unix://" + way.path
+	d.cfg.DockerHost = "unix://" + way.path
 	rt := d.open(t)
 
 	type answer struct {

@@ -132,7 +132,7 @@ func TestPullWithACredentialHelper(t *testing.T) {
 	s := newShelf(t, "me")
 	host := s.Listener.Addr().String()
 	helper(t, "test", host, "me", "pass")
-	d.cfg.DockerConfig = configFile(t, fmt.Sprintf(`{"auths":{%q:{}},"credsStore":"test"}`, host))
+	d.opts.DockerConfig = configFile(t, fmt.Sprintf(`{"auths":{%q:{}},"credsStore":"test"}`, host))
 	if _, err := pull(t, d.open(t), s.ref(":v1")); err != nil {
 		t.Error(err)
 	}

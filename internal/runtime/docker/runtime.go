@@ -10,9 +10,11 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/docker/docker/client"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/container"
-	"github.com/docker/docker/client"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // Name of this runtime, as it stands in inventories and servers.
@@ -22,59 +24,58 @@ const Name = "docker"
 // of a deployment that fails every hour.
 const defaultKeepLogs = 20
 
-// Config of the runtime.
-type Config struct {
-	Host         string // address of the daemon; "" = the one that the docker command takes, see Find
-	Dir          string // folder of the program that hands secrets over; "" = LogDir
-	LogDir       string // folder for the logs of removed containers
-	SecretDir    string // folder for secrets while their servers run; "" = below /run where that serves, else below Dir
+// Options are what no setting says; the zero value is what a node agent takes.
+type Options struct {
+	SecretDir    string // folder for secrets while their servers run; "" = below /run where that serves, else below the node's
 	Self         string // this binary, which must be static; "" = the running program
-	DevRoot      string // folder with kfd and dri/; "" = /dev
-	User         string // uid:gid of servers of level strict; "" = 65532:65532
 	KeepLogs     int    // logs of removed containers that are kept; 0 = 20
 	DockerConfig string // file with registry credentials; "" = config.json of the docker command
 }
 
 // Runtime starts servers as containers.
 type Runtime struct {
-	cfg    Config
+	opts   Options
+	dir    string // of the program that hands secrets over
+	logs   string // of the logs of removed containers
+	dev    string // with kfd and dri/
 	daemon Address
 	api    *client.Client
 	about  atomic.Pointer[About] // what the daemon has said of itself, once it has answered
 }
 
-// New makes the runtime and its folders. It does not talk to the daemon: Check
-// does. The address of a daemon that cannot serve this machine is a Failure of
-// class runtime.
-func New(cfg Config) (*Runtime, error) {
-	if cfg.LogDir == "" {
-		return nil, errors.New("docker runtime: no folder for logs is set")
+// New makes the runtime and its folders, docker and logs below cfg.Dir. It does not
+// talk to the daemon of cfg.DockerHost: Check does. The address of a daemon that
+// cannot serve this machine is a Failure of class runtime.
+func New(cfg settings.Node, o Options) (*Runtime, error) {
+	if cfg.Dir == "" {
+		return nil, errors.New("docker runtime: the node has no folder; set node.dir")
 	}
-	daemon, err := FindDaemon(cfg.Host, os.Getenv)
+	daemon, err := FindDaemon(cfg.DockerHost, os.Getenv)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Dir = cmp.Or(cfg.Dir, cfg.LogDir)
-	cfg.SecretDir = cmp.Or(cfg.SecretDir, secretDir(cfg.Dir))
-	cfg.DevRoot = filepath.Clean(cmp.Or(cfg.DevRoot, "/dev"))
-	cfg.KeepLogs = cmp.Or(cfg.KeepLogs, defaultKeepLogs)
-	cfg.DockerConfig = cmp.Or(cfg.DockerConfig, dockerConfig())
-	if cfg.Self == "" {
-		if cfg.Self, err = os.Executable(); err != nil {
+	r := &Runtime{
+		opts: o, daemon: daemon,
+		dir: filepath.Join(cfg.Dir, "docker"), logs: filepath.Join(cfg.Dir, "logs"), dev: filepath.Clean(cmp.Or(cfg.Dev, "/dev")),
+	}
+	r.opts.SecretDir = cmp.Or(o.SecretDir, secretDir(r.dir))
+	r.opts.KeepLogs = cmp.Or(o.KeepLogs, defaultKeepLogs)
+	r.opts.DockerConfig = cmp.Or(o.DockerConfig, dockerConfig())
+	if o.Self == "" {
+		if r.opts.Self, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("docker runtime: find own program: %w", err)
 		}
 	}
-	for _, dir := range []string{cfg.LogDir, cfg.Dir} {
+	for _, dir := range []string{r.logs, r.dir} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, fmt.Errorf("docker runtime: make folder: %w", err)
 		}
 	}
 	opts := []client.Opt{client.WithTLSClientConfigFromEnv(), client.WithVersionFromEnv(), client.WithHost(daemon.Host), client.WithAPIVersionNegotiation()}
-	api, err := client.NewClientWithOpts(opts...)
-	if err != nil {
+	if r.api, err = client.NewClientWithOpts(opts...); err != nil {
 		return nil, fmt.Errorf("docker runtime: %w", err)
 	}
-	return &Runtime{cfg: cfg, daemon: daemon, api: api}, nil
+	return r, nil
 }
 
 // Close lets go of idle connections to the daemon.

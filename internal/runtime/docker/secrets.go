@@ -12,10 +12,11 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/container"
 	"github.com/aim-engine/aim/internal/container/handover"
-	"golang.org/x/sys/unix"
 )
 
 // handOver puts the secrets of a Spec where its container alone finds them, and
@@ -77,7 +78,7 @@ func (a About) uidOf(user string) int {
 	return uid
 }
 
-func (r *Runtime) secretsOf(server string) string { return filepath.Join(r.cfg.SecretDir, server) }
+func (r *Runtime) secretsOf(server string) string { return filepath.Join(r.opts.SecretDir, server) }
 
 // forget deletes the secrets of a server that is gone.
 func (r *Runtime) forget(server string) error {
@@ -91,24 +92,24 @@ func (r *Runtime) forget(server string) error {
 // be replaced by an upgrade, and where the agent is itself in a container the
 // daemon does not see it.
 func (r *Runtime) enterProgram() (string, error) {
-	program := filepath.Join(r.cfg.Dir, "aim-enter")
+	program := filepath.Join(r.dir, "aim-enter")
 	have, err := os.Stat(program)
-	mine, errMine := os.Stat(r.cfg.Self)
+	mine, errMine := os.Stat(r.opts.Self)
 	if errMine != nil {
 		return "", errMine
 	}
 	if err == nil && have.Size() == mine.Size() && have.ModTime().Equal(mine.ModTime()) {
 		return program, nil
 	}
-	if err := isStatic(r.cfg.Self); err != nil {
+	if err := isStatic(r.opts.Self); err != nil {
 		return "", err
 	}
-	from, err := os.Open(r.cfg.Self)
+	from, err := os.Open(r.opts.Self)
 	if err != nil {
 		return "", err
 	}
 	defer from.Close()
-	to, err := os.CreateTemp(r.cfg.Dir, ".enter-*")
+	to, err := os.CreateTemp(r.dir, ".enter-*")
 	if err != nil {
 		return "", err
 	}

@@ -20,7 +20,7 @@ const canary = "canary-7b1e"
 // it once the server is removed.
 func TestSecretsReachTheServerAlone(t *testing.T) {
 	d := newDaemon(t)
-	d.cfg.SecretDir = filepath.Join(t.TempDir(), "secrets")
+	d.opts.SecretDir = filepath.Join(t.TempDir(), "secrets")
 	for _, level := range []aim.ContainerLevel{aim.LevelStrict, aim.LevelCompat, aim.LevelVendor} {
 		for name, entrypoint := range map[string][]string{"the image's entrypoint": nil, "another entrypoint": {"/tiny"}} {
 			t.Run(string(level)+", "+name, func(t *testing.T) {

@@ -5,10 +5,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aim-engine/aim"
-	rules "github.com/aim-engine/aim/internal/container"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/aim-engine/aim"
+	rules "github.com/aim-engine/aim/internal/container"
 )
 
 // Start starts the server, or finds it running with the same UID and token. A
@@ -70,11 +71,11 @@ func (r *Runtime) obtain(ctx context.Context, launch aim.Launch) (container.Insp
 
 // create creates the container; a name that is taken is a conflict.
 func (r *Runtime) create(ctx context.Context, launch aim.Launch) error {
-	groups, err := rules.DeviceGroups(launch, r.cfg.DevRoot)
+	groups, err := rules.DeviceGroups(launch, r.dev)
 	if err != nil {
 		return err
 	}
-	spec, err := rules.New(launch, rules.Node{DevRoot: r.cfg.DevRoot, User: r.cfg.User, Groups: groups})
+	spec, err := rules.New(launch, rules.Node{DevRoot: r.dev, Groups: groups})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // What an agent leaves that is killed between creating and starting.
@@ -76,7 +77,7 @@ func TestStartFailures(t *testing.T) {
 }
 
 func TestCheckWithoutDaemon(t *testing.T) {
-	rt, err := New(Config{Host: "unix:///nowhere/docker.sock", LogDir: t.TempDir()})
+	rt, err := New(settings.Node{DockerHost: "unix:///nowhere/docker.sock", Dir: t.TempDir()}, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,14 +89,14 @@ func TestCheckWithoutDaemon(t *testing.T) {
 	if _, err := rt.List(t.Context()); aim.FailureOf(err).Class != aim.ClassRuntime {
 		t.Errorf("list: %v", err)
 	}
-	if _, err := New(Config{}); err == nil {
-		t.Error("made without a folder for logs")
+	if _, err := New(settings.Node{}, Options{}); err == nil {
+		t.Error("made without a folder")
 	}
 }
 
 func TestSavedLogsArePruned(t *testing.T) {
 	d := newDaemon(t)
-	d.cfg.KeepLogs = 2
+	d.opts.KeepLogs = 2
 	rt := d.open(t)
 	for range 4 {
 		launch := d.subject().Launch(t)
@@ -106,7 +107,7 @@ func TestSavedLogsArePruned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	logs, err := filepath.Glob(filepath.Join(d.cfg.LogDir, "*"))
+	logs, err := filepath.Glob(filepath.Join(d.cfg.Dir, "logs", "*"))
 	if err != nil || len(logs) != 2 {
 		t.Errorf("logs %v, %v", logs, err)
 	}

@@ -1,7 +1,6 @@
 package docker
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/aim-engine/aim"
@@ -14,6 +13,6 @@ func (r *Runtime) ServerUser(level aim.ContainerLevel) (user aim.User, ok bool) 
 	if level != aim.LevelStrict {
 		return aim.User{}, false
 	}
-	n, err := fmt.Sscanf(cmp.Or(r.cfg.User, container.StrictUser), "%d:%d", &user.UID, &user.GID)
+	n, err := fmt.Sscanf(container.StrictUser, "%d:%d", &user.UID, &user.GID)
 	return user, n == 2 && err == nil
 }

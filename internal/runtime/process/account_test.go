@@ -11,6 +11,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/process"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // open lets everybody reach what a test has made.
@@ -34,7 +35,7 @@ func TestServersOfARootAgentAreNotRoot(t *testing.T) {
 	asRoot(t)
 	b := newBench(t)
 	openTo(t, b.tiny)
-	rt, err := process.New(process.Config{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}})
+	rt, err := process.New(settings.Node{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}}, process.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +120,7 @@ func TestWhatTheUserCannotOpenIsTold(t *testing.T) {
 	if err := os.Chmod(filepath.Dir(weights), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	rt, err := process.New(process.Config{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, User: "65533:65533"})
+	rt, err := process.New(settings.Node{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, ServerUser: "65533:65533"}, process.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,7 @@ func TestWhatTheUserCannotOpenIsTold(t *testing.T) {
 func TestUsersThatAreNone(t *testing.T) {
 	asRoot(t)
 	for _, user := range []string{"no-such-user-here", "1:x", "-5", "99999999999"} {
-		if _, err := process.New(process.Config{Dir: t.TempDir(), User: user}); err == nil || !strings.Contains(err.Error(), "servers cannot run") {
+		if _, err := process.New(settings.Node{Dir: t.TempDir(), ServerUser: user}, process.Options{}); err == nil || !strings.Contains(err.Error(), "servers cannot run") {
 			t.Errorf("%s: %v", user, err)
 		}
 	}

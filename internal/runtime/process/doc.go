@@ -22,7 +22,7 @@
 // together with its start time and the boot id, so a reused pid is never taken
 // for it, and after a restart of the machine it counts as ended.
 //
-//	rt, err := process.New(process.Config{Dir: "/var/lib/aim/servers", Self: "/usr/bin/aim"})
+//	rt, err := process.New(settings.Node{Dir: "/var/lib/aim"}, process.Options{Self: "/usr/bin/aim"})
 //	if err != nil {
 //		return err
 //	}
@@ -34,10 +34,10 @@
 //
 // # What keeps servers apart, and what does not
 //
-// Where the agent is root, servers run as a user of their own (Config.User), who
+// Where the agent is root, servers run as a user of their own (setting node.server_user), who
 // can gain no rights again, with a home of their own below the folder for
 // temporary files, the groups of their GPUs' device files, and none of the
-// agent's environment but PATH and what Config.Inherit lists. Files that
+// agent's environment but PATH and what the setting node.env_inherit lists. Files that
 // arguments name must lie below the launch's folders.
 //
 // What is left: all servers of a node are of that one user, so one that runs

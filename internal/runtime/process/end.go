@@ -9,8 +9,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/aim-engine/aim"
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-engine/aim"
 )
 
 // endPoll is how often Wait and Stop look. One look is four small files.
@@ -153,7 +154,7 @@ func (r *Runtime) prune() error {
 		path string
 		at   time.Time
 	}
-	names, err := filepath.Glob(filepath.Join(r.cfg.Dir, "*", logFile))
+	names, err := filepath.Glob(filepath.Join(r.dir, "*", logFile))
 	if err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (r *Runtime) prune() error {
 		}
 	}
 	slices.SortFunc(logs, func(a, b old) int { return b.at.Compare(a.at) })
-	for _, log := range logs[min(len(logs), r.cfg.KeepLogs):] {
+	for _, log := range logs[min(len(logs), r.opts.KeepLogs):] {
 		err = errors.Join(err, os.RemoveAll(log.path))
 	}
 	return err

@@ -39,11 +39,11 @@ func (r *Runtime) environment(f folder, p plan, secrets map[string]string) ([]st
 		maps.Copy(base, container.HomeEnv(p.Home))
 	}
 	for _, pair := range os.Environ() {
-		if name, value, _ := strings.Cut(pair, "="); inherits(name, r.cfg.Inherit) {
+		if name, value, _ := strings.Cut(pair, "="); inherits(name, r.inherit) {
 			base[name] = value
 		}
 	}
-	maps.Copy(base, r.cfg.Env)
+	maps.Copy(base, r.opts.Env)
 	l := p.Launch
 	l.SecretEnv = secrets
 	for _, own := range []string{gateEnv, serverEnv} {

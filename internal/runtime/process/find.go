@@ -22,7 +22,7 @@ func (r *Runtime) Find(_ context.Context, id aim.Identity) (aim.Server, bool, er
 // folder that cannot be read is left out, so that one damaged file does not take
 // the node away: whatever still runs from it is found by the memory it holds.
 func (r *Runtime) List(context.Context) ([]aim.Server, error) {
-	entries, err := os.ReadDir(r.cfg.Dir) // sorted by name
+	entries, err := os.ReadDir(r.dir) // sorted by name
 	if err != nil {
 		return nil, fmt.Errorf("list servers: %w", err)
 	}
@@ -31,7 +31,7 @@ func (r *Runtime) List(context.Context) ([]aim.Server, error) {
 		if !e.IsDir() {
 			continue
 		}
-		s, err := folder(filepath.Join(r.cfg.Dir, e.Name())).look()
+		s, err := folder(filepath.Join(r.dir, e.Name())).look()
 		if err == nil && s.phase != absent && s.plan.Launch.Token != "" {
 			servers = append(servers, s.server())
 		}

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aim-engine/aim"
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-engine/aim"
 )
 
 func TestOwnStat(t *testing.T) {
@@ -62,7 +63,7 @@ func TestEnvironment(t *testing.T) {
 		GPUs: []aim.GPU{{UUID: "GPU-00000000000000b1"}, {UUID: "GPU-00000000000000a0"}},
 		Env:  map[string]string{"LANG": "de", "AIM_PROFILE": "p"}, SecretEnv: map[string]string{"VLLM_API_KEY": "k"},
 	}
-	r := &Runtime{cfg: Config{Env: map[string]string{"LANG": "fr"}, Inherit: []string{"HSA_*", "LD_LIBRARY_PATH", "AIM_*", "*_DEVICES", "HIP_VISIBLE_DEVICES"}}}
+	r := &Runtime{opts: Options{Env: map[string]string{"LANG": "fr"}}, inherit: []string{"HSA_*", "LD_LIBRARY_PATH", "AIM_*", "*_DEVICES", "HIP_VISIBLE_DEVICES"}}
 	got, err := r.environment("/servers/a", plan{Launch: launch}, launch.SecretEnv)
 	if err != nil {
 		t.Fatal(err)

@@ -15,10 +15,11 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/process"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
-	"golang.org/x/sys/unix"
 )
 
 // startAgent starts an agent process that starts the launch.
@@ -37,7 +38,7 @@ func (b bench) startAgent(t *testing.T, launch aim.Launch) *exec.Cmd {
 }
 
 func (b bench) file(launch aim.Launch, name string) string {
-	return filepath.Join(b.dir, launch.Server(), name)
+	return filepath.Join(b.dir, "servers", launch.Server(), name)
 }
 
 func exists(path string) bool {
@@ -50,7 +51,7 @@ func exists(path string) bool {
 func (b bench) shims(launch aim.Launch) []int {
 	var pids []int
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	want := []byte("\x00shim\x00" + filepath.Join(b.dir, launch.Server()) + "\x00")
+	want := []byte("\x00shim\x00" + filepath.Join(b.dir, "servers", launch.Server()) + "\x00")
 	for _, path := range lines {
 		line, err := os.ReadFile(path)
 		if err != nil || !bytes.HasSuffix(line, want) {

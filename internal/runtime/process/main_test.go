@@ -11,6 +11,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/process"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // The test binary plays three parts: it is started again as the shim, as the
@@ -43,7 +44,7 @@ func agent(text string) int {
 		return 1
 	}
 	o.Launch.SecretEnv = o.Secret
-	rt, err := process.New(config(o.Dir, o.Tiny))
+	rt, err := process.New(config(o.Dir, o.Tiny), process.Options{})
 	if err == nil {
 		_, err = rt.Start(context.Background(), o.Launch)
 	}
@@ -54,9 +55,9 @@ func agent(text string) int {
 	return 0
 }
 
-func config(dir, tiny string) process.Config {
+func config(dir, tiny string) settings.Node {
 	// Of the same user, since what tests make is closed to others.
-	return process.Config{Dir: dir, Commands: map[string][]string{"vllm": {tiny}}, User: strconv.Itoa(os.Geteuid())}
+	return settings.Node{Dir: dir, Commands: map[string][]string{"vllm": {tiny}}, ServerUser: strconv.Itoa(os.Geteuid())}
 }
 
 // bench is one runtime's folder and the program that it starts.
@@ -68,7 +69,7 @@ func newBench(t *testing.T) bench {
 
 func (b bench) open(t *testing.T) *process.Runtime {
 	t.Helper()
-	rt, err := process.New(config(b.dir, b.tiny))
+	rt, err := process.New(config(b.dir, b.tiny), process.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,12 @@
 package process
 
 import (
+	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/prometheus/procfs"
+
+	"github.com/aim-engine/aim/internal/machine"
 )
 
 // procStat is /proc/<pid>/stat. Starttime counts clock ticks since boot.
@@ -41,8 +42,10 @@ func processes() ([]procStat, error) {
 
 // bootID changes with every start of the machine.
 func bootID() (string, error) {
-	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return strings.TrimSpace(string(id)), err
+	if id := machine.BootID(); id != "" {
+		return id, nil
+	}
+	return "", errors.New("the kernel does not tell the id of this boot")
 }
 
 // alive tells whether the recorded server itself still runs.

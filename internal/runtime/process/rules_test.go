@@ -14,6 +14,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/runtime/process"
 	"github.com/aim-engine/aim/internal/runtime/runtimetest"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 func TestSecretsAreNotOnDisk(t *testing.T) {
@@ -123,7 +124,7 @@ func TestStopBeforeTheServerHasStarted(t *testing.T) {
 
 func TestProgramIsMissing(t *testing.T) {
 	dir := t.TempDir()
-	rt, err := process.New(process.Config{Dir: dir, Commands: map[string][]string{"vllm": {"/nowhere/vllm", "serve"}}})
+	rt, err := process.New(settings.Node{Dir: dir, Commands: map[string][]string{"vllm": {"/nowhere/vllm", "serve"}}}, process.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestProgramThatCannotRun(t *testing.T) {
 
 func TestOldLogsAreDropped(t *testing.T) {
 	b := newBench(t)
-	rt, err := process.New(process.Config{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, KeepLogs: 2, User: "0"})
+	rt, err := process.New(settings.Node{Dir: b.dir, Commands: map[string][]string{"vllm": {b.tiny}}, ServerUser: "0"}, process.Options{KeepLogs: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

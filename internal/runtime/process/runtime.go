@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/settings"
 )
 
 // Name of this runtime, as it stands in inventories and servers.
@@ -20,16 +21,11 @@ const Name = "process"
 // a deployment that fails every hour.
 const defaultKeepLogs = 20
 
-// Config of the runtime.
-type Config struct {
-	Dir      string              // folder with one folder a server
-	Self     string              // this binary, which is started again as the shim; "" = the running program
-	Commands map[string][]string // backend -> program that Launch.Args are appended to; nil = DefaultCommands
-	Env      map[string]string   // environment of every server, below Launch.Env
-	Inherit  []string            // names of the agent's own environment that servers get; a trailing * matches the rest
-	User     string              // name or uid[:gid] that servers run as, where the agent is root; "" = 65532:65532, "root" = the agent's own
-	DevRoot  string              // folder with kfd and dri/; "" = /dev
-	KeepLogs int                 // logs of removed servers that are kept; 0 = 20
+// Options are what no setting says; the zero value is what a node agent takes.
+type Options struct {
+	Self     string            // this binary, which is started again as the shim; "" = the running program
+	Env      map[string]string // environment of every server, below Launch.Env
+	KeepLogs int               // logs of removed servers that are kept; 0 = 20
 }
 
 // DefaultCommands is the program of each backend, found on PATH.
@@ -43,36 +39,39 @@ func DefaultCommands() map[string][]string {
 
 // Runtime starts servers as processes.
 type Runtime struct {
-	cfg     Config
-	account *account // of servers; nil = the agent's own
+	opts     Options
+	dir      string              // with one folder a server
+	commands map[string][]string // backend -> program that Launch.Args are appended to
+	inherit  []string            // names of the agent's own environment that servers get
+	dev      string              // with kfd and dri/
+	account  *account            // of servers; nil = the agent's own
 }
 
-// New makes the runtime and its folder.
-func New(cfg Config) (*Runtime, error) {
+// New makes the runtime and its folder, servers below cfg.Dir. The programs of
+// backends are those of cfg.Commands, or DefaultCommands.
+func New(cfg settings.Node, o Options) (*Runtime, error) {
 	dir, err := filepath.Abs(cfg.Dir)
 	if cfg.Dir == "" || err != nil {
 		return nil, fmt.Errorf("process runtime: folder %q for servers is not usable: set one", cfg.Dir)
 	}
-	cfg.Dir = dir
-	if cfg.Self == "" {
-		if cfg.Self, err = os.Executable(); err != nil {
+	r := &Runtime{opts: o, dir: filepath.Join(dir, "servers"), commands: cfg.Commands, inherit: cfg.EnvInherit, dev: cmp.Or(cfg.Dev, "/dev")}
+	if o.Self == "" {
+		if r.opts.Self, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("process runtime: find own program: %w", err)
 		}
 	}
-	if cfg.Commands == nil {
-		cfg.Commands = DefaultCommands()
+	if r.commands == nil {
+		r.commands = DefaultCommands()
 	}
-	cfg.KeepLogs = cmp.Or(cfg.KeepLogs, defaultKeepLogs)
-	cfg.DevRoot = cmp.Or(cfg.DevRoot, "/dev")
-	who, err := accountOf(cfg.User)
-	if err != nil {
+	r.opts.KeepLogs = cmp.Or(o.KeepLogs, defaultKeepLogs)
+	if r.account, err = accountOf(cfg.ServerUser); err != nil {
 		return nil, fmt.Errorf("process runtime: %w", err)
 	}
 	// 0700: launch.json and logs are nobody else's business.
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("process runtime: make folder for servers: %w", err)
 	}
-	return &Runtime{cfg: cfg, account: who}, nil
+	return r, nil
 }
 
 // Name is "process".
@@ -82,7 +81,7 @@ func (r *Runtime) Name() string { return Name }
 // a Failure of class runtime.
 func (r *Runtime) Check(context.Context) error {
 	var tried []string
-	for _, argv := range r.cfg.Commands {
+	for _, argv := range r.commands {
 		if len(argv) == 0 {
 			continue
 		}
@@ -111,7 +110,7 @@ func (r *Runtime) folderOf(id aim.Identity) (folder, error) {
 	if !filepath.IsLocal(name) || filepath.Base(name) != name {
 		return "", fmt.Errorf("server name %q cannot be a folder name", name)
 	}
-	return folder(filepath.Join(r.cfg.Dir, name)), nil
+	return folder(filepath.Join(r.dir, name)), nil
 }
 
 // see looks at the identity's server; one of another attempt counts as absent.

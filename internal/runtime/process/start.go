@@ -102,7 +102,7 @@ func (f folder) putPlan(p plan) error {
 // No container keeps it from the node's files, so what it is told to open is
 // looked at.
 func (r *Runtime) planOf(launch aim.Launch) (plan, error) {
-	program := r.cfg.Commands[launch.Backend]
+	program := r.commands[launch.Backend]
 	if len(program) == 0 {
 		return plan{}, aim.Failf(aim.ClassRuntime, "the process runtime of this node has no program for backend %q", launch.Backend).
 			WithHint("use --runtime docker, or name the program in the node's settings")
@@ -120,7 +120,7 @@ func (r *Runtime) planOf(launch aim.Launch) (plan, error) {
 	if r.account == nil || launch.Simulated {
 		return p, nil // stand-ins work on the simulated node's own tree
 	}
-	groups, err := container.DeviceGroups(launch, r.cfg.DevRoot)
+	groups, err := container.DeviceGroups(launch, r.dev)
 	if err != nil {
 		return plan{}, err
 	}
@@ -175,7 +175,7 @@ func (r *Runtime) spawn(f folder, p plan, secrets map[string]string) (*spawned, 
 		return nil, fmt.Errorf("open log of %s: %w", f.name(), err)
 	}
 	defer log.Close()
-	cmd := exec.Command(r.cfg.Self, "shim", string(f))
+	cmd := exec.Command(r.opts.Self, "shim", string(f))
 	cmd.Dir, cmd.Env = string(f), env
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}

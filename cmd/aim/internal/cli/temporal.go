@@ -10,7 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
-	"github.com/aim-engine/aim/worker"
+	"github.com/aim-engine/aim/internal/temporal"
 )
 
 const (
@@ -29,7 +29,7 @@ func (a *App) Temporal(ctx context.Context) (client.Client, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c, err := worker.Dial(ctx, a.Settings.Temporal, "aim-cli", nil, slog.New(slog.DiscardHandler))
+	c, err := temporal.Dial(ctx, a.Settings.Temporal, "aim-cli", nil, slog.New(slog.DiscardHandler))
 	if file := (*fs.PathError)(nil); errors.As(err, &file) {
 		return nil, Failed("connect to Temporal: %w", err) // a certificate
 	}

@@ -115,7 +115,7 @@ func (o logsOptions) open(ctx context.Context, a *cli.App, which attempt) (io.Re
 func askNodes(ctx context.Context, conn *inventory.Conn, nodes []string, which attempt, question []byte) (io.ReadCloser, error) {
 	var last error
 	for _, node := range nodes {
-		answer, err := inventory.Ask(ctx, conn, node, inventory.QuestionLogs, question)
+		answer, err := inventory.Ask(ctx, conn, node, activities.QuestionLogs, question)
 		if err != nil {
 			last = err
 			continue

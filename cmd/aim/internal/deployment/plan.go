@@ -98,7 +98,7 @@ func askPlan(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) (p aim.Pl
 	}
 	ctx, cancel := context.WithTimeout(ctx, planWithin)
 	defer cancel()
-	answer, led, err := inventory.AskLeader(ctx, conn, inventory.QuestionPlan, question)
+	answer, led, err := inventory.AskLeader(ctx, conn, activities.QuestionPlan, question)
 	if err == nil {
 		err = json.Unmarshal(answer, &p)
 	}

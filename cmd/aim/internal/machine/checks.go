@@ -213,15 +213,14 @@ func checkDocker(ctx context.Context, a *cli.App) Finding {
 	return f
 }
 
-// askDocker asks the daemon. The runtime wants a folder for logs, which none
-// will come to.
+// askDocker asks the daemon. The runtime wants a folder, which nothing will come to.
 func askDocker(ctx context.Context, host string) (docker.About, error) {
 	dir, err := os.MkdirTemp("", "aim-doctor-")
 	if err != nil {
 		return docker.About{}, fmt.Errorf("make a temporary folder: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	r, err := docker.New(docker.Config{Host: host, LogDir: dir})
+	r, err := docker.New(settings.Node{DockerHost: host, Dir: dir}, docker.Options{})
 	if err != nil {
 		return docker.About{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/hub"
@@ -32,7 +33,7 @@ func FleetModels(ctx context.Context, a *cli.App, fleet aim.Fleet) control.Descr
 	if err != nil {
 		return nil // whoever needs NATS for more than this says so
 	}
-	return control.AskNodes(inventory.Asker(conn, inventory.QuestionModel))
+	return control.AskNodes(inventory.Asker(conn, activities.QuestionModel))
 }
 
 // OwnModels describes models from this machine: its folders, its cache, the hub.
@@ -48,14 +49,10 @@ func OwnModels(a *cli.App) control.Describe {
 func describeHere(ctx context.Context, a *cli.App, spec aim.DeploymentSpec) (recipes.Description, error) {
 	ctx, cancel := context.WithTimeout(ctx, hubWithin)
 	defer cancel()
-	n := a.Settings.Node
-	h, err := hub.New(hub.Config{
-		Cache: n.Cache, Endpoint: n.HubEndpoint, Offline: n.HubOffline, LocalRoots: []string{"/"},
-		Token: func() (string, error) {
-			token, _ := settings.Secret(n.HubToken) // it is optional
-			return token, nil
-		},
-	})
+	weights := a.Settings.Node.Weights
+	weights.WeightRoots = []string{"/"}           // whoever asks may read what he names
+	token, _ := settings.Secret(weights.HubToken) // it is optional
+	h, err := hub.New(weights, token)
 	if err != nil {
 		return recipes.Description{}, err
 	}
