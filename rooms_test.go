@@ -34,13 +34,14 @@ var rooms = map[string][]string{
 	"scheduler/internal/fleettest": {".", "pgregory.net/rapid"},
 	"workflows":                    {".", "./activities", "go.temporal.io/sdk/workflow", "go.temporal.io/sdk/temporal"},
 	"activities":                   {".", "go.temporal.io/sdk/temporal"},
+	"activities/activitytest":      {".", "go.temporal.io/sdk/..."}, // for tests
 	"activities/control": {".", "./activities", "./workflows", "./recipes", "./recipes/options", "./scheduler/...", "./internal/heartbeat", "./internal/access",
 		"go.temporal.io/sdk/activity", "go.temporal.io/sdk/client", "go.temporal.io/sdk/converter", "go.temporal.io/api/...", "golang.org/x/sync/errgroup"},
 	"activities/node": {".", "./activities", "./recipes/options", "./internal/heartbeat", "./internal/settings", "./internal/container", "go.temporal.io/sdk/activity"},
 
 	// Every other package of internal/ lives by this line; a library of its own
 	// needs a line of its own.
-	"internal":                 {".", "./recipes/options", "./internal/filelock", "./internal/settings"},
+	"internal":                 {".", "./recipes/options", "./internal/filelock", "./internal/pause", "./internal/settings"},
 	"internal/backend":         {".", "./recipes/options"},
 	"internal/config":          {".", "./internal/container", "./internal/filelock", "./internal/settings", "github.com/spf13/viper"},
 	"internal/display":         {".", "golang.org/x/term"},
@@ -57,8 +58,8 @@ var rooms = map[string][]string{
 	"internal/servertest":      {".", "./internal/settings", "./workflows", "go.temporal.io/sdk/..."},
 	"internal/container":       {".", "./recipes/options", "github.com/distribution/reference"},
 	"internal/runtime":         {".", "./internal/container/...", "./internal/settings"},
-	"internal/runtime/docker":  {".", "./internal/container/...", "./internal/filelock", "./internal/settings", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
-	"internal/runtime/process": {".", "./recipes/options", "./internal/container", "./internal/filelock", "./internal/machine", "./internal/settings", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
+	"internal/runtime/docker":  {".", "./internal/container/...", "./internal/filelock", "./internal/pause", "./internal/settings", "github.com/docker/...", "github.com/distribution/reference", "github.com/containerd/errdefs", "golang.org/x/sys/unix"},
+	"internal/runtime/process": {".", "./recipes/options", "./internal/container", "./internal/filelock", "./internal/machine", "./internal/pause", "./internal/settings", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
 	"internal/simulator":       {".", "./recipes/options", "./internal/...", "github.com/prometheus/client_golang/...", "golang.org/x/sys/unix"},
 	"internal/e2e":             {"..."},
 

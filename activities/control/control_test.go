@@ -15,6 +15,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/recipes"
 )
 
@@ -28,27 +29,27 @@ func control(t *testing.T, nodes ...aim.FleetNode) *Control {
 }
 
 func controlEnv(c *Control) *testsuite.TestActivityEnvironment {
-	return activityEnv(func(e *testsuite.TestActivityEnvironment) { c.Register(e); c.RegisterPlacing(e) })
+	return activitytest.Env(func(e activitytest.Registry) { c.Register(e); c.RegisterPlacing(e) })
 }
 
 func TestSelectRecipes(t *testing.T) {
 	c := control(t, fleetNode("n1", 8))
 	sel := func(spec aim.DeploymentSpec) (activities.SelectResult, error) {
-		return execute[activities.SelectResult](controlEnv(c), activities.SelectRecipes, activities.SelectRequest{Spec: spec})
+		return activitytest.Execute[activities.SelectResult](controlEnv(c), activities.SelectRecipes, activities.SelectRequest{Spec: spec})
 	}
 	res, err := sel(aim.DeploymentSpec{Model: "meta-llama/Llama-3.1-8B-Instruct"})
 	if err != nil || len(res.Ladder.Rungs) == 0 || res.Ladder.Rungs[0].Image == "" {
 		t.Errorf("ladder %+v, %v", res.Ladder, err)
 	}
 	_, err = sel(aim.DeploymentSpec{Model: "meta-llama/Llama-3.1-8B-Instruct", Replicas: -1})
-	failure(t, err, aim.ClassInput, "replicas")
+	activitytest.Failure(t, err, aim.ClassInput, "replicas")
 	_, err = sel(aim.DeploymentSpec{Model: "meta-llama/Llama-3.1-9B-Instruct"})
-	failure(t, err, aim.ClassNoRecipe, "meta-llama/Llama-3.1-8B-Instruct")
+	activitytest.Failure(t, err, aim.ClassNoRecipe, "meta-llama/Llama-3.1-8B-Instruct")
 }
 
 func TestPlaceActivity(t *testing.T) {
 	c := control(t, fleetNode("n1", 1))
-	res, err := execute[activities.PlaceResult](controlEnv(c), activities.Place, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
+	res, err := activitytest.Execute[activities.PlaceResult](controlEnv(c), activities.Place, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
 	if err != nil || res.Outcome != aim.Place || res.Placement.Ranks[0].GPUs[0] != gpuOf("n1", 0) {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -67,7 +68,7 @@ func turn(c *Control, stop chan struct{}) (told <-chan string, ended <-chan erro
 		}
 	})
 	go func() {
-		res, err := execute[activities.PlaceResult](env, activities.AwaitTurn, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
+		res, err := activitytest.Execute[activities.PlaceResult](env, activities.AwaitTurn, activities.PlaceRequest{PlacementRequest: wants("a", 1, 1)})
 		if err == nil && res.Outcome != aim.Place {
 			err = fmt.Errorf("its turn is %s", res.Outcome)
 		}
@@ -95,7 +96,7 @@ func TestAwaitTurnIsHandedOver(t *testing.T) {
 	told, ended := turn(c, stop)
 	<-told
 	close(stop)
-	retried(t, <-ended)
+	activitytest.Retried(t, <-ended)
 	if _, waits := c.Placer.waits("token-of-a"); waits {
 		t.Error("it still has its place in this process's queue")
 	}
@@ -111,14 +112,14 @@ func TestLeadLastsUntilItsWorkerStops(t *testing.T) {
 	}
 	env, stop, ended := controlEnv(c), make(chan struct{}), make(chan error, 1)
 	env.SetWorkerStopChannel(stop)
-	go func() { _, err := execute[any](env, activities.Lead, nil); ended <- err }()
+	go func() { _, err := activitytest.Execute[any](env, activities.Lead, nil); ended <- err }()
 	<-leading
 	close(stop)
-	retried(t, <-ended)
+	activitytest.Retried(t, <-ended)
 
 	c.Leading = func(context.Context) error { return errors.New("cannot poll") }
-	_, err := execute[any](controlEnv(c), activities.Lead, nil)
-	retried(t, err, "cannot poll")
+	_, err := activitytest.Execute[any](controlEnv(c), activities.Lead, nil)
+	activitytest.Retried(t, err, "cannot poll")
 }
 
 // TestOnlyTheLeaderPlaces: of two controls, the one that does not lead answers no

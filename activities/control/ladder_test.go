@@ -7,6 +7,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/recipes"
 )
 
@@ -25,7 +26,7 @@ func TestSelectRecipesAsksAboutUnknownModels(t *testing.T) {
 		}
 	}
 	sel := func(model string) (activities.SelectResult, error) {
-		return execute[activities.SelectResult](controlEnv(c), activities.SelectRecipes, activities.SelectRequest{Spec: aim.DeploymentSpec{Model: model}})
+		return activitytest.Execute[activities.SelectResult](controlEnv(c), activities.SelectRecipes, activities.SelectRequest{Spec: aim.DeploymentSpec{Model: model}})
 	}
 	answer(recipes.Description{Config: []byte(llamaConfig), From: "its config.json on n1"}, nil)
 	res, err := sel("acme/llama")
@@ -38,11 +39,11 @@ func TestSelectRecipesAsksAboutUnknownModels(t *testing.T) {
 	}
 	answer(recipes.Description{}, aim.Failf(aim.ClassMissing, "model meta-llama/Llama-3.1-9B-Instruct does not exist"))
 	_, err = sel("meta-llama/Llama-3.1-9B-Instruct")
-	failure(t, err, aim.ClassNoRecipe, "did you mean meta-llama/Llama-3.1-8B-Instruct", "does not exist")
+	activitytest.Failure(t, err, aim.ClassNoRecipe, "did you mean meta-llama/Llama-3.1-8B-Instruct", "does not exist")
 	answer(recipes.Description{}, aim.Failf(aim.ClassAuth, "model acme/gated is gated, and this node has no Hugging Face token"))
 	_, err = sel("acme/gated")
-	failure(t, err, aim.ClassAuth, "no recipe runs acme/gated", "is gated")
+	activitytest.Failure(t, err, aim.ClassAuth, "no recipe runs acme/gated", "is gated")
 	answer(recipes.Description{}, aim.Failf(aim.ClassNodeLost, "there is no node that could be asked"))
 	_, err = sel("acme/alone")
-	failure(t, err, aim.ClassNoRecipe, "there is no node that could be asked")
+	activitytest.Failure(t, err, aim.ClassNoRecipe, "there is no node that could be asked")
 }

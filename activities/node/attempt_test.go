@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func (b *box) records() int {
@@ -21,7 +22,7 @@ func TestAttemptsThatLeftNothingAreForgotten(t *testing.T) {
 	b.mustClaim(identity("holder"), b.gpu(0))
 	for _, name := range []string{"b", "c", "d"} {
 		_, err := b.claim(identity(name), b.gpu(0))
-		failure(t, err, aim.ClassRefused)
+		activitytest.Failure(t, err, aim.ClassRefused)
 	}
 	if _, err := b.stop(identity("stopped")); err != nil {
 		t.Fatal(err)
@@ -51,5 +52,5 @@ func TestNothingOutlivesTheNode(t *testing.T) {
 	if m := b.attempt(identity("a")).monitor; m == nil || !isClosed(m.done) {
 		t.Error("a monitor is still at work")
 	}
-	retried(t, w.wait(t), "the next one goes on watching")
+	activitytest.Retried(t, w.wait(t), "the next one goes on watching")
 }

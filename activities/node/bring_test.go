@@ -9,10 +9,10 @@ import (
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	"go.temporal.io/sdk/testsuite"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/internal/hub"
 	"github.com/aim-engine/aim/internal/settings"
 	standin "github.com/aim-engine/aim/internal/simulator/hub"
@@ -80,7 +80,7 @@ func TestFetchModelUsesTheRightToken(t *testing.T) {
 				t.Error(err)
 			}
 			if c.class != "" {
-				failure(t, err, c.class)
+				activitytest.Failure(t, err, c.class)
 			}
 		})
 	}
@@ -91,7 +91,7 @@ func TestFetchModelFailsWithAClass(t *testing.T) {
 	_, online := withHub(t)
 	b := newBox(t, 1, online)
 	_, err := b.fetch("org/unknown", nil)
-	failure(t, err, aim.ClassMissing, "org/unknown")
+	activitytest.Failure(t, err, aim.ClassMissing, "org/unknown")
 }
 
 func TestStopEndsAFetch(t *testing.T) {
@@ -104,7 +104,7 @@ func TestStopEndsAFetch(t *testing.T) {
 	if _, err := b.stop(identity("a")); err != nil {
 		t.Fatal(err)
 	}
-	failure(t, r.wait(t), aim.ClassCancelled, "stopped on node n1")
+	activitytest.Failure(t, r.wait(t), aim.ClassCancelled, "stopped on node n1")
 }
 
 // pulling is a runtime without the image; the process runtime has every image.
@@ -139,7 +139,7 @@ func TestPullImage(t *testing.T) {
 		t.Errorf("an image that is here: %+v, %v", res, err)
 	}
 	_, err := pull("evil.io/rocm/vllm:1")
-	failure(t, err, aim.ClassInput, "image evil.io/rocm/vllm:1 is not allowed here")
+	activitytest.Failure(t, err, aim.ClassInput, "image evil.io/rocm/vllm:1 is not allowed here")
 
 	real := b.ports.Runtimes[0]
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: real}}
@@ -148,7 +148,7 @@ func TestPullImage(t *testing.T) {
 	}
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: real, err: aim.Failf(aim.ClassAuth, "the registry refuses")}}
 	_, err = pull("docker.io/rocm/vllm:1")
-	failure(t, err, aim.ClassAuth, "the registry refuses")
+	activitytest.Failure(t, err, aim.ClassAuth, "the registry refuses")
 }
 
 // deaf is a runtime that does not work.
@@ -163,7 +163,7 @@ func TestTheFirstRuntimeThatWorksStartsServers(t *testing.T) {
 	b.Node.ports.Runtimes = []Runtime{deaf{real}}
 	b.mustClaim(identity("a"), b.gpu(0))
 	_, err := b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassRuntime, "it is deaf")
+	activitytest.Failure(t, err, aim.ClassRuntime, "it is deaf")
 
 	b.Node.ports.Runtimes = []Runtime{deaf{real}, real}
 	if _, err := b.start(identity("a"), rung(1, "")); err != nil {
@@ -172,7 +172,7 @@ func TestTheFirstRuntimeThatWorksStartsServers(t *testing.T) {
 	b.Node.ports.Runtimes = nil
 	b.mustClaim(identity("a"), b.gpu(0))
 	_, err = b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassRuntime, "node n1 has no runtime")
+	activitytest.Failure(t, err, aim.ClassRuntime, "node n1 has no runtime")
 }
 
 // Long steps tell how far they are.
@@ -181,7 +181,7 @@ func TestLongStepsHeartbeatTheirProgress(t *testing.T) {
 	b := newBox(t, 1)
 	heard := make(chan struct{})
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: b.ports.Runtimes[0], finish: heard}}
-	env := activityEnv(func(e *testsuite.TestActivityEnvironment) { b.Register(e) })
+	env := activitytest.Env(func(e activitytest.Registry) { b.Register(e) })
 	var once sync.Once
 	var first aim.Progress
 	env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
@@ -192,7 +192,7 @@ func TestLongStepsHeartbeatTheirProgress(t *testing.T) {
 			close(heard)
 		})
 	})
-	if _, err := execute[activities.StepResult](env, activities.PullImage, activities.PullRequest{Identity: identity("a"), Image: "x"}); err != nil {
+	if _, err := activitytest.Execute[activities.StepResult](env, activities.PullImage, activities.PullRequest{Identity: identity("a"), Image: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	if first != (aim.Progress{Step: "pull", Done: 7, Total: 9}) {

@@ -1,41 +1,17 @@
 package node
 
 import (
-	"errors"
-	"log/slog"
-	"strings"
 	"testing"
 	"time"
 
-	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/temporal"
-	"go.temporal.io/sdk/testsuite"
-
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
-
-// activityEnv is a worker for one activity.
-func activityEnv(register func(*testsuite.TestActivityEnvironment)) *testsuite.TestActivityEnvironment {
-	suite := &testsuite.WorkflowTestSuite{}
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	env := suite.NewTestActivityEnvironment()
-	register(env)
-	return env
-}
 
 // call runs an activity as a worker would and returns what a workflow gets.
 func call[Result any](b *box, name string, req any) (Result, error) {
-	return execute[Result](activityEnv(func(e *testsuite.TestActivityEnvironment) { b.Register(e) }), name, req)
-}
-
-func execute[Result any](env *testsuite.TestActivityEnvironment, name string, req any) (Result, error) {
-	var result Result
-	value, err := env.ExecuteActivity(name, req)
-	if err == nil && value != nil && value.HasValue() {
-		err = value.Get(&result)
-	}
-	return result, err
+	return activitytest.Execute[Result](activitytest.Env(func(e activitytest.Registry) { b.Register(e) }), name, req)
 }
 
 // running is an activity at work.
@@ -47,10 +23,10 @@ type running struct {
 // begin runs an activity beside the test.
 func begin(b *box, name string, req any) *running {
 	r := &running{stop: make(chan struct{}), ended: make(chan error, 1)}
-	env := activityEnv(func(e *testsuite.TestActivityEnvironment) { b.Register(e) })
+	env := activitytest.Env(func(e activitytest.Registry) { b.Register(e) })
 	env.SetWorkerStopChannel(r.stop)
 	go func() {
-		_, err := execute[any](env, name, req)
+		_, err := activitytest.Execute[any](env, name, req)
 		r.ended <- err
 	}()
 	return r
@@ -121,41 +97,4 @@ func (b *box) mustServe(id aim.Identity, simulate string) activities.ReadyResult
 		b.t.Fatal(err)
 	}
 	return res
-}
-
-// failure asserts that an activity failed for good with this class, saying all
-// of these words, and returns the failure.
-func failure(t *testing.T, err error, class aim.FailureClass, words ...string) aim.Failure {
-	t.Helper()
-	var app *temporal.ApplicationError
-	if !errors.As(err, &app) {
-		t.Fatalf("error %v, want one of class %s", err, class)
-	}
-	var f aim.Failure
-	if err := app.Details(&f); err != nil {
-		t.Fatalf("%v has no failure: %v", app, err)
-	}
-	if f.Class != class || app.Type() != string(class) || !app.NonRetryable() {
-		t.Fatalf("class %s, type %s, final %v: %v; want class %s", f.Class, app.Type(), app.NonRetryable(), app, class)
-	}
-	for _, word := range words {
-		if !strings.Contains(app.Error(), word) {
-			t.Errorf("%q does not say %q", app.Error(), word)
-		}
-	}
-	return f
-}
-
-// retried asserts that Temporal would try again.
-func retried(t *testing.T, err error, words ...string) {
-	t.Helper()
-	var app *temporal.ApplicationError
-	if !errors.As(err, &app) || app.NonRetryable() {
-		t.Fatalf("error %v, want one that is retried", err)
-	}
-	for _, word := range words {
-		if !strings.Contains(app.Error(), word) {
-			t.Errorf("%q does not say %q", app.Error(), word)
-		}
-	}
 }

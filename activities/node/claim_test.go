@@ -17,6 +17,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func TestClaimTakesAllGPUsAndAPort(t *testing.T) {
@@ -39,7 +40,7 @@ func TestClaimTakesAllOrNothing(t *testing.T) {
 	b := newBox(t, 2)
 	b.mustClaim(identity("a"), b.gpu(1))
 	_, err := b.claim(identity("b"), b.gpu(0), b.gpu(1))
-	failure(t, err, aim.ClassRefused, b.gpu(1), "claimed by a/0", "node n1")
+	activitytest.Failure(t, err, aim.ClassRefused, b.gpu(1), "claimed by a/0", "node n1")
 	b.mustClaim(identity("c"), b.gpu(0))
 }
 
@@ -98,7 +99,7 @@ func TestClaimIsRefusedWithTheReason(t *testing.T) {
 			c.plant(t, b)
 			before := len(b.ledger.Claims())
 			_, err := b.claim(identity("a"), b.gpu(0))
-			failure(t, err, aim.ClassRefused, c.want)
+			activitytest.Failure(t, err, aim.ClassRefused, c.want)
 			if after := len(b.ledger.Claims()); after != before {
 				t.Errorf("%d claims, before %d", after, before)
 			}
@@ -123,7 +124,7 @@ func TestClaimNamesTheProcessThatHoldsAGPU(t *testing.T) {
 		return err == nil && d.GPUs[0].Busy != nil
 	})
 	_, err := b.claim(identity("a"), b.gpu(0))
-	failure(t, err, aim.ClassRefused, "in use by process "+strconv.Itoa(holder.Process.Pid)+" (training)")
+	activitytest.Failure(t, err, aim.ClassRefused, "in use by process "+strconv.Itoa(holder.Process.Pid)+" (training)")
 }
 
 func TestClaimsGetPortsThatAreFree(t *testing.T) {
@@ -184,7 +185,7 @@ func TestConcurrentClaims(t *testing.T) {
 				won++
 				continue
 			}
-			failure(t, results[i], aim.ClassRefused)
+			activitytest.Failure(t, results[i], aim.ClassRefused)
 		}
 		if won != 1 {
 			t.Errorf("GPU %d was given to %d", gpu, won)
@@ -242,7 +243,7 @@ func TestClaimOnAFullDisk(t *testing.T) {
 	b := newBox(t, 1)
 	b.Node.ports.Ledger = brokenLedger{b.ledger, fmt.Errorf("write ledger: %w", syscall.ENOSPC)}
 	_, err := b.claim(identity("a"), b.gpu(0))
-	failure(t, err, aim.ClassDisk, "node n1 cannot write its ledger")
+	activitytest.Failure(t, err, aim.ClassDisk, "node n1 cannot write its ledger")
 }
 
 func TestReleaseFreesTheGPUs(t *testing.T) {
@@ -269,8 +270,8 @@ func TestClaimIsRetriedWhenTheLedgerFails(t *testing.T) {
 	b := newBox(t, 1)
 	b.Node.ports.Ledger = brokenLedger{b.ledger, errDisk}
 	_, err := b.claim(identity("a"), b.gpu(0))
-	retried(t, err, errDisk.Error())
-	retried(t, b.release(identity("a")), errDisk.Error(), "release the claim of a/0")
+	activitytest.Retried(t, err, errDisk.Error())
+	activitytest.Retried(t, b.release(identity("a")), errDisk.Error(), "release the claim of a/0")
 }
 
 // brokenLedger is a ledger that cannot be written.

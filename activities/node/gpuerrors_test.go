@@ -7,6 +7,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/internal/amdgpu"
 )
 
@@ -54,7 +55,7 @@ func TestErrorsAreRemembered(t *testing.T) {
 	b.plant(0)
 	b.checkHealth("cleared by a reset", aim.HealthUnhealthy, "had ue 3 since the machine was booted")
 	_, err := b.claim(identity("a"), b.gpu(0))
-	failure(t, err, aim.ClassRefused, "unhealthy", "had ue 3")
+	activitytest.Failure(t, err, aim.ClassRefused, "unhealthy", "had ue 3")
 	b.restart("boot-1")
 	b.checkHealth("with another agent", aim.HealthUnhealthy, "had ue 3")
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 // A GPU fault keeps the GPU out of placement until it has been well for a while,
@@ -16,7 +17,7 @@ func TestAGPUFaultFencesTheGPU(t *testing.T) {
 	b := newBox(t, 3)
 	b.mustClaim(identity("neighbour"), b.gpu(1))
 	b.mustServe(identity("a"), "gpu_fault=2s")
-	f := failure(t, watch(b, identity("a")).wait(t), aim.ClassGPUFault)
+	f := activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassGPUFault)
 	if !strings.Contains(f.Why, "neighbour/0 on node n1 may end too") {
 		t.Errorf("it does not tell of the hive: %s", f.Why)
 	}
@@ -30,7 +31,7 @@ func TestAGPUFaultFencesTheGPU(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := b.claim(identity("b"), b.gpu(0))
-	failure(t, err, aim.ClassRefused, "quarantined")
+	activitytest.Failure(t, err, aim.ClassRefused, "quarantined")
 	b.mustClaim(identity("c"), b.gpu(2))
 	now := time.Now()
 	for _, later := range []time.Duration{0, cleanFor} {
@@ -56,7 +57,7 @@ func TestDeathByASickGPU(t *testing.T) {
 			}
 			watching := watch(b, identity("a"))
 			b.signal(identity("a"), syscall.SIGKILL)
-			failure(t, watching.wait(t), aim.ClassGPUFault, "the server was killed", b.gpu(0)+" "+name)
+			activitytest.Failure(t, watching.wait(t), aim.ClassGPUFault, "the server was killed", b.gpu(0)+" "+name)
 		})
 	}
 }

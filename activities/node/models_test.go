@@ -6,6 +6,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 // A claim for a model that the node can never read is refused before it is
@@ -28,7 +29,7 @@ func TestClaimChecksAccessFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := b.claimFor(c.model, c.token)
-			failure(t, err, c.class, c.why)
+			activitytest.Failure(t, err, c.class, c.why)
 			if claims := b.ledger.Claims(); len(claims) != 0 {
 				t.Errorf("claimed all the same: %v", claims)
 			}
@@ -75,7 +76,7 @@ func TestRemoveModelRefusesWhatIsInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := call[activities.StepResult](b, activities.RemoveModel, activities.RemoveModelRequest{Model: "org/open"})
-	failure(t, err, aim.ClassConflict, "in use by a/0")
+	activitytest.Failure(t, err, aim.ClassConflict, "in use by a/0")
 
 	if _, err := b.stop(id); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func TestAwaitReadyProvesTheServer(t *testing.T) {
@@ -45,7 +46,7 @@ func TestAwaitReadyFails(t *testing.T) {
 			b.mustStart(identity("a"), c.simulate)
 			b.logs(identity("a"), c.up)
 			_, err := b.awaitReady(identity("a"), rung(1, ""))
-			failure(t, err, c.class, c.want)
+			activitytest.Failure(t, err, c.class, c.want)
 			if shown := b.Inventory().Endpoints; len(shown) != 0 {
 				t.Errorf("the inventory shows %+v", shown)
 			}
@@ -61,7 +62,7 @@ func TestAwaitReadyTellsWhatWasNotProved(t *testing.T) {
 	b.mustStart(identity("a"), "")
 	b.logs(identity("a"), "startup complete")
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassTimeout, "last: healthy, but it answers nothing")
+	activitytest.Failure(t, err, aim.ClassTimeout, "last: healthy, but it answers nothing")
 }
 
 // Loading may take as long as it likes while it goes on.
@@ -98,7 +99,7 @@ func TestAwaitReadyWithoutAServer(t *testing.T) {
 	b := newBox(t, 1)
 	b.mustClaim(identity("a"), b.gpu(0))
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassExited, "is not on node n1 any more")
+	activitytest.Failure(t, err, aim.ClassExited, "is not on node n1 any more")
 }
 
 // A server may be of another version of the agent, with backends that this one
@@ -110,7 +111,7 @@ func TestAwaitReadyOfAnUnknownBackend(t *testing.T) {
 	b.ports.Backends = nil
 	b.restart("boot-1")
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassInternal, `backend "vllm" of server aim-a-0-uid-of-a-1 is not known on node n1`)
+	activitytest.Failure(t, err, aim.ClassInternal, `backend "vllm" of server aim-a-0-uid-of-a-1 is not known on node n1`)
 }
 
 func TestLogsAreFoundByTheAttempt(t *testing.T) {
@@ -151,7 +152,7 @@ func TestAwaitReadyIsNotTalkedInto(t *testing.T) {
 			b.mustStart(identity("a"), c.simulate)
 			began := time.Now()
 			_, err := b.awaitReady(identity("a"), rung(1, ""))
-			failure(t, err, c.class, c.want)
+			activitytest.Failure(t, err, c.class, c.want)
 			if took := time.Since(began); took > 15*time.Second {
 				t.Errorf("it took %s", took)
 			}
@@ -165,7 +166,7 @@ func TestAwaitReadyOfAServerThatNeverAnswers(t *testing.T) {
 	b := newBox(t, 1, func(b *box) { b.opts.Stall = time.Second })
 	b.mustStart(identity("a"), "stall=0s;ttft=500ms")
 	_, err := b.awaitReady(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassTimeout, "healthy, asked for a first answer")
+	activitytest.Failure(t, err, aim.ClassTimeout, "healthy, asked for a first answer")
 }
 
 // A model whose task was guessed wrong is served all the same, and its endpoint

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func TestRedactTakesSecretsOut(t *testing.T) {
@@ -68,7 +69,7 @@ func TestFailuresCarryNoSecrets(t *testing.T) {
 	b.logs(identity("a"), "load model org/"+secretValue)
 	b.signal(identity("a"), syscall.SIGHUP)
 	err := ready.wait(t)
-	lines := strings.Join(failure(t, err, aim.ClassStart).LogLines, "\n")
+	lines := strings.Join(activitytest.Failure(t, err, aim.ClassStart).LogLines, "\n")
 	if strings.Contains(err.Error()+lines, secretValue) || !strings.Contains(lines, "load model org/[secret]") {
 		t.Errorf("error %v, lines %q", err, lines)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 // A node whose daemon is stopped takes nothing new and says so, leaves alone what
@@ -40,5 +41,5 @@ func TestSetNodeBoundsTexts(t *testing.T) {
 		t.Errorf("the reason has %d bytes", got)
 	}
 	_, err := call[activities.SetNodeResult](b, activities.SetNode, activities.SetNodeRequest{Labels: map[string]string{"a": long}})
-	failure(t, err, aim.ClassInput, "at most 253 bytes")
+	activitytest.Failure(t, err, aim.ClassInput, "at most 253 bytes")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 const secretValue = "v3ry-s3cret-value"
@@ -64,7 +65,7 @@ func TestSecretsAreRefused(t *testing.T) {
 			_, err := call[activities.StartResult](b, activities.Start, activities.StartRequest{
 				Identity: identity("a"), Rung: rung(1, ""), Secrets: map[string]string{"KEY": c.ref},
 			})
-			f := failure(t, err, aim.ClassInput, c.want)
+			f := activitytest.Failure(t, err, aim.ClassInput, c.want)
 			if strings.Contains(fmt.Sprint(err, f), secretValue) {
 				t.Errorf("the value is part of the error: %v", err)
 			}

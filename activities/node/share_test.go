@@ -6,6 +6,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 const gibibyte = 1 << 30
@@ -45,7 +46,7 @@ func TestSharesAreOffByDefault(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
 	_, err := b.share(identity("a"), 40*gibibyte)
-	failure(t, err, aim.ClassRefused, "node n1 gives out whole GPUs only", "--shares")
+	activitytest.Failure(t, err, aim.ClassRefused, "node n1 gives out whole GPUs only", "--shares")
 	if b.Inventory().Shares {
 		t.Error("the inventory offers shares")
 	}
@@ -65,9 +66,9 @@ func TestTwoServersShareAGPU(t *testing.T) {
 		t.Errorf("%.1f GiB are in use by servers with shares of 60 and 100", gib(used))
 	}
 	_, err := b.share(identity("c"), 40*gibibyte)
-	failure(t, err, aim.ClassRefused, "left for shares, not 40GiB", "a/0 has 60GiB, b/0 has 100GiB")
+	activitytest.Failure(t, err, aim.ClassRefused, "left for shares, not 40GiB", "a/0 has 60GiB, b/0 has 100GiB")
 	_, err = b.claim(identity("d"), b.gpu(0))
-	failure(t, err, aim.ClassRefused, "claimed by a/0")
+	activitytest.Failure(t, err, aim.ClassRefused, "claimed by a/0")
 
 	b.restart("boot-1")
 	if n := b.Inventory(); len(n.Claims) != 2 || n.GPUs[0].Busy != nil {
@@ -117,7 +118,7 @@ func TestAStrangerOnASharedGPUIsSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = b.share(identity("b"), 20*gibibyte)
-	failure(t, err, aim.ClassRefused, "somebody without a share", "its shares are 40.0")
+	activitytest.Failure(t, err, aim.ClassRefused, "somebody without a share", "its shares are 40.0")
 	if busy := b.Inventory().GPUs[0].Busy; busy == nil || busy.Bytes == 0 {
 		t.Errorf("the inventory shows %+v", busy)
 	}
@@ -167,7 +168,7 @@ func TestOnlySomeBackendsCanBeHeldToAShare(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassInput, "a tgi server cannot be held to a share of a GPU's memory")
+	activitytest.Failure(t, err, aim.ClassInput, "a tgi server cannot be held to a share of a GPU's memory")
 }
 
 func TestUnexplainedUse(t *testing.T) {

@@ -14,25 +14,26 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func TestStartNeedsTheClaim(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
 	_, err := b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassRefused, "has no claim on node n1")
+	activitytest.Failure(t, err, aim.ClassRefused, "has no claim on node n1")
 
 	b.mustClaim(identity("a"), b.gpu(0))
 	other := identity("a")
 	other.Token = "of another attempt"
 	_, err = b.start(other, rung(1, ""))
-	failure(t, err, aim.ClassRefused, "has no claim on node n1")
+	activitytest.Failure(t, err, aim.ClassRefused, "has no claim on node n1")
 
 	if err := b.ledger.Stopping(identity("a")); err != nil {
 		t.Fatal(err)
 	}
 	_, err = b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassRefused, "has no claim on node n1")
+	activitytest.Failure(t, err, aim.ClassRefused, "has no claim on node n1")
 	if len(b.list()) != 0 {
 		t.Errorf("servers %+v were started", b.list())
 	}
@@ -114,7 +115,7 @@ func TestStartRefusesGPUsThatFailedMeanwhile(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := b.start(identity("a"), rung(1, ""))
-			failure(t, err, aim.ClassGPUFault, b.gpu(0), c.want)
+			activitytest.Failure(t, err, aim.ClassGPUFault, b.gpu(0), c.want)
 		})
 	}
 }
@@ -162,7 +163,7 @@ func TestStartRefuses(t *testing.T) {
 			req := activities.StartRequest{Identity: identity("a"), Rung: rung(1, "")}
 			c.change(&req)
 			_, err := call[activities.StartResult](b, activities.Start, req)
-			failure(t, err, c.class, c.want)
+			activitytest.Failure(t, err, c.class, c.want)
 			if len(b.list()) != 0 {
 				t.Errorf("servers %+v were started", b.list())
 			}
@@ -252,16 +253,16 @@ func TestDeathAtStartHasItsRootCause(t *testing.T) {
 			b := newBox(t, 1)
 			b.mustClaim(identity("a"), b.gpu(0))
 			if _, err := b.start(identity("a"), rung(1, string(class))); err != nil {
-				failure(t, err, class)
+				activitytest.Failure(t, err, class)
 			}
 			_, err := b.awaitReady(identity("a"), rung(1, ""))
-			f := failure(t, err, class)
+			f := activitytest.Failure(t, err, class)
 			if len(f.LogLines) == 0 {
 				t.Error("the failure has no line of the log")
 			}
 			b.eventually("it has ended", func() bool { return b.runs() == "" })
 			_, err = b.start(identity("a"), rung(1, ""))
-			failure(t, err, class)
+			activitytest.Failure(t, err, class)
 		})
 	}
 }
@@ -274,7 +275,7 @@ func TestUnexplainedDeathAtStartKeepsTheLog(t *testing.T) {
 	r := begin(b, activities.AwaitReady, activities.ReadyRequest{Identity: identity("a"), Rung: rung(1, "")})
 	b.logs(identity("a"), "Loading safetensors")
 	b.signal(identity("a"), syscall.SIGHUP)
-	f := failure(t, r.wait(t), aim.ClassStart, "ended with code 129", "aim logs a --attempt 1")
+	f := activitytest.Failure(t, r.wait(t), aim.ClassStart, "ended with code 129", "aim logs a --attempt 1")
 	if !strings.Contains(strings.Join(f.LogLines, "\n"), "Loading safetensors") {
 		t.Errorf("lines %q are not the last of the log", f.LogLines)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/internal/simulator"
 )
 
@@ -86,7 +87,7 @@ func TestStopEndsWhatIsAtWork(t *testing.T) {
 			if _, err := b.stop(identity("a")); err != nil {
 				t.Fatal(err)
 			}
-			failure(t, r.wait(t), aim.ClassCancelled, "stopped on node n1")
+			activitytest.Failure(t, r.wait(t), aim.ClassCancelled, "stopped on node n1")
 			if e := b.Inventory().Endpoints; len(e) != 0 {
 				t.Errorf("the inventory shows %+v", e)
 			}
@@ -124,8 +125,8 @@ func TestAfterStopNothingIsDone(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := b.start(identity("a"), rung(1, ""))
-	failure(t, err, aim.ClassRefused)
-	failure(t, watch(b, identity("a")).wait(t), aim.ClassExited)
+	activitytest.Failure(t, err, aim.ClassRefused)
+	activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassExited)
 	if b.runs() != "" || len(b.Inventory().Endpoints) != 0 {
 		t.Errorf("running %q, endpoints %+v", b.runs(), b.Inventory().Endpoints)
 	}
@@ -213,7 +214,7 @@ func TestAGPUThatStaysInUseIsQuarantined(t *testing.T) {
 		t.Errorf("the inventory shows %s (%s) and %s", gpus[0].Health, gpus[0].HealthReason, gpus[1].Health)
 	}
 	_, err = b.claim(identity("b"), b.gpu(0))
-	failure(t, err, aim.ClassRefused, "quarantined: "+want)
+	activitytest.Failure(t, err, aim.ClassRefused, "quarantined: "+want)
 	b.mustClaim(identity("c"), b.gpu(1))
 }
 
@@ -229,7 +230,7 @@ func TestStopWaitsForTheMemory(t *testing.T) {
 	// What Temporal tries again meanwhile ends at once.
 	b.Node.ports.Runtimes = []Runtime{pulling{Runtime: b.ports.Runtimes[0], finish: make(chan struct{})}}
 	_, err := call[activities.StepResult](b, activities.PullImage, activities.PullRequest{Identity: identity("a"), Image: "x"})
-	failure(t, err, aim.ClassCancelled, "stopped on node n1")
+	activitytest.Failure(t, err, aim.ClassCancelled, "stopped on node n1")
 
 	if err := h.Release(); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 	"github.com/aim-engine/aim/internal/filelock"
 )
 
@@ -153,7 +154,7 @@ func TestRebootEndsTheWatch(t *testing.T) {
 	b := newBox(t, 1)
 	b.mustServe(identity("a"), "")
 	b.reboot()
-	failure(t, watch(b, identity("a")).wait(t), aim.ClassExited, "the machine was restarted")
+	activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassExited, "the machine was restarted")
 	if _, err := b.stop(identity("a")); err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +265,7 @@ func TestTendNeverAsksAboutActiveAttempts(t *testing.T) {
 	if _, err := b.stop(identity("a")); err != nil {
 		t.Fatal(err)
 	}
-	failure(t, r.wait(t), aim.ClassCancelled)
+	activitytest.Failure(t, r.wait(t), aim.ClassCancelled)
 }
 
 // The owner who comes back is known again, and everybody hears of it.

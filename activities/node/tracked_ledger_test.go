@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 // breakLedger makes every write fail, for root too, and returns what mends it.
@@ -49,16 +50,16 @@ func TestANodeThatCannotWrite(t *testing.T) {
 		t.Errorf("cordon %q, endpoints %+v", n.Cordon, n.Endpoints)
 	}
 	_, err := b.claim(identity("b"), b.gpu(1))
-	failure(t, err, aim.ClassDisk, "cannot write its ledger")
+	activitytest.Failure(t, err, aim.ClassDisk, "cannot write its ledger")
 	_, err = b.claim(identity("b"), b.gpu(0))
-	failure(t, err, aim.ClassRefused)
+	activitytest.Failure(t, err, aim.ClassRefused)
 	if b.Inventory().Cordon == "" {
 		t.Error("a refusal has opened the node")
 	}
 	if _, err := b.stop(identity("a")); err != nil || b.runs() != "" {
 		t.Errorf("stop: %v, running %q", err, b.runs())
 	}
-	retried(t, b.release(identity("a")))
+	activitytest.Retried(t, b.release(identity("a")))
 	if err := b.release(identity("b")); err != nil || b.Inventory().Cordon == "" {
 		t.Errorf("the release of a claim that was never written: %v, cordon %q", err, b.Inventory().Cordon)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	"github.com/aim-engine/aim/activities/activitytest"
 )
 
 func watch(b *box, id aim.Identity) *running {
@@ -37,14 +38,14 @@ func TestWatchEndsWithTheCauseOfDeath(t *testing.T) {
 			t.Parallel()
 			b := newBox(t, 1)
 			b.mustServe(identity("a"), c.simulate)
-			f := failure(t, watch(b, identity("a")).wait(t), c.class)
+			f := activitytest.Failure(t, watch(b, identity("a")).wait(t), c.class)
 			e := b.endpoint()
 			if e.Healthy || e.Reason != f.Error() {
 				t.Errorf("endpoint %+v, want it unhealthy: %s", e, f.Error())
 			}
 			// The next agent, asked again, says the same.
 			b.restart("boot-1")
-			failure(t, watch(b, identity("a")).wait(t), c.class)
+			activitytest.Failure(t, watch(b, identity("a")).wait(t), c.class)
 		})
 	}
 }
@@ -57,20 +58,20 @@ func TestWatchOfAKilledServer(t *testing.T) {
 	b.mustServe(identity("a"), "")
 	w := watch(b, identity("a"))
 	b.signal(identity("a"), syscall.SIGKILL)
-	failure(t, w.wait(t), aim.ClassExited, "was killed")
+	activitytest.Failure(t, w.wait(t), aim.ClassExited, "was killed")
 }
 
 func TestWatchOfNoServer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1)
-	failure(t, watch(b, identity("a")).wait(t), aim.ClassExited, "is not on node n1 any more")
+	activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassExited, "is not on node n1 any more")
 }
 
 func TestWatchGivesUpAServerThatDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, 1, func(b *box) { b.opts.HealthEvery = 10 * time.Millisecond })
 	b.mustServe(identity("a"), "unhealthy=2s")
-	failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy, "has not answered 3 health checks in a row")
+	activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy, "has not answered 3 health checks in a row")
 	if b.runs() != "a" {
 		t.Errorf("running: %q; it is the workflow that stops it", b.runs())
 	}
@@ -94,7 +95,7 @@ func TestWatchForgivesTwoFailedChecks(t *testing.T) {
 	default:
 	}
 	b.endLife()
-	retried(t, w.wait(t))
+	activitytest.Retried(t, w.wait(t))
 }
 
 // What a monitor found while nobody watched is over once the server has proved
@@ -105,7 +106,7 @@ func TestWatchAfterARecovery(t *testing.T) {
 	b := newBox(t, 1, withMood(m))
 	b.mustServe(identity("a"), "")
 	m.order(ill, ill, ill)
-	failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy)
+	activitytest.Failure(t, watch(b, identity("a")).wait(t), aim.ClassUnhealthy)
 	if _, err := b.awaitReady(identity("a"), rung(1, "")); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +128,7 @@ func TestWatchIsHandedOverWhenItsWorkerStops(t *testing.T) {
 	b.mustServe(identity("a"), "")
 	w := watch(b, identity("a"))
 	close(w.stop)
-	retried(t, w.wait(t), "the next one goes on watching")
+	activitytest.Retried(t, w.wait(t), "the next one goes on watching")
 	if !b.endpoint().Healthy || b.runs() != "a" {
 		t.Errorf("endpoint %+v, running %q", b.endpoint(), b.runs())
 	}
@@ -144,7 +145,7 @@ func TestWatchIsHandedOverWhenItsAgentEnds(t *testing.T) {
 	m.order(never)
 	b.eventually("it is being asked", func() bool { return m.left() == 0 })
 	b.endLife()
-	retried(t, w.wait(t), "the next one goes on watching")
+	activitytest.Retried(t, w.wait(t), "the next one goes on watching")
 	if e := b.endpoint(); !e.Healthy {
 		t.Errorf("endpoint %+v", e)
 	}
@@ -162,7 +163,7 @@ func TestWatchAsksWhoseTheServerIs(t *testing.T) {
 	b.owners.say(func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{}, errors.New("no Temporal") })
 	b.eventually("it is asked again while nobody can answer", asked(8))
 	b.owners.say(func(aim.Identity) (aim.Ownership, error) { return aim.Ownership{Why: "deployment a has ended"}, nil })
-	failure(t, w.wait(t), aim.ClassOrphaned, "deployment a has ended")
+	activitytest.Failure(t, w.wait(t), aim.ClassOrphaned, "deployment a has ended")
 }
 
 // A server that says that it is well and does no work any more is told so, and
@@ -179,7 +180,7 @@ func TestWatchOfAServerThatIsWellAndDoesNoWork(t *testing.T) {
 			b.eventually("it is told before it is given up", func() bool {
 				return strings.Contains(b.endpoint().Reason, "has not answered a small request") || len(w.ended) > 0
 			})
-			f := failure(t, w.wait(t), aim.ClassHung, "has not answered a small request")
+			f := activitytest.Failure(t, w.wait(t), aim.ClassHung, "has not answered a small request")
 			if e := b.endpoint(); e.Healthy || e.Reason != f.Error() {
 				t.Errorf("endpoint %+v", e)
 			}
@@ -206,7 +207,7 @@ func TestWatchIsPatientWithSlowWork(t *testing.T) {
 	default:
 	}
 	b.endLife()
-	retried(t, w.wait(t))
+	activitytest.Retried(t, w.wait(t))
 }
 
 // From the end of a server to the word of it in the inventory: at once, whatever

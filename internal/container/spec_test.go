@@ -6,35 +6,11 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/internal/runtime/runtimetest"
 )
 
-func minor(n int) *int { return &n }
-
-// launchOf two GPUs, with everything set.
-func exampleLaunch() aim.Launch {
-	return aim.Launch{
-		Identity:   aim.Identity{Deployment: "qwen3-32b", UID: "3f2b9c1e-77aa", Ordinal: 2, Attempt: 3, Token: "tok", Namespace: "ns"},
-		Backend:    "vllm",
-		Image:      "docker.io/rocm/vllm@sha256:" + strings.Repeat("ab", 32),
-		Entrypoint: []string{"vllm", "serve"},
-		Args:       []string{"Qwen/Qwen3-32B", "--port", "8000"},
-		Env:        map[string]string{"VLLM_ROCM_USE_AITER": "1", "HOME": "/cache"},
-		SecretEnv:  map[string]string{"VLLM_API_KEY": "canary"},
-		GPUs: []aim.GPU{
-			{ID: "GPU-00000000000000b1", RenderMinor: minor(136)},
-			{ID: "GPU-00000000000000a0/3", RenderMinor: minor(128)},
-		},
-		Address:   "10.0.0.5",
-		Port:      20001,
-		Resources: aim.Resources{CPUs: 16, HostBytes: 64 << 30, ShmBytes: 16 << 30},
-		Mounts:    []aim.Mount{{Source: "/srv/hf", Target: "/models", ReadOnly: true}},
-		Level:     aim.LevelStrict,
-		Model:     "Qwen/Qwen3-32B", Task: "chat",
-	}
-}
-
 func TestDevicesAreThoseOfTheGPUs(t *testing.T) {
-	l := exampleLaunch()
+	l := runtimetest.ExampleLaunch()
 	l.Simulated = true // a stand-in counts its devices as a server does
 	s, err := container.New(l, container.Node{DevRoot: "/dev"})
 	if err != nil || len(s.Devices) != 1+len(l.GPUs) {
@@ -63,9 +39,9 @@ func TestSpecRefuses(t *testing.T) {
 		"bad variable":         {aim.ClassInput, func(l *aim.Launch) { l.Env = map[string]string{"A=B": "c"} }},
 		"bad value":            {aim.ClassInput, func(l *aim.Launch) { l.SecretEnv = map[string]string{"A": "canary\x00"} }},
 		"choice of GPUs":       {aim.ClassInput, func(l *aim.Launch) { l.Env = map[string]string{"HIP_VISIBLE_DEVICES": "0"} }},
-		"a GPU twice":          {aim.ClassInput, func(l *aim.Launch) { l.GPUs[1].RenderMinor = minor(136) }},
+		"a GPU twice":          {aim.ClassInput, func(l *aim.Launch) { l.GPUs[1].RenderMinor = new(136) }},
 		"an unknown device":    {aim.ClassGPUFault, func(l *aim.Launch) { l.GPUs[1].RenderMinor = nil }},
-		"a card":               {aim.ClassGPUFault, func(l *aim.Launch) { l.GPUs[1].RenderMinor = minor(0) }},
+		"a card":               {aim.ClassGPUFault, func(l *aim.Launch) { l.GPUs[1].RenderMinor = new(0) }},
 		"the root":             {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/" }},
 		"the devices":          {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "/dev/dri" }},
 		"a relative source":    {aim.ClassInput, func(l *aim.Launch) { l.Mounts[0].Source = "srv" }},
@@ -77,7 +53,7 @@ func TestSpecRefuses(t *testing.T) {
 		"negative CPUs":        {aim.ClassInput, func(l *aim.Launch) { l.Resources.CPUs = -1 }},
 		"endless memory":       {aim.ClassInput, func(l *aim.Launch) { l.Resources.HostBytes = 1 << 63 }},
 	} {
-		l := exampleLaunch()
+		l := runtimetest.ExampleLaunch()
 		c.change(&l)
 		_, err := container.New(l, container.Node{DevRoot: "/dev"})
 		fail := aim.FailureOf(err)
@@ -89,7 +65,7 @@ func TestSpecRefuses(t *testing.T) {
 
 // What a container is configured with can be asked for; secrets are kept apart.
 func TestSecretsAreNotInTheEnvironment(t *testing.T) {
-	l := exampleLaunch()
+	l := runtimetest.ExampleLaunch()
 	l.Env["VLLM_API_KEY"] = "shadowed"
 	s, err := container.New(l, container.Node{DevRoot: "/dev"})
 	if err != nil {

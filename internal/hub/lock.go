@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim/internal/filelock"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // modelLock is the name of the lock that one process holds while it fetches or
@@ -36,14 +37,10 @@ func (s *store) lock(ctx context.Context, name string, waiting func() (over func
 	return func() { _ = lock.Release() }, nil
 }
 
-// sleep waits, or returns ctx's error.
+// sleep waits, or returns why ctx has ended.
 func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
+	if pause.For(ctx, d) != nil {
 		return context.Cause(ctx)
 	}
+	return nil
 }

@@ -49,14 +49,11 @@ func (l *Ledger) loadClaims(data []byte, exists, ranBefore bool) error {
 		l.claims = body
 		return nil
 	}
-	if errors.Is(err, ErrNewer) {
-		return newer(path, err)
+	what, err := damaged(path, data, err)
+	if err != nil {
+		return err
 	}
-	kept, keepErr := keepAside(path, data)
-	if keepErr != nil {
-		return keepErr
-	}
-	l.claims.Damaged = fmt.Sprintf("%s cannot be read (%v) and was kept as %s: its claims are not known", path, err, kept)
+	l.claims.Damaged = what + ": its claims are not known"
 	return save(path, l.claims)
 }
 
@@ -71,16 +68,25 @@ func (l *Ledger) loadState(data []byte, exists bool) error {
 		l.state = body
 		return nil
 	}
-	if errors.Is(err, ErrNewer) {
-		return newer(path, err)
+	what, err := damaged(path, data, err)
+	if err != nil {
+		return err
 	}
-	kept, keepErr := keepAside(path, data)
-	if keepErr != nil {
-		return keepErr
-	}
-	l.state = stateBody{Damaged: fmt.Sprintf(
-		"%s cannot be read (%v) and was kept as %s: cordon, labels and quarantine are not known", path, err, kept)}
+	l.state = stateBody{Damaged: what + ": cordon, labels and quarantine are not known"}
 	return save(path, l.state)
+}
+
+// damaged keeps a file aside that cannot be read for this reason, and says so. One
+// that a newer version wrote is an error.
+func damaged(path string, data []byte, why error) (what string, err error) {
+	if errors.Is(why, ErrNewer) {
+		return "", newer(path, why)
+	}
+	kept, err := keepAside(path, data)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s cannot be read (%v) and was kept as %s", path, why, kept), nil
 }
 
 // damage says what has been lost and not yet been reconciled, or "".

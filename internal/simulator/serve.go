@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aim-engine/aim/internal/pause"
 	"github.com/aim-engine/aim/internal/simulator/openai"
 	"github.com/aim-engine/aim/internal/simulator/script"
 )
@@ -80,7 +81,7 @@ func (s *standIn) due(name script.Name) <-chan time.Time {
 func (s *standIn) drain(ctx context.Context) {
 	s.voice.stopping()
 	s.front.drain(ctx, max(time.Duration(s.command.number("shutdown-timeout"))*time.Second, drainFloor))
-	_ = pause(context.WithoutCancel(ctx), s.script.Timing.Stop) // cannot be cut short
+	_ = pause.For(context.WithoutCancel(ctx), s.script.Timing.Stop) // cannot be cut short
 	s.voice.stopped()
 }
 

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aim-engine/aim/internal/pause"
 	"github.com/aim-engine/aim/internal/simulator/script"
 )
 
@@ -23,7 +24,7 @@ func (s *standIn) start(ctx context.Context) error {
 			return err
 		}
 	}
-	return pause(ctx, s.script.Timing.Ready-time.Since(s.began))
+	return pause.For(ctx, s.script.Timing.Ready-time.Since(s.began))
 }
 
 // bind takes the port before anything slow is done.
@@ -100,7 +101,7 @@ func (s *standIn) load(ctx context.Context) error {
 		return s.talk(ctx)
 	}
 	for done := 1; done <= shards; done++ {
-		if err := pause(ctx, s.script.Timing.Load/shards); err != nil {
+		if err := pause.For(ctx, s.script.Timing.Load/shards); err != nil {
 			return err
 		}
 		s.voice.shard(done, shards, time.Since(began))
@@ -116,7 +117,7 @@ const talkEvery = 50 * time.Millisecond
 // talk says one thing over and over, as an engine does whose workers hang.
 func (s *standIn) talk(ctx context.Context) error {
 	for {
-		if err := pause(ctx, talkEvery); err != nil {
+		if err := pause.For(ctx, talkEvery); err != nil {
 			return err
 		}
 		s.log.info(engineCore, "shm_broadcast.py:681", "No available shared memory broadcast block found in 60 seconds. This typically happens when some processes are hanging or doing some time-consuming work (e.g. compilation, weight/kv cache quantization).")

@@ -1,12 +1,12 @@
 package sglang_test
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/backend/backendtest"
 	"github.com/aim-engine/aim/internal/backend/sglang"
 	"github.com/aim-engine/aim/recipes/options"
 )
@@ -55,27 +55,16 @@ func TestArgs(t *testing.T) {
 }
 
 func TestArgsRefuse(t *testing.T) {
-	option := func(name, value string) func(*aim.Rung) {
-		return func(r *aim.Rung) { r.Options = []aim.Option{{Name: name, Value: value, Bare: value == ""}} }
-	}
-	for name, c := range map[string]struct {
-		change func(*aim.Rung)
-		class  aim.FailureClass
-		want   string
-	}{
-		"vLLM's name":        {option("max-model-len", "1"), aim.ClassOption, "sglang calls it --context-length"},
-		"an unknown option":  {option("contxt-length", "1"), aim.ClassOption, "did you mean --context-length"},
-		"a bad choice":       {option("dtype", "float8"), aim.ClassOption, "not one of"},
-		"another port":       {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
-		"remote code":        {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
-		"two nodes":          {func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"},
-		"an unknown version": {func(r *aim.Rung) { r.Version = "0.1.0" }, aim.ClassOption, "older than"},
-	} {
-		args, _, err := sglang.New().Args(rung(c.change), "0.0.0.0", 8000)
-		if f := aim.FailureOf(err); err == nil || f.Class != c.class || !strings.Contains(f.Why, c.want) {
-			t.Errorf("%s: %v %v, want %s with %q", name, args, err, c.class, c.want)
-		}
-	}
+	option := backendtest.Option
+	backendtest.Refuses(t, sglang.New(), rung, map[string]backendtest.Refusal{
+		"vLLM's name":        backendtest.Refused(option("max-model-len", "1"), aim.ClassOption, "sglang calls it --context-length"),
+		"an unknown option":  backendtest.Refused(option("contxt-length", "1"), aim.ClassOption, "did you mean --context-length"),
+		"a bad choice":       backendtest.Refused(option("dtype", "float8"), aim.ClassOption, "not one of"),
+		"another port":       backendtest.Refused(option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"),
+		"remote code":        backendtest.Refused(option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"),
+		"two nodes":          backendtest.Refused(func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"),
+		"an unknown version": backendtest.Refused(func(r *aim.Rung) { r.Version = "0.1.0" }, aim.ClassOption, "older than"),
+	})
 }
 
 func TestEntrypoint(t *testing.T) {
@@ -92,54 +81,33 @@ func TestEntrypoint(t *testing.T) {
 	}
 }
 
-func readLog(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/" + name + ".log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
-}
-
 // Every cause is found between a start that has gone well so far and the
 // reports of the other processes, and those are never taken for it.
 func TestClassifyFindsTheRootCause(t *testing.T) {
-	begun, wrappers := readLog(t, "ready"), readLog(t, "wrappers")
-	for _, c := range []struct {
-		cause string
-		class aim.FailureClass
-	}{
-		{"[2026-02-14 09:06:31 TP1] RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: mem_fraction_static=0.5", aim.ClassKVNone},
-		{"torch.OutOfMemoryError: HIP out of memory. Tried to allocate 594.00 MiB.", aim.ClassOOM},
-		{"ValueError: The memory capacity is unbalanced. Some GPUs may be occupied by other processes.", aim.ClassGPUBusy},
-		{"ValueError: Warning: User-specified context_length (200000) is greater than the derived context_length (40960).", aim.ClassLength},
-		{"ValueError: Weight output_partition_size = 192 is not divisible by weight quantization block_n = 128.", aim.ClassTPBlock},
-		{"AssertionError: 28 is not divisible by 8", aim.ClassTPHeads},
-		{"RuntimeError: HIP error: invalid device ordinal", aim.ClassInternal},
-		{"ValueError: Unknown quantization method: foo.", aim.ClassQuant},
-		{"ValueError: Invalid attention backend: aitr", aim.ClassAttention},
-		{"ValueError: Model architectures ['FooForCausalLM'] are not supported for now.", aim.ClassArch},
-		{"launch_server.py: error: argument --tool-call-parser: invalid choice: 'hermes'", aim.ClassParser},
-		{"launch_server.py: error: unrecognized arguments: --max-model-len 4096", aim.ClassOption},
-		{"huggingface_hub.errors.GatedRepoError: 401 Client Error.", aim.ClassAuth},
-		{"OSError: [Errno 98] Address already in use", aim.ClassPort},
-		{"Memory access fault by GPU node-2 (Agent handle: 0x5581)", aim.ClassGPUFault},
-		{"OSError: [Errno 28] No space left on device", aim.ClassDisk},
-		{"[2026-02-14 09:06:31] Subprocess died. Exit code: -9", aim.ClassHostOOM},
-	} {
-		f, ok := sglang.New().Classify(begun+c.cause+"\n"+wrappers, &aim.Exit{Code: 1})
-		if !ok || f.Class != c.class || len(f.LogLines) == 0 {
-			t.Errorf("%s: %v %v, want %s", c.cause, ok, f, c.class)
-		}
-	}
+	begun, wrappers := backendtest.Log(t, "ready"), backendtest.Log(t, "wrappers")
+	backendtest.Classifies(t, sglang.New(), begun, wrappers, map[string]aim.FailureClass{
+		"[2026-02-14 09:06:31 TP1] RuntimeError: Not enough memory. Please try to increase --mem-fraction-static. Current value: mem_fraction_static=0.5": aim.ClassKVNone,
+		"torch.OutOfMemoryError: HIP out of memory. Tried to allocate 594.00 MiB.":                                                                        aim.ClassOOM,
+		"ValueError: The memory capacity is unbalanced. Some GPUs may be occupied by other processes.":                                                    aim.ClassGPUBusy,
+		"ValueError: Warning: User-specified context_length (200000) is greater than the derived context_length (40960).":                                 aim.ClassLength,
+		"ValueError: Weight output_partition_size = 192 is not divisible by weight quantization block_n = 128.":                                           aim.ClassTPBlock,
+		"AssertionError: 28 is not divisible by 8":                                                                                                        aim.ClassTPHeads,
+		"RuntimeError: HIP error: invalid device ordinal":                                                                                                 aim.ClassInternal,
+		"ValueError: Unknown quantization method: foo.":                                                                                                   aim.ClassQuant,
+		"ValueError: Invalid attention backend: aitr":                                                                                                     aim.ClassAttention,
+		"ValueError: Model architectures ['FooForCausalLM'] are not supported for now.":                                                                   aim.ClassArch,
+		"launch_server.py: error: argument --tool-call-parser: invalid choice: 'hermes'":                                                                  aim.ClassParser,
+		"launch_server.py: error: unrecognized arguments: --max-model-len 4096":                                                                           aim.ClassOption,
+		"huggingface_hub.errors.GatedRepoError: 401 Client Error.":                                                                                        aim.ClassAuth,
+		"OSError: [Errno 98] Address already in use":                                                                                                      aim.ClassPort,
+		"Memory access fault by GPU node-2 (Agent handle: 0x5581)":                                                                                        aim.ClassGPUFault,
+		"OSError: [Errno 28] No space left on device":                                                                                                     aim.ClassDisk,
+		"[2026-02-14 09:06:31] Subprocess died. Exit code: -9":                                                                                            aim.ClassHostOOM,
+	})
 }
 
-func TestClassifyFindsNothingWhereNothingIs(t *testing.T) {
-	for _, log := range []string{readLog(t, "ready"), readLog(t, "wrappers"), ""} {
-		if f, ok := sglang.New().Classify(log, &aim.Exit{Code: 1}); ok {
-			t.Errorf("%v in %.80q", f, log)
-		}
-	}
+// A server that has ended without a word is judged by its exit code.
+func TestAnExitCodeIsACause(t *testing.T) {
 	if f, ok := sglang.New().Classify("", &aim.Exit{Code: 2}); !ok || f.Class != aim.ClassOption {
 		t.Errorf("exit code 2 is %v %v", ok, f)
 	}
@@ -148,7 +116,7 @@ func TestClassifyFindsNothingWhereNothingIs(t *testing.T) {
 // People see a start go on, and the estimate is compared with what was measured.
 func TestProgressOfAStart(t *testing.T) {
 	var seen []string
-	for line := range strings.Lines(readLog(t, "ready")) {
+	for line := range strings.Lines(backendtest.Log(t, "ready")) {
 		if m := sglang.New().Milestone(line); m != "" && !slices.Contains(seen, m) {
 			seen = append(seen, m)
 		}
@@ -158,7 +126,7 @@ func TestProgressOfAStart(t *testing.T) {
 	if !slices.Equal(seen, want) {
 		t.Errorf("milestones %q, want %q", seen, want)
 	}
-	m := sglang.New().Measured(readLog(t, "ready"))
+	m := sglang.New().Measured(backendtest.Log(t, "ready"))
 	const gib = float64(1 << 30)
 	weights, room := 30.78, 69.90
 	if m["weights"] != weights*gib || m["kv_tokens"] != 1145210 || m["free_for_kv"] != (room+room)*gib {

@@ -4,12 +4,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/backend/backendtest"
 	"github.com/aim-engine/aim/internal/backend/tgi"
 	"github.com/aim-engine/aim/recipes/options"
 )
@@ -51,75 +51,42 @@ func TestArgs(t *testing.T) {
 }
 
 func TestArgsRefuse(t *testing.T) {
-	option := func(name, value string) func(*aim.Rung) {
-		return func(r *aim.Rung) { r.Options = []aim.Option{{Name: name, Value: value, Bare: value == ""}} }
-	}
-	for name, c := range map[string]struct {
-		change func(*aim.Rung)
-		class  aim.FailureClass
-		want   string
-	}{
-		"vLLM's name":    {option("max-model-len", "1"), aim.ClassOption, "tgi calls it --max-total-tokens"},
-		"an 8-bit cache": {option("kv-cache-dtype", "fp8_e5m2"), aim.ClassOption, "not on ROCm"},
-		"another port":   {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
-		"the internet":   {option("ngrok", ""), aim.ClassOption, "opens the server to the internet"},
-		"remote code":    {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
-		"embeddings":     {func(r *aim.Rung) { r.Task = "embed" }, aim.ClassOption, "cannot embed"},
-		"two nodes":      {func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"},
-		"dtype, quantized": {func(r *aim.Rung) {
+	option := backendtest.Option
+	backendtest.Refuses(t, tgi.New(), rung, map[string]backendtest.Refusal{
+		"vLLM's name":    backendtest.Refused(option("max-model-len", "1"), aim.ClassOption, "tgi calls it --max-total-tokens"),
+		"an 8-bit cache": backendtest.Refused(option("kv-cache-dtype", "fp8_e5m2"), aim.ClassOption, "not on ROCm"),
+		"another port":   backendtest.Refused(option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"),
+		"the internet":   backendtest.Refused(option("ngrok", ""), aim.ClassOption, "opens the server to the internet"),
+		"remote code":    backendtest.Refused(option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"),
+		"embeddings":     backendtest.Refused(func(r *aim.Rung) { r.Task = "embed" }, aim.ClassOption, "cannot embed"),
+		"two nodes":      backendtest.Refused(func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"),
+		"dtype, quantized": backendtest.Refused(func(r *aim.Rung) {
 			r.Options = []aim.Option{{Name: "dtype", Value: "float16"}, {Name: "quantize", Value: "fp8"}}
-		}, aim.ClassOption, "beside --quantize"},
-	} {
-		args, _, err := tgi.New().Args(rung(c.change), "0.0.0.0", 8000)
-		if f := aim.FailureOf(err); err == nil || f.Class != c.class || !strings.Contains(f.Why, c.want) {
-			t.Errorf("%s: %v %v, want %s with %q", name, args, err, c.class, c.want)
-		}
-	}
-}
-
-func readLog(t *testing.T, name string) string {
-	t.Helper()
-	data, err := os.ReadFile("testdata/" + name + ".log")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+		}, aim.ClassOption, "beside --quantize"),
+	})
 }
 
 // Every cause is found between a start that has gone well so far and the
 // reports of the launcher, and those are never taken for it.
 func TestClassifyFindsTheRootCause(t *testing.T) {
-	begun, wrappers := readLog(t, "ready"), readLog(t, "wrappers")
-	for _, c := range []struct {
-		cause string
-		class aim.FailureClass
-	}{
-		{"error: unexpected argument '--max-model-len' found", aim.ClassOption},
-		{"error: invalid value 'float8' for '--dtype <DTYPE>'", aim.ClassOption},
-		{`Error: ArgumentValidation("max_input_tokens must be < max_total_tokens")`, aim.ClassOption},
-		{"RuntimeError: Not enough memory to handle 8192 prefill tokens. You need to decrease `--max-batch-prefill-tokens`", aim.ClassKVNone},
-		{"Error: Backend(NotEnoughMemory(32768)) Not enough memory to handle `max_total_tokens=32768`", aim.ClassKVShort},
-		{"2026-03-13T08:38:31.620100Z ERROR text_generation_launcher: ValueError: `num_heads` must be divisible by `num_shards` (got `num_heads`: 28 and `num_shards`: 8", aim.ClassTPHeads},
-		{"Error: NotEnoughCUDADevices(\"`num_shard` is 8 but only found 4 CUDA devices\")", aim.ClassInternal},
-		{"ValueError: Unsupported model type foo", aim.ClassArch},
-		{"torch.OutOfMemoryError: HIP out of memory. Tried to allocate 594.00 MiB.", aim.ClassOOM},
-		{"2026-03-13T08:38:31Z ERROR shard-manager: text_generation_launcher: Shard process was signaled to shutdown with signal 9 rank=0", aim.ClassHostOOM},
-	} {
-		f, ok := tgi.New().Classify(begun+c.cause+"\n"+wrappers, &aim.Exit{Code: 1})
-		if !ok || f.Class != c.class || len(f.LogLines) == 0 {
-			t.Errorf("%s: %v %v, want %s", c.cause, ok, f, c.class)
-		}
-	}
-	for _, log := range []string{begun, wrappers, ""} {
-		if f, ok := tgi.New().Classify(log, &aim.Exit{Code: 1}); ok {
-			t.Errorf("%v in %.80q", f, log)
-		}
-	}
+	begun, wrappers := backendtest.Log(t, "ready"), backendtest.Log(t, "wrappers")
+	backendtest.Classifies(t, tgi.New(), begun, wrappers, map[string]aim.FailureClass{
+		"error: unexpected argument '--max-model-len' found":                                                                                                             aim.ClassOption,
+		"error: invalid value 'float8' for '--dtype <DTYPE>'":                                                                                                            aim.ClassOption,
+		`Error: ArgumentValidation("max_input_tokens must be < max_total_tokens")`:                                                                                       aim.ClassOption,
+		"RuntimeError: Not enough memory to handle 8192 prefill tokens. You need to decrease `--max-batch-prefill-tokens`":                                               aim.ClassKVNone,
+		"Error: Backend(NotEnoughMemory(32768)) Not enough memory to handle `max_total_tokens=32768`":                                                                    aim.ClassKVShort,
+		"2026-03-13T08:38:31.620100Z ERROR text_generation_launcher: ValueError: `num_heads` must be divisible by `num_shards` (got `num_heads`: 28 and `num_shards`: 8": aim.ClassTPHeads,
+		"Error: NotEnoughCUDADevices(\"`num_shard` is 8 but only found 4 CUDA devices\")":                                                                                aim.ClassInternal,
+		"ValueError: Unsupported model type foo":                                                                                                                         aim.ClassArch,
+		"torch.OutOfMemoryError: HIP out of memory. Tried to allocate 594.00 MiB.":                                                                                       aim.ClassOOM,
+		"2026-03-13T08:38:31Z ERROR shard-manager: text_generation_launcher: Shard process was signaled to shutdown with signal 9 rank=0":                                aim.ClassHostOOM,
+	})
 }
 
 func TestProgressOfAStart(t *testing.T) {
 	var seen []string
-	for line := range strings.Lines(readLog(t, "ready")) {
+	for line := range strings.Lines(backendtest.Log(t, "ready")) {
 		if m := tgi.New().Milestone(line); m != "" && !slices.Contains(seen, m) {
 			seen = append(seen, m)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities/node"
+	"github.com/aim-engine/aim/internal/backend/backendtest"
 	"github.com/aim-engine/aim/internal/backend/vllm"
 )
 
@@ -43,33 +44,22 @@ func TestArgs(t *testing.T) {
 }
 
 func TestArgsRefuse(t *testing.T) {
-	option := func(name, value string) func(*aim.Rung) {
-		return func(r *aim.Rung) { r.Options = []aim.Option{{Name: name, Value: value, Bare: value == ""}} }
-	}
-	for name, c := range map[string]struct {
-		change func(*aim.Rung)
-		class  aim.FailureClass
-		want   string
-	}{
-		"an unknown option":     {option("max-modle-len", "1"), aim.ClassOption, "did you mean --max-model-len"},
-		"a removed option":      {option("swap-space", "4"), aim.ClassOption, "last in v0.16.0"},
-		"a bad choice":          {option("dtype", "float8"), aim.ClassOption, "not one of"},
-		"another port":          {option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"},
-		"files of the node":     {option("allowed-local-media-path", "/"), aim.ClassOption, "opens files of the node"},
-		"remote code":           {option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"},
-		"GPUs by environment":   {func(r *aim.Rung) { r.Env = map[string]string{"HIP_VISIBLE_DEVICES": "0"} }, aim.ClassOption, "HIP_VISIBLE_DEVICES"},
-		"code by environment":   {func(r *aim.Rung) { r.Env = map[string]string{"LD_PRELOAD": "/x.so"} }, aim.ClassOption, "LD_PRELOAD"},
-		"an option for a model": {func(r *aim.Rung) { r.Model = "--port" }, aim.ClassOption, "is not a model"},
-		"no name":               {func(r *aim.Rung) { r.ServedName = "" }, aim.ClassOption, "served name"},
-		"two names":             {func(r *aim.Rung) { r.ServedName = "a --port 1" }, aim.ClassOption, "served name"},
-		"two nodes":             {func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"},
-		"an unknown version":    {func(r *aim.Rung) { r.Version = "0.1.0" }, aim.ClassOption, "older than"},
-	} {
-		args, _, err := vllm.New().Args(rung(c.change), "0.0.0.0", 8000)
-		if f := aim.FailureOf(err); err == nil || f.Class != c.class || !strings.Contains(f.Why, c.want) {
-			t.Errorf("%s: %v %v, want %s with %q", name, args, err, c.class, c.want)
-		}
-	}
+	option := backendtest.Option
+	backendtest.Refuses(t, vllm.New(), rung, map[string]backendtest.Refusal{
+		"an unknown option":     backendtest.Refused(option("max-modle-len", "1"), aim.ClassOption, "did you mean --max-model-len"),
+		"a removed option":      backendtest.Refused(option("swap-space", "4"), aim.ClassOption, "last in v0.16.0"),
+		"a bad choice":          backendtest.Refused(option("dtype", "float8"), aim.ClassOption, "not one of"),
+		"another port":          backendtest.Refused(option("port", "1"), aim.ClassOption, "AIM Engine sets it itself"),
+		"files of the node":     backendtest.Refused(option("allowed-local-media-path", "/"), aim.ClassOption, "opens files of the node"),
+		"remote code":           backendtest.Refused(option("trust-remote-code", ""), aim.ClassRemoteCode, "node.remote_code"),
+		"GPUs by environment":   backendtest.Refused(func(r *aim.Rung) { r.Env = map[string]string{"HIP_VISIBLE_DEVICES": "0"} }, aim.ClassOption, "HIP_VISIBLE_DEVICES"),
+		"code by environment":   backendtest.Refused(func(r *aim.Rung) { r.Env = map[string]string{"LD_PRELOAD": "/x.so"} }, aim.ClassOption, "LD_PRELOAD"),
+		"an option for a model": backendtest.Refused(func(r *aim.Rung) { r.Model = "--port" }, aim.ClassOption, "is not a model"),
+		"no name":               backendtest.Refused(func(r *aim.Rung) { r.ServedName = "" }, aim.ClassOption, "served name"),
+		"two names":             backendtest.Refused(func(r *aim.Rung) { r.ServedName = "a --port 1" }, aim.ClassOption, "served name"),
+		"two nodes":             backendtest.Refused(func(r *aim.Rung) { r.Nodes = 2 }, aim.ClassOption, "spans 2 nodes"),
+		"an unknown version":    backendtest.Refused(func(r *aim.Rung) { r.Version = "0.1.0" }, aim.ClassOption, "older than"),
+	})
 	allowing := vllm.Backend{AllowRemoteCode: true}
 	if args, _, err := allowing.Args(rung(option("trust-remote-code", "")), "", 0); err != nil || args[len(args)-1] != "--trust-remote-code" {
 		t.Errorf("allowed remote code: %v %v", args, err)

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/aim-engine/aim"
 )
@@ -23,24 +24,19 @@ type Process struct {
 
 // processes lists the running processes whose arguments hold all the words.
 func processes(words ...string) ([]Process, error) {
-	entries, err := os.ReadDir("/proc")
+	procs, err := procfs.AllProcs()
 	if err != nil {
 		return nil, err
 	}
 	var all []Process
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
-		if err != nil || len(data) == 0 {
+	for _, p := range procs {
+		args, err := p.CmdLine()
+		if err != nil || len(args) == 0 {
 			continue // gone, or already dead and not yet reaped
 		}
-		args := strings.Split(string(bytes.TrimRight(data, "\x00")), "\x00")
 		line := " " + strings.Join(args, " ") + " "
 		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-			all = append(all, Process{PID: pid, Args: args})
+			all = append(all, Process{PID: p.PID, Args: args})
 		}
 	}
 	return all, nil

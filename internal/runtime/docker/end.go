@@ -6,9 +6,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aim-engine/aim"
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // reconnectEvery is how often a wait asks for a daemon that does not answer. A
@@ -26,7 +28,7 @@ func (r *Runtime) Wait(ctx context.Context, id aim.Identity) (aim.Exit, error) {
 		case ctx.Err() != nil:
 			return aim.Exit{}, ctx.Err()
 		case err != nil:
-			if err := pause(ctx, reconnectEvery); err != nil {
+			if err := pause.For(ctx, reconnectEvery); err != nil {
 				return aim.Exit{}, err
 			}
 			continue
@@ -42,7 +44,7 @@ func (r *Runtime) Wait(ctx context.Context, id aim.Identity) (aim.Exit, error) {
 		}
 		if !r.untilNotRunning(ctx, c.ID) {
 			// Not while the daemon goes down: each try would fail at once.
-			if err := pause(ctx, reconnectEvery); err != nil {
+			if err := pause.For(ctx, reconnectEvery); err != nil {
 				return aim.Exit{}, err
 			}
 		}
@@ -101,16 +103,4 @@ func (r *Runtime) Remove(ctx context.Context, id aim.Identity) error {
 		return failure(err, "remove container %s", id.Server())
 	}
 	return r.forget(id.Server())
-}
-
-// pause waits for d, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

@@ -59,7 +59,7 @@ func TestContainerHasItsGPUsAlone(t *testing.T) {
 	d := newDaemon(t)
 	d.cfg.Dev = devices(t, 128, 129, 130)
 	launch := d.subject().Launch(t)
-	launch.GPUs = []aim.GPU{{ID: "GPU-b", RenderMinor: minor(130)}, {ID: "GPU-a", RenderMinor: minor(128)}}
+	launch.GPUs = []aim.GPU{{ID: "GPU-b", RenderMinor: new(130)}, {ID: "GPU-a", RenderMinor: new(128)}}
 	// A folder of the node that happens to hold another GPU's file.
 	launch.Mounts = []aim.Mount{{Source: filepath.Join(d.cfg.Dev, "dri"), Target: "/mnt"}}
 	rt, about := d.run(t, launch)
@@ -107,7 +107,7 @@ func TestStartWithoutDeviceFile(t *testing.T) {
 	d := newDaemon(t)
 	d.cfg.Dev = t.TempDir()
 	launch := d.subject().Launch(t)
-	launch.GPUs = []aim.GPU{{ID: "GPU-a", RenderMinor: minor(128)}}
+	launch.GPUs = []aim.GPU{{ID: "GPU-a", RenderMinor: new(128)}}
 	_, err := d.open(t).Start(t.Context(), launch)
 	if fail := aim.FailureOf(err); fail == nil || fail.Class != aim.ClassGPUFault {
 		t.Errorf("start: %v", err)

@@ -8,37 +8,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aim-engine/aim"
-	rules "github.com/aim-engine/aim/internal/container"
 	"github.com/docker/docker/api/types/container"
 	"github.com/docker/docker/api/types/mount"
 	"github.com/docker/go-connections/nat"
+
+	"github.com/aim-engine/aim"
+	rules "github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/internal/runtime/runtimetest"
 )
-
-func minor(n int) *int { return &n }
-
-// launchOf two GPUs, with everything set.
-func exampleLaunch() aim.Launch {
-	return aim.Launch{
-		Identity:   aim.Identity{Deployment: "qwen3-32b", UID: "3f2b9c1e-77aa", Ordinal: 2, Attempt: 3, Token: "tok", Namespace: "ns"},
-		Backend:    "vllm",
-		Image:      "docker.io/rocm/vllm@sha256:" + strings.Repeat("ab", 32),
-		Entrypoint: []string{"vllm", "serve"},
-		Args:       []string{"Qwen/Qwen3-32B", "--port", "8000"},
-		Env:        map[string]string{"VLLM_ROCM_USE_AITER": "1", "HOME": "/cache"},
-		SecretEnv:  map[string]string{"VLLM_API_KEY": "canary"},
-		GPUs: []aim.GPU{
-			{ID: "GPU-00000000000000b1", RenderMinor: minor(136)},
-			{ID: "GPU-00000000000000a0/3", RenderMinor: minor(128)},
-		},
-		Address:   "10.0.0.5",
-		Port:      20001,
-		Resources: aim.Resources{CPUs: 16, HostBytes: 64 << 30, ShmBytes: 16 << 30},
-		Mounts:    []aim.Mount{{Source: "/srv/hf", Target: "/models", ReadOnly: true}},
-		Level:     aim.LevelStrict,
-		Model:     "Qwen/Qwen3-32B", Task: "chat",
-	}
-}
 
 var exampleNode = rules.Node{DevRoot: "/dev", Groups: []int{44, 992}}
 
@@ -52,7 +29,7 @@ func spec(t *testing.T, l aim.Launch) (*container.Config, *container.HostConfig)
 }
 
 func TestSpecGivesWhatTheLaunchAsksFor(t *testing.T) {
-	cfg, host := spec(t, exampleLaunch())
+	cfg, host := spec(t, runtimetest.ExampleLaunch())
 	for _, c := range []struct {
 		what      string
 		got, want any
@@ -108,7 +85,7 @@ func TestSpecLevels(t *testing.T) {
 		aim.LevelCompat: {"", false, []string{"ALL"}, []string{"no-new-privileges"}, false, false},
 		aim.LevelVendor: {"", false, nil, []string{"no-new-privileges", "seccomp=unconfined"}, false, false},
 	} {
-		l := exampleLaunch()
+		l := runtimetest.ExampleLaunch()
 		l.Level, l.Env = level, nil
 		cfg, host := spec(t, l)
 		got := closed{
@@ -123,7 +100,7 @@ func TestSpecLevels(t *testing.T) {
 
 // Nothing that a launch holds reaches a way out of the container.
 func FuzzSpec(f *testing.F) {
-	example, err := json.Marshal(exampleLaunch())
+	example, err := json.Marshal(runtimetest.ExampleLaunch())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -197,7 +174,7 @@ func checkMounts(t *testing.T, l aim.Launch, host *container.HostConfig) {
 }
 
 func TestLabelsAreReadBack(t *testing.T) {
-	l := exampleLaunch()
+	l := runtimetest.ExampleLaunch()
 	got, ok := serverOf(labelsOf(l))
 	want := aim.Server{
 		Identity: l.Identity, Runtime: Name, Name: l.Server(), Backend: "vllm", Model: "Qwen/Qwen3-32B", Task: "chat",

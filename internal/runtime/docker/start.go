@@ -10,6 +10,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	rules "github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // Start starts the server, or finds it running with the same UID and token. A
@@ -63,7 +64,7 @@ func (r *Runtime) obtain(ctx context.Context, launch aim.Launch) (container.Insp
 		case !cerrdefs.IsConflict(err) || try == nameTries:
 			return c, err
 		}
-		if err := pause(ctx, nameEvery); err != nil {
+		if err := pause.For(ctx, nameEvery); err != nil {
 			return c, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // endPoll is how often Wait and Stop look. One look is four small files.
@@ -33,7 +34,7 @@ func (r *Runtime) Wait(ctx context.Context, id aim.Identity) (aim.Exit, error) {
 		case created:
 			return aim.Exit{Code: -1, Message: "it was never started"}, nil
 		}
-		if err := pause(ctx, endPoll); err != nil {
+		if err := pause.For(ctx, endPoll); err != nil {
 			return aim.Exit{}, err
 		}
 	}
@@ -60,7 +61,7 @@ func (r *Runtime) Stop(ctx context.Context, id aim.Identity, grace time.Duration
 		if gone {
 			return nil
 		}
-		if err := pause(ctx, min(endPoll, max(time.Until(deadline), startPoll))); err != nil {
+		if err := pause.For(ctx, min(endPoll, max(time.Until(deadline), startPoll))); err != nil {
 			return fmt.Errorf("stop %s: %w", f.name(), err)
 		}
 	}

@@ -9,8 +9,10 @@ import (
 	"os"
 	"time"
 
-	"github.com/aim-engine/aim"
 	"golang.org/x/sys/unix"
+
+	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // followPoll is how often a followed log is looked at for more.
@@ -80,7 +82,7 @@ func (l *logReader) Read(p []byte) (int, error) {
 		if last {
 			return 0, io.EOF
 		}
-		if err := pause(l.ctx, followPoll); err != nil {
+		if err := pause.For(l.ctx, followPoll); err != nil {
 			return 0, err
 		}
 	}

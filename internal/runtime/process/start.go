@@ -14,6 +14,7 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // startPoll is how often Start looks whether the shim has come up: a look is a
@@ -48,7 +49,7 @@ func (r *Runtime) Start(ctx context.Context, launch aim.Launch) (aim.Server, err
 				return s.server(), err
 			}
 		}
-		if err := pause(ctx, startPoll); err != nil {
+		if err := pause.For(ctx, startPoll); err != nil {
 			return s.server(), fmt.Errorf("start %s: %w", f.name(), err)
 		}
 	}
@@ -210,16 +211,4 @@ func (f folder) lastLines(n int) []string {
 	text := make([]byte, 8<<10)
 	got, _ := log.Read(text)
 	return strings.Split(strings.TrimSpace(string(text[:got])), "\n")
-}
-
-// pause waits for d, or returns the context's error.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }

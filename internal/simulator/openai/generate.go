@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash/fnv"
 	"time"
+
+	"github.com/aim-engine/aim/internal/pause"
 )
 
 // answerLength is how many tokens an answer has that no limit cuts short.
@@ -81,7 +83,7 @@ func (s *Server) speak(ctx context.Context, g *generation, say func(token string
 		if i == 0 {
 			delay = s.config.TTFT
 		}
-		if err := pause(ctx, delay); err != nil {
+		if err := pause.For(ctx, delay); err != nil {
 			return s.aborted(err)
 		}
 		if isClosed(s.stalled) {
@@ -130,21 +132,6 @@ func (s *Server) leave(g *generation) {
 func (s *Server) aborted(err error) error {
 	s.metrics.ended["abort"].Inc()
 	return err
-}
-
-// pause waits, unless there is nothing to wait for.
-func pause(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -1,7 +1,6 @@
 package up
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
@@ -84,15 +85,15 @@ type leftover struct {
 // serversBelow finds the shims whose server folder lies below dir, and the
 // simulated servers whose tree does.
 func serversBelow(dir string) []leftover {
-	entries, err := os.ReadDir("/proc")
+	all, err := procfs.AllProcs()
 	if err != nil {
 		return nil
 	}
 	var found []leftover
 	shims := map[int]bool{}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || pid == os.Getpid() {
+	for _, entry := range all {
+		pid := entry.PID
+		if pid == os.Getpid() {
 			continue
 		}
 		p, err := os.FindProcess(pid) // before the look at what it is
@@ -106,8 +107,8 @@ func serversBelow(dir string) []leftover {
 		}
 	}
 	for i, l := range found {
-		parent, _ := parentOf(l.Pid)
-		found[i].led = !shims[l.Pid] && shims[parent]
+		stat, _ := statOf(l.Pid) // of one that has ended, nobody's child
+		found[i].led = !shims[l.Pid] && shims[stat.PPID]
 	}
 	return found
 }
@@ -130,11 +131,12 @@ func below(path, dir string) bool { return strings.HasPrefix(path, dir+string(fi
 
 // argsOf is the command line of a process, nil when there is none.
 func argsOf(pid int) []string {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(line) == 0 {
+	p, err := procfs.NewProc(pid)
+	if err != nil {
 		return nil
 	}
-	return strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
+	args, _ := p.CmdLine()
+	return args
 }
 
 // How long the parts of a killed `aim up` are waited for. The kernel has sent

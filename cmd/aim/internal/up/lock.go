@@ -1,14 +1,14 @@
 package up
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
+
+	"github.com/prometheus/procfs"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/config"
@@ -68,32 +68,14 @@ func awaitStackEnd(ctx context.Context, dir string) error {
 // startTicks is when a process started, in clock ticks since boot: a pid that
 // was given to another process has another one.
 func startTicks(pid int) (uint64, error) {
-	text, err := statField(pid, 22)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseUint(text, 10, 64)
+	stat, err := statOf(pid)
+	return stat.Starttime, err
 }
 
-// parentOf is the pid of a process's parent.
-func parentOf(pid int) (int, error) {
-	text, err := statField(pid, 4)
+func statOf(pid int) (procfs.ProcStat, error) {
+	p, err := procfs.NewProc(pid)
 	if err != nil {
-		return 0, err
+		return procfs.ProcStat{}, fmt.Errorf("look up process %d: %w", pid, err)
 	}
-	return strconv.Atoi(text)
-}
-
-// statField reads a field of /proc/PID/stat, numbered as in proc(5), from 3 on.
-func statField(pid, number int) (string, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return "", fmt.Errorf("look up process %d: %w", pid, err)
-	}
-	// The second field is the program's name in parentheses, with anything in it.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) <= number-3 {
-		return "", fmt.Errorf("look up process %d: its stat has only %d fields", pid, len(fields))
-	}
-	return string(fields[number-3]), nil
+	return p.Stat()
 }
