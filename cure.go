@@ -42,24 +42,32 @@ const (
 	CureJoin     CureKind = "join"        // a machine
 )
 
-// String is the step in words: "aim stop b (b/0 holds 2 GPUs of n1)".
-func (s CureStep) String() string {
-	switch {
-	case s.Command == "":
-		return s.Text
-	case s.Text == "":
-		return s.Command
-	}
-	return s.Command + " (" + s.Text + ")"
-}
-
-// String is the cure in one line.
+// String is the cure in one line: what a shell takes as it is, what it is good for in
+// brackets, and then what no command does.
+//
+//	aim stop r1a && aim stop w1 (r1a/0 holds 8 GPUs of n1; w1 comes first in the queue)
+//	aim stop a (a/0 holds 1 GPU of n1), and end process 41 (python3) on n1 (it uses g0)
 func (c Cure) String() string {
-	var steps []string
+	var commands, reasons, words []string
 	for _, s := range c.Steps {
-		steps = append(steps, s.String())
+		switch {
+		case s.Command == "":
+			words = append(words, s.Text)
+		case s.Text != "":
+			reasons = append(reasons, s.Text)
+		}
+		if s.Command != "" {
+			commands = append(commands, s.Command)
+		}
 	}
-	return strings.Join(steps, " and ")
+	line := strings.Join(commands, " && ")
+	if len(reasons) > 0 {
+		line += " (" + strings.Join(reasons, "; ") + ")"
+	}
+	if len(words) > 0 && line != "" {
+		line += ", and "
+	}
+	return line + strings.Join(words, " and ")
 }
 
 // Cured puts cures into a decision, as steps and in words.

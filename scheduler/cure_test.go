@@ -176,7 +176,7 @@ func (w *ward) do(t *rapid.T, token string, s aim.CureStep) {
 		t.Fatalf("what is %q?", s.Do)
 	}
 	if !node {
-		t.Fatalf("%q is about no node", s)
+		t.Fatalf("%q is about no node", s.Text)
 	}
 	w.nodes[s.Node] = n
 	w.s.Apply(n)

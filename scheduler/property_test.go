@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -138,6 +139,8 @@ func checkOutcome(t *rapid.T, d aim.Decision, req aim.PlacementRequest, fleet ai
 	for _, n := range fleet.Nodes {
 		n.Liveness, n.Cordon, n.Claims, n.ClaimCPUs, n.ClaimBytes = aim.Alive, "", nil, 0, 0
 		n.Runtimes, n.DiskFree, n.HostFree = []string{"docker", "process"}, 1<<60, n.HostBytes
+		n.Labels = maps.Clone(n.Labels)
+		maps.Copy(n.Labels, req.Selector)
 		n.GPUs = slices.Clone(n.GPUs)
 		for i := range n.GPUs {
 			g := &n.GPUs[i]

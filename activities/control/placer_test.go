@@ -335,7 +335,7 @@ func TestACureKnowsWhoComesFirst(t *testing.T) {
 		first, second := await(p, wants("w1", 1, 1)), await(p, wants("w2", 1, 2))
 		defer first.cancel()
 		defer second.cancel()
-		want := "aim stop holder-n1-0 (holder-n1-0/0 holds 1 GPU of n1) and aim stop w1 (w1 comes first in the queue)"
+		want := "aim stop holder-n1-0 && aim stop w1 (holder-n1-0/0 holds 1 GPU of n1; w1 comes first in the queue)"
 		if !strings.HasPrefix(second.told, "2 of 2") || !strings.HasSuffix(second.told, "To make it fit: "+want) {
 			t.Errorf("told %q, want at its end %q", second.told, want)
 		}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/alias"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/cmd/aim/internal/complete"
 	"github.com/aim-engine/aim/cmd/aim/internal/control"
 	"github.com/aim-engine/aim/cmd/aim/internal/deployment"
 	"github.com/aim-engine/aim/cmd/aim/internal/gateway"
@@ -37,4 +40,7 @@ func addCommands(root *cobra.Command, a *cli.App) {
 	add(cli.GroupMachine, up.New(a), up.NewDown(a), gpu.New(a), machine.NewDoctor(a), machine.NewEnv(a), machine.NewVersion(a))
 	add(cli.GroupDaemons, control.New(a), gateway.New(a))
 	root.AddCommand(node.NewShim(a), node.NewEnter(a), simulate.New(a))
+	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {
+		complete.Add(root, a)
+	}
 }

@@ -37,7 +37,6 @@ func TestBadWishes(t *testing.T) {
 		{name: "more GPUs than a node has", args: []string{"deploy", model, "--gpus", "64"}, code: 3, says: []string{"64 MI300X", "largest node has 8"}},
 		{name: "more GPUs than there may be", args: []string{"deploy", model, "--gpus", "5000"}, code: 2, says: []string{"gpus", "5000", "1024"}},
 		{name: "no GPUs", args: []string{"deploy", model, "--gpus", "0"}, code: 2, says: []string{"--gpus is 0"}},
-		{name: "a node that is not there", args: []string{"deploy", model, "--selector", "node=n9"}, code: 3, says: []string{"capacity", "node=n9", "aim plan"}},
 		{name: "another kind of GPU", args: []string{"deploy", model, "--gpu-type", "H100"}, code: 3, says: []string{"MI300X, not H100"}},
 		{name: "unknown precision", args: []string{"deploy", model, "--precision", "bf61"}, code: 2, says: []string{`"bf61"`, `did you mean "bf16"?`}},
 		{name: "precision like nothing known", args: []string{"plan", model, "--precision", "??"}, code: 2, says: []string{"use one of bf16"}},

@@ -66,11 +66,12 @@ func isRoom(rule int) bool {
 // Run.odd.
 func checkNode(*RequestClass, *fleet.Class, *offer) (int, bool) { return 0, false }
 
-// checkLabels answers with the first label that is missing.
+// checkLabels answers with the first label that is missing. It is not lasting: a label
+// is set by a command, and a node that has it may come.
 func checkLabels(s *RequestClass, c *fleet.Class, _ *offer) (int, bool) {
 	for i, id := range s.ids {
 		if !slices.Contains(c.Labels, id) {
-			return i + 1, true
+			return i + 1, false
 		}
 	}
 	return 0, false

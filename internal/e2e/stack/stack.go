@@ -53,6 +53,14 @@ type Result struct {
 	Took     time.Duration
 }
 
+// Error is what a command that had to be carried out says, nil where it was.
+func (r Result) Error() error {
+	if r.Code == 0 {
+		return nil
+	}
+	return fmt.Errorf("exit code %d: %s", r.Code, r.Err)
+}
+
 // Up starts the stack in the background and connects to it.
 func Up(ctx context.Context, opts Options) (*Stack, error) {
 	dir, err := filepath.Abs(opts.Dir)

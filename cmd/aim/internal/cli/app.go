@@ -73,12 +73,12 @@ func (a *App) prepare(cmd *cobra.Command) error {
 	if bare(cmd) {
 		return nil
 	}
-	return a.load(cmd)
+	return a.Load(cmd)
 }
 
-// load fills the settings from the flags of the command that runs, and sets up
+// Load fills the settings from the flags of the command that runs, and sets up
 // the streams by them.
-func (a *App) load(cmd *cobra.Command) error {
+func (a *App) Load(cmd *cobra.Command) error {
 	given := map[string]config.Flag{}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		keys := f.Annotations[annotationSetting]

@@ -36,8 +36,16 @@ const (
 	AnnotationSignals = "aim_signals"
 )
 
-// flagError says what a flag wants, without the words of the number parser.
-func flagError(err error) error {
+// flagError says what a flag wants, without the words of the number parser, and which
+// flag was probably meant.
+func flagError(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) > 1 {
+		if near := nearestFlag(cmd, unknown.GetSpecifiedName()); near != "" {
+			return Usage("%s has no flag --%s; did you mean --%s?", cmd.CommandPath(), unknown.GetSpecifiedName(), near)
+		}
+		return Usage("%s has no flag --%s", cmd.CommandPath(), unknown.GetSpecifiedName())
+	}
 	var invalid *pflag.InvalidValueError
 	var number *strconv.NumError
 	if !errors.As(err, &invalid) || !errors.As(err, &number) {
@@ -48,6 +56,21 @@ func flagError(err error) error {
 		wanted = "number"
 	}
 	return Usage("--%s is %q; it must be a %s", invalid.GetFlag().Name, invalid.GetValue(), wanted)
+}
+
+func nearestFlag(cmd *cobra.Command, name string) string {
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	for _, n := range names { // what was typed in part is meant
+		if strings.HasPrefix(n, name) || strings.HasPrefix(name, n) {
+			return n
+		}
+	}
+	return aim.Nearest(name, names)
 }
 
 // Group makes a command that only holds others.

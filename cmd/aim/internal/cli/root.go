@@ -56,7 +56,7 @@ over it until you stop it. Every step is durable.`,
 	root.SetIn(a.In)
 	root.SetOut(a.Out)
 	root.SetErr(a.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
+	root.SetFlagErrorFunc(flagError)
 	root.AddGroup(
 		&cobra.Group{ID: GroupModels, Title: "Models:"},
 		&cobra.Group{ID: GroupFleet, Title: "Fleet and catalogue:"},

@@ -174,6 +174,11 @@ func thoseOfInterest(now time.Time) selection {
 	return selection(fmt.Sprintf("(%s OR (ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '%s'))", thoseWanted, since))
 }
 
+// Names lists the deployments that are wanted.
+func Names(ctx context.Context, c client.Client) ([]string, error) {
+	return deploymentNames(ctx, c, thoseWanted)
+}
+
 // deploymentNames lists deployments by name.
 func deploymentNames(ctx context.Context, c client.Client, those selection) ([]string, error) {
 	query := fmt.Sprintf("WorkflowType = '%s' AND %s", workflows.TypeDeployment, those)

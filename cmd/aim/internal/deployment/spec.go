@@ -123,7 +123,7 @@ func (f *SpecFlags) override(cmd *cobra.Command, spec *aim.DeploymentSpec) error
 		}
 	}
 	// 0 means "choose for me" in a spec, but nobody types it meaning that.
-	for flag, n := range map[string]int{"replicas": s.Replicas, "gpus": s.GPUs, "nodes": s.Nodes} {
+	for flag, n := range map[string]int{"replicas": s.Replicas, "gpus": s.GPUs, "nodes": s.Nodes, "max-model-len": s.MaxModelLen, "max-unavailable": s.MaxUnavailable} {
 		if given(flag) && n < 1 {
 			return cli.Usage("--%s is %d; it must be 1 or more", flag, n)
 		}
