@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 )
 
 type attemptKey struct {
@@ -126,6 +127,7 @@ func (a *attemptState) silentFor(now time.Time) time.Duration {
 func (a *attemptState) mark(now time.Time, unowned string) (changed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	unowned = activities.Clip(unowned, activities.MaxNote) // it is part of every snapshot
 	changed = a.unowned != unowned
 	a.last, a.unowned = now, unowned
 	return changed

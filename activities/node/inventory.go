@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 )
 
 // Rescan reads the GPUs and remembers what it saw for the inventory.
@@ -59,7 +60,7 @@ func (n *Node) deaf() string {
 	if n.ports.Deaf == nil {
 		return ""
 	}
-	return n.ports.Deaf()
+	return activities.Clip(n.ports.Deaf(), activities.MaxNote)
 }
 
 // noticeDeaf tells the fleet when the node has become deaf, or hears again.

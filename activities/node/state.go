@@ -15,6 +15,10 @@ func (n *Node) SetNode(ctx context.Context, req activities.SetNodeRequest) (acti
 	if err := checkLabels(req.Labels); err != nil {
 		return activities.SetNodeResult{}, activities.Carry(err)
 	}
+	if have := n.ports.Ledger.State().Labels; len(have)+added(have, req.Labels) > mostLabels {
+		return activities.SetNodeResult{}, activities.Carry(aim.Failf(aim.ClassInput, "node %s has %d labels and may have %d", n.opts.ID, len(have), mostLabels).
+			WithHint("aim node label %s NAME- takes one away", n.opts.ID))
+	}
 	state, err := n.editState(func(s *aim.NodeState) {
 		if req.Cordon != nil {
 			s.Cordon = activities.Clip(*req.Cordon, activities.MaxText)
@@ -41,9 +45,21 @@ func (n *Node) SetNode(ctx context.Context, req activities.SetNodeRequest) (acti
 	return activities.SetNodeResult{State: state}, err
 }
 
-// longestLabel is how long, in bytes, a label's name and its value may be: they are
-// part of every snapshot.
-const longestLabel = 253
+// Labels are part of every snapshot.
+const (
+	mostLabels   = 200 // of one node
+	longestLabel = 253 // bytes of a name, and of a value
+)
+
+// added counts the labels that there are not yet.
+func added(have, more map[string]string) (n int) {
+	for name, value := range more {
+		if _, known := have[name]; !known && value != "" {
+			n++
+		}
+	}
+	return n
+}
 
 func checkLabels(labels map[string]string) error {
 	for name, value := range labels {

@@ -113,7 +113,7 @@ func (n *Node) quarantine(gpus map[string]string) (activities.StopResult, error)
 		}
 		for id, why := range gpus {
 			n.opts.Log.Warn("quarantining a GPU", "gpu", id, "why", why)
-			s.Quarantine[id] = why
+			s.Quarantine[id] = activities.Clip(why, activities.MaxText)
 		}
 	})
 	return activities.StopResult{Quarantined: gpus}, err

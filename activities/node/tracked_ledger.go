@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/activities"
 )
 
 // trackedLedger is the ledger with a memory for whether it can be written. A node
@@ -36,7 +37,7 @@ func (l *trackedLedger) note(err error) {
 		return
 	}
 	if err != nil {
-		why = fmt.Sprintf("its ledger cannot be written: %v", err)
+		why = activities.Clip(fmt.Sprintf("its ledger cannot be written: %v", err), activities.MaxNote)
 	}
 	l.mu.Lock()
 	was := l.why
