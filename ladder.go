@@ -97,7 +97,7 @@ func (e Estimate) Against(found map[string]float64) *Measured {
 func (r Rung) Request(spec DeploymentSpec, id Identity) PlacementRequest {
 	return PlacementRequest{
 		Deployment: id.Deployment, UID: id.UID, Ordinal: id.Ordinal, Token: id.Token,
-		GPUs: r.GPUs, Nodes: max(r.Nodes, 1), GPUType: r.GPUType,
+		GPUs: r.GPUs, Nodes: max(r.Nodes, 1), GPUType: r.GPUType, TypeAsked: spec.GPUType != "" && spec.GPUType == r.GPUType,
 		VRAMBytes: uint64(r.Memory.Terms["total"]), ShareBytes: r.ShareBytes,
 		CPUs: r.Resources.CPUs, HostBytes: r.Resources.HostBytes, DiskBytes: r.Resources.DiskBytes,
 		Selector: spec.Selector, Priority: spec.Priority, Image: r.Image, Model: r.Model,

@@ -16,6 +16,7 @@ type PlacementRequest struct {
 	Nodes      int               `json:"nodes"`              // ranks; 1 unless the replica spans nodes
 	GPUType    string            `json:"gpu_type,omitempty"`
 	GPUTypes   []string          `json:"gpu_types,omitempty"`   // or any of these, beside GPUType
+	TypeAsked  bool              `json:"type_asked,omitempty"`  // by the user: a type that no node has is waited for
 	VRAMBytes  uint64            `json:"vram_bytes,omitempty"`  // least memory of each GPU
 	ShareBytes uint64            `json:"share_bytes,omitempty"` // this much memory of one GPU instead of whole GPUs
 	CPUs       int               `json:"cpus,omitempty"`

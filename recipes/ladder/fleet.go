@@ -32,7 +32,10 @@ type hardware struct {
 // hardwareOf reads the fleet. Who holds a GPU now, and whether its node is
 // away, is placement's business: a GPU that exists counts. What is free now only
 // decides between recipes that are equally good.
-func hardwareOf(fleet aim.Fleet, t *recipe.Tables) hardware {
+//
+// A type that was asked for and that no node has now is taken to be there, as many as
+// such machines have: the deployment waits for it.
+func hardwareOf(fleet aim.Fleet, t *recipe.Tables, asked string) hardware {
 	h := hardware{tables: t}
 	for _, n := range fleet.Nodes {
 		for _, g := range n.GPUs {
@@ -41,6 +44,10 @@ func hardwareOf(fleet aim.Fleet, t *recipe.Tables) hardware {
 				h.add(offer{g.Type, g.Arch, *g.VRAMBytes, count, free})
 			}
 		}
+	}
+	has := func(o offer) bool { return o.gpuType == asked }
+	if g, known := t.GPU(asked); known && len(h.offers) > 0 && !slices.ContainsFunc(h.offers, has) {
+		h.add(offer{g.Type, g.Arch, g.VRAM, assumedCount, 0})
 	}
 	slices.SortFunc(h.offers, func(a, b offer) int {
 		return cmp.Or(cmp.Compare(a.gpuType, b.gpuType), cmp.Compare(a.vram, b.vram))

@@ -143,15 +143,13 @@ func (s *selection) nothing() error {
 	if s.userFault != "" {
 		return aim.Failf(aim.ClassInput, "the options for %s are refused: %s", s.spec.Model, s.userFault)
 	}
-	var reasons []string
-	for _, r := range s.rejected {
-		if !slices.Contains(reasons, r.Why) {
-			reasons = append(reasons, r.Why)
-		}
+	if _, known := s.hardware.tables.GPU(s.spec.GPUType); s.spec.GPUType != "" && !known {
+		return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s on %s: known here are %s; %s",
+			s.spec.Model, s.spec.GPUType, strings.Join(s.hardware.tables.Types(), ", "), s.hardware.text).WithHint("%s", s.without(func(d *aim.DeploymentSpec) { d.GPUType = "" }))
 	}
-	const shown = 3
-	if len(reasons) > shown {
-		reasons = append(reasons[:shown], fmt.Sprintf("and %d more reasons", len(reasons)-shown))
+	reasons := s.whyNot()
+	if word := s.noArithmetic(); word != "" {
+		reasons = append([]string{word}, reasons...)
 	}
 	if s.target.traits != nil {
 		return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s, and it cannot be run as its config.json describes it: %s", s.spec.Model, strings.Join(reasons, "; ")).
@@ -159,7 +157,59 @@ func (s *selection) nothing() error {
 	}
 	return aim.Failf(aim.ClassNoRecipe, "no recipe runs %s as asked: %s; there are recipes for %s",
 		s.spec.Model, strings.Join(reasons, "; "), s.known()).
-		WithHint("see them with: aim recipe list")
+		WithHint("aim recipe list")
+}
+
+// whyNot is why recipes were not taken, the recipes by name where a few share a reason.
+func (s *selection) whyNot() []string {
+	by := map[string][]string{}
+	var order []string
+	for _, r := range s.rejected {
+		if len(by[r.Why]) == 0 {
+			order = append(order, r.Why)
+		}
+		by[r.Why] = append(by[r.Why], r.Recipe)
+	}
+	var reasons []string
+	for _, why := range order {
+		who := by[why][0] + ": "
+		if n := len(by[why]); n > 1 {
+			who = fmt.Sprintf("%s and %d more: ", by[why][0], n-1)
+		}
+		reasons = append(reasons, who+why)
+	}
+	const shown = 3
+	if len(reasons) > shown {
+		reasons = append(reasons[:shown], fmt.Sprintf("and %d more reasons", len(reasons)-shown))
+	}
+	return reasons
+}
+
+// noArithmetic says that no GPU of the fleet computes in the precision asked for.
+func (s *selection) noArithmetic() string {
+	if !strings.Contains(s.spec.Precision, "fp4") && !strings.Contains(s.spec.Precision, "fp6") {
+		return ""
+	}
+	var types []string
+	for _, o := range s.hardware.offers {
+		if o.arch != "gfx942" {
+			return ""
+		}
+		if !slices.Contains(types, o.gpuType) {
+			types = append(types, o.gpuType)
+		}
+	}
+	if len(types) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s has no arithmetic in %s", strings.Join(types, " and "), s.spec.Precision)
+}
+
+// without is the command that asks for the same with a wish less.
+func (s *selection) without(drop func(*aim.DeploymentSpec)) string {
+	spec := s.spec
+	drop(&spec)
+	return spec.Command()
 }
 
 // known names the hardware and precisions that the model has recipes for.

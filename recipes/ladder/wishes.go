@@ -24,7 +24,7 @@ type selection struct {
 }
 
 func (m *Maker) newSelection(spec aim.DeploymentSpec, fleet aim.Fleet, t target) *selection {
-	return &selection{maker: m, spec: spec, target: t, hardware: hardwareOf(fleet, m.tables)}
+	return &selection{maker: m, spec: spec, target: t, hardware: hardwareOf(fleet, m.tables, spec.GPUType)}
 }
 
 // considerAll sorts the recipes of the model into candidates and rejections.

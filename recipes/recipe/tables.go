@@ -71,3 +71,12 @@ func (t *Tables) GPU(gpuType string) (GPUFacts, bool) {
 	}
 	return GPUFacts{}, false
 }
+
+// Types lists the GPU types that are known.
+func (t *Tables) Types() []string {
+	var types []string
+	for _, g := range t.GPUs {
+		types = append(types, g.Type)
+	}
+	return types
+}

@@ -22,6 +22,7 @@ type classKey struct {
 	types       int32 // 0 = any
 	selector    int32 // 0 = none
 	runtime     int32 // 0 = either
+	typeAsked   bool  // a type that no node has is waited for
 	kind        int32 // of the other ranks of a gang, from 1; 0 = any
 }
 
@@ -185,7 +186,7 @@ func (g *names) id(name []byte) int32 {
 // seen for the first time and for selectors with several labels.
 func (g *names) keyOf(r *aim.PlacementRequest) classKey {
 	key := classKey{
-		gpus: r.GPUs, vram: r.VRAMBytes, share: r.ShareBytes, cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes,
+		gpus: r.GPUs, vram: r.VRAMBytes, share: r.ShareBytes, cpus: r.CPUs, host: r.HostBytes, disk: r.DiskBytes, typeAsked: r.TypeAsked,
 	}
 	if r.ShareBytes > 0 {
 		key.gpus = 0 // a share is of one GPU, whatever else is said

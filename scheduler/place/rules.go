@@ -106,9 +106,9 @@ func checkType(s *RequestClass, c *fleet.Class, o *offer) (int, bool) {
 	case !s.needsGPU():
 		return 0, false
 	case len(c.Pools) == 0:
-		return 1, true
+		return 1, !s.typeAsked
 	case o.ofType == 0:
-		return 2, true
+		return 2, !s.typeAsked
 	case o.ofKind == 0:
 		return 3, true
 	}

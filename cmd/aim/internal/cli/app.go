@@ -106,6 +106,15 @@ func (a *App) Load(cmd *cobra.Command) error {
 // Programs tells whether a program reads our output.
 func (a *App) Programs() bool { return slices.Contains([]string{"json", "jsonl"}, a.Format) }
 
+// PrintsAsItIs refuses an --output that was given to a command that does not print
+// data; one that is set for all commands does no harm.
+func (a *App) PrintsAsItIs(what string) error {
+	if a.Programs() && a.Settings.Source("output") == "--output" {
+		return Usage("%s; it has no --output %s", what, a.Format)
+	}
+	return nil
+}
+
 // Hint tells a person what to do next; programs are left alone.
 func (a *App) Hint(format string, args ...any) {
 	if !a.Programs() {

@@ -50,6 +50,9 @@ keep their logs: aim status lists them.`,
 // run finds the node by the status and asks it over NATS: agents need no port for
 // this, and a finished attempt is as good as a running one.
 func (o logsOptions) run(ctx context.Context, a *cli.App, name string) error {
+	if err := a.PrintsAsItIs("logs prints the lines of a server as they are"); err != nil {
+		return err
+	}
 	if o.tail < 0 {
 		return cli.Usage("--tail is %d; it must be 1 or more", o.tail)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -29,7 +30,8 @@ func New(a *cli.App) *cobra.Command {
 const setNodeWithin = 10 * time.Second
 
 // setNode changes a node's own state by one activity on its queue, so that the
-// change is in Temporal's records like every other write.
+// change is in Temporal's records like every other write. Programs get the state
+// after it.
 func setNode(ctx context.Context, a *cli.App, id string, request activities.SetNodeRequest) error {
 	if _, err := a.Node(ctx, id); err != nil {
 		return err
@@ -38,6 +40,7 @@ func setNode(ctx context.Context, a *cli.App, id string, request activities.SetN
 	if err != nil {
 		return err
 	}
+	var result activities.SetNodeResult
 	handle, err := c.ExecuteActivity(ctx, client.StartActivityOptions{
 		ID:                     fmt.Sprintf("set-node/%s/%d", id, a.Now().UnixNano()),
 		TaskQueue:              activities.NodeQueue(id),
@@ -45,7 +48,10 @@ func setNode(ctx context.Context, a *cli.App, id string, request activities.SetN
 		Summary:                "change the settings of node " + id,
 	}, activities.SetNode, request)
 	if err == nil {
-		err = handle.Get(ctx, nil)
+		err = handle.Get(ctx, &result)
+	}
+	if err == nil && a.Programs() {
+		return display.Data(a.Out, a.Format, result.State)
 	}
 	return explainSetNode(id, err)
 }

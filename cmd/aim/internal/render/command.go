@@ -54,6 +54,9 @@ server is started offline.`,
 }
 
 func (o *options) run(cmd *cobra.Command, a *cli.App, args []string) error {
+	if err := a.PrintsAsItIs("render prints what --target says"); err != nil {
+		return err
+	}
 	if !slices.Contains(targets, o.target) {
 		return cli.Usage("--target %q is not known; use one of %s", o.target, strings.Join(targets, ", "))
 	}
