@@ -35,7 +35,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown command", []string{"dploy"}, 2, []string{`did you mean "deploy"?`, "next: aim deploy --help"}},
 		{"unknown subcommand", []string{"node", "lst"}, 2, []string{`did you mean "list"?`, "next: aim node list --help"}},
 		{"hidden commands are no hint", []string{"shm"}, 2, []string{"not a command", "next: aim --help"}},
-		{"unknown flag", []string{"deploy", "m", "--gpu", "1"}, 2, []string{"unknown flag: --gpu", "next: aim deploy --help"}},
+		{"unknown flag", []string{"deploy", "m", "--gpu", "1"}, 2, []string{"has no flag --gpu; did you mean --gpus?", "next: aim deploy --help"}},
 		{"bad flag value", []string{"deploy", "m", "--gpus", "many"}, 2, []string{"--gpus", "next: aim deploy --help"}},
 		{"no model", []string{"deploy"}, 2, []string{"MODEL is missing"}},
 		{"two models", []string{"deploy", "a/b", "c/d"}, 2, []string{`"c/d" is one argument too many`, "behind --"}},

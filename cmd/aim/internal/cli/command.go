@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,8 @@ func nearestFlag(cmd *cobra.Command, name string) string {
 			names = append(names, f.Name)
 		}
 	})
-	for _, n := range names { // what was typed in part is meant
+	slices.SortStableFunc(names, func(a, b string) int { return len(a) - len(b) })
+	for _, n := range names { // what was typed in part is meant, and of those the shortest
 		if strings.HasPrefix(n, name) || strings.HasPrefix(name, n) {
 			return n
 		}
