@@ -73,7 +73,8 @@ type FieldChange struct {
 // What a change does to a replica.
 const (
 	ReplicaStays    = "stays"
-	ReplicaRestarts = "restarts" // its server is replaced by one that runs the new spec
+	ReplicaRestarts = "restarts" // its server stops, and then one starts that runs the new spec
+	ReplicaReplaced = "replaced" // one that runs the new spec is ready before its server stops
 	ReplicaStarts   = "starts"
 	ReplicaStops    = "stops"
 )
@@ -81,7 +82,7 @@ const (
 // ReplicaChange is what becomes of one replica.
 type ReplicaChange struct {
 	Ordinal int    `json:"ordinal"`
-	Does    string `json:"does"`           // stays, restarts, starts or stops
+	Does    string `json:"does"`           // stays, restarts, replaced, starts or stops
 	Node    string `json:"node,omitempty"` // where it is now
 	Serves  bool   `json:"serves"`         // it is ready now
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/aim-engine/aim"
@@ -99,19 +98,7 @@ func MakePlan(core *scheduler.Scheduler, spec aim.DeploymentSpec, ladder aim.Lad
 	}
 	t.uid, t.asked = running.UID, askedSince(*running)
 	p.Change = changeOf(*running, spec)
-	for _, r := range p.Change.Replicas {
-		if r.Does == aim.ReplicaStops {
-			t.leaves(r.Ordinal)
-		}
-	}
-	for _, r := range p.Change.Replicas {
-		if r.Does == aim.ReplicaRestarts {
-			t.leaves(r.Ordinal)
-		}
-		if (r.Does == aim.ReplicaRestarts || r.Does == aim.ReplicaStarts) && !t.place(r.Ordinal) {
-			return p
-		}
-	}
+	t.change(*running)
 	return p
 }
 
@@ -123,52 +110,6 @@ func OnFleet(fleet aim.Fleet) *scheduler.Scheduler {
 		core.Apply(n)
 	}
 	return core
-}
-
-// askedSince is from when each replica asks for its place (unix ms): one that
-// serves from when it began to, another from the first step of its attempt.
-func askedSince(s aim.Status) map[int]int64 {
-	since := map[int]int64{}
-	for _, r := range s.Replicas {
-		for i, step := range r.Steps {
-			started, err := time.Parse(time.RFC3339Nano, step.Started)
-			switch {
-			case err != nil:
-			case step.Name == "prove" && step.Outcome == "done":
-				since[r.Ordinal] = started.UnixMilli() + step.Millis
-			case i == 0:
-				since[r.Ordinal] = started.UnixMilli()
-			}
-		}
-	}
-	return since
-}
-
-// changeOf says what becomes of each replica, by ordinal.
-func changeOf(s aim.Status, spec aim.DeploymentSpec) *aim.SpecChange {
-	change := &aim.SpecChange{Fields: s.Spec.Diff(spec), Replicas: []aim.ReplicaChange{}}
-	wanted := spec.Defaulted().Replicas
-	replicas := slices.Clone(s.Replicas)
-	slices.SortFunc(replicas, func(a, b aim.ReplicaStatus) int { return a.Ordinal - b.Ordinal })
-	free := map[int]bool{}
-	for i, r := range replicas {
-		does := aim.ReplicaStays
-		switch {
-		case i >= wanted:
-			does = aim.ReplicaStops
-		case s.Spec.NeedsServers(spec):
-			does = aim.ReplicaRestarts
-		}
-		free[r.Ordinal] = true
-		change.Replicas = append(change.Replicas, aim.ReplicaChange{Ordinal: r.Ordinal, Does: does, Node: r.Node, Serves: r.Phase == aim.Ready})
-	}
-	for ordinal, n := 0, len(replicas); n < wanted; ordinal++ {
-		if !free[ordinal] {
-			change.Replicas = append(change.Replicas, aim.ReplicaChange{Ordinal: ordinal, Does: aim.ReplicaStarts})
-			n++
-		}
-	}
-	return change
 }
 
 // trial places the replicas of one plan.
@@ -189,13 +130,6 @@ func (t *trial) request(ordinal int, rung aim.Rung) aim.PlacementRequest {
 		r.AskedAt = since
 	}
 	return r
-}
-
-// leaves takes the claims of a replica away, and lets those who wait have what
-// that frees.
-func (t *trial) leaves(ordinal int) {
-	t.core.Leave(func(c aim.Claim) bool { return c.UID == t.uid && c.Deployment == t.spec.Name && c.Ordinal == ordinal })
-	t.core.Turn(t.now)
 }
 
 // place walks down the ladder as a replica does: a rung that no node can ever

@@ -116,15 +116,32 @@ func TestAChangeHasItsOwnGPUs(t *testing.T) {
 	}
 }
 
-// Whoever waits has its turn on what a change frees.
-func TestWhoWaitsHasItsTurnBeforeAChange(t *testing.T) {
-	p := settledPlacer(claimed("n1", 8, "big", 0, 1, 2, 3, 4, 5, 6, 7))
-	p.join(wants("first", 8, 1))
+// A change goes the way of a roll-out: the new server first where there is room, and
+// else on the GPUs that the old one has, whoever waits; another number of GPUs has to
+// be waited for behind them.
+func TestAChangeGoesTheWayOfARollOut(t *testing.T) {
+	full := func() *Placer { return settledPlacer(claimed("n1", 8, "big", 0, 1, 2, 3, 4, 5, 6, 7)) }
 	s := serving("big", "n1")
 	spec := s.Spec
 	spec.MaxModelLen = 16384
-	if plan := planFor(p, 8, spec, &s); plan.Placements[0].Outcome != aim.Wait {
-		t.Errorf("it is told %s", plan.Placements[0])
+
+	roomy := settledPlacer(claimed("n1", 8, "big", 0, 1, 2, 3, 4, 5, 6, 7), fleetNode("n2", 8))
+	plan := planFor(roomy, 8, spec, &s)
+	if r := plan.Change.Replicas[0]; r.Does != aim.ReplicaReplaced || plan.Change.TakesDown() || plan.Placements[0].Placement.Ranks[0].Node != "n2" {
+		t.Errorf("with room it %s, on %v", r.Does, plan.Placements[0])
+	}
+	waits := full()
+	waits.join(wants("first", 8, 1))
+	plan = planFor(waits, 8, spec, &s)
+	if r := plan.Change.Replicas[0]; r.Does != aim.ReplicaRestarts || !plan.Change.TakesDown() || plan.Placements[0].Outcome != aim.Place {
+		t.Errorf("without room it %s, and is told %s", r.Does, plan.Placements[0])
+	}
+	if plan = planFor(waits, 4, spec, &s); plan.Placements[0].Outcome != aim.Wait {
+		t.Errorf("with other GPUs, behind one who waits for them, it is told %s", plan.Placements[0])
+	}
+	spec.MinAvailable = 1
+	if plan = planFor(full(), 8, spec, &s); plan.Placements[0].Outcome != aim.Wait {
+		t.Errorf("it may not stop first, and is told %s", plan.Placements[0])
 	}
 }
 

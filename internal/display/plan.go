@@ -149,6 +149,9 @@ func Change(o *Output, c aim.SpecChange) string {
 		if r.Serves && (does == aim.ReplicaRestarts || does == aim.ReplicaStops) {
 			does = o.Warn(does) + "; it serves now"
 		}
+		if does == aim.ReplicaReplaced {
+			does = "is replaced by one that is ready before it stops"
+		}
 		if r.Node != "" {
 			does = "on " + r.Node + " " + does
 		}
