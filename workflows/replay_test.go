@@ -4,10 +4,14 @@ import (
 	"compress/gzip"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,18 +98,44 @@ func TestReplayCoversTheStory(t *testing.T) {
 		}
 		seen["running"] = seen["running"] || !closed(saved)
 	}
-	for _, what := range []string{
-		TypeDeployment, TypeReplica, TypeScheduler, TypeFetch,
-		activities.SelectRecipes, activities.Place, activities.AwaitTurn, activities.Lead,
-		activities.Claim, activities.PullImage, activities.FetchModel, activities.Start, activities.AwaitReady, activities.Watch,
-		activities.Stop, activities.Release,
-		UpdateApply, UpdateScale, UpdateRestart, UpdateMove, UpdateStop, signalReport, signalCommand,
-		"failed attempt", "stopped attempt", "pause", "continued", "completed", "failed", "running",
-	} {
+	whole := slices.Concat(
+		words(t, "names.go", "Type", "Update", "signal", "Signal"), words(t, "../activities/names.go", ""),
+		[]string{"failed attempt", "stopped attempt", "pause", "continued", "completed", "failed", "running"})
+	for _, what := range whole {
 		if !seen[what] {
 			t.Errorf("no history of testdata/replay holds: %s", what)
 		}
 	}
+}
+
+// outsideWorkflows are activities that no workflow calls, and ids.
+var outsideWorkflows = []string{activities.RemoveModel, activities.SetNode, activities.StepWait, activities.StepProve,
+	activities.PlaceQueue, activities.ControlQueue, SchedulerID}
+
+// words are the constants of a file whose names begin so: whatever is added to them
+// needs a history.
+func words(t *testing.T, file string, prefixes ...string) (all []string) {
+	t.Helper()
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		v, ok := n.(*ast.ValueSpec)
+		if !ok || len(v.Values) != 1 || !slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(v.Names[0].Name, p) }) {
+			return true
+		}
+		if text, ok := v.Values[0].(*ast.BasicLit); ok && text.Kind == token.STRING {
+			if word := strings.Trim(text.Value, `"`); !slices.Contains(outsideWorkflows, word) {
+				all = append(all, word)
+			}
+		}
+		return true
+	})
+	if len(all) < 8 {
+		t.Fatalf("%s has only %v", file, all)
+	}
+	return all
 }
 
 var outline = flag.Bool("outline", false, "write the outlines of the saved histories")

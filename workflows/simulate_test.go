@@ -73,6 +73,7 @@ type sim struct {
 	wrong  string
 	loud   bool
 	wanted map[string]bool
+	onCall func(*simNode, *simCall) // hears each activity that a node takes up; nil = nobody does
 }
 
 type simNode struct {
@@ -143,31 +144,50 @@ func (s *sim) chance(percent int) bool { return !s.calm && s.rnd.IntN(100) < per
 
 // simulate runs one seed; it returns what went wrong.
 func simulate(t *testing.T, seed uint64, loud bool) string {
-	s := &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0).UTC(), core: scheduler.New(scheduler.Options{}),
+	s, done := newSim(t, seed, loud)
+	defer done()
+	s.users()
+	s.every(2*time.Second, s.chaos)
+	s.after(trouble, s.settle)
+	s.play(trouble + peace)
+	s.atRest()
+	return s.wrong
+}
+
+// newSim is a fleet that nobody wants anything of yet.
+func newSim(t *testing.T, seed uint64, loud bool) (s *sim, done func()) {
+	s = &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), now: time.Unix(0, 0).UTC(), core: scheduler.New(scheduler.Options{}),
 		deps: map[string]*simDeployment{}, reps: map[string]*simReplica{}, turns: map[string]func(aim.Decision){}, loud: loud, wanted: map[string]bool{}}
 	dir := fastDir(t)
-	defer os.RemoveAll(dir)
 	for i := range simNodes {
 		n := &simNode{id: fmt.Sprint("n", i), up: true, servers: map[string]aim.Identity{}, gpus: map[string][]string{}, stopped: map[string]bool{}, busy: map[string]time.Time{}}
 		l, err := ledger.Open(filepath.Join(dir, n.id), "boot")
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close()
 		n.ledger = l
 		s.nodes = append(s.nodes, n)
 		s.hearOf(n)
 	}
-	s.users()
 	s.every(5*time.Second, func() { s.core.Expire(s.now); s.turn() })
 	s.every(10*time.Second, s.tend)
-	s.every(2*time.Second, s.chaos)
-	s.after(trouble, s.settle)
-	end := s.now.Add(trouble + peace)
+	return s, func() {
+		for _, n := range s.nodes {
+			_ = n.ledger.Close()
+		}
+		_ = os.RemoveAll(dir)
+	}
+}
+
+// play goes on for so long, or until something is wrong.
+func (s *sim) play(length time.Duration) {
+	end := s.now.Add(length)
 	for steps := 0; len(s.queue) > 0 && s.wrong == ""; steps++ {
 		next := heap.Pop(&s.queue).(timed)
 		if next.at.After(end) {
-			break
+			heap.Push(&s.queue, next)
+			s.now = end
+			return
 		}
 		if steps > 400_000 {
 			s.fail("it goes round in circles")
@@ -176,8 +196,6 @@ func simulate(t *testing.T, seed uint64, loud bool) string {
 		next.run()
 		s.check()
 	}
-	s.atRest()
-	return s.wrong
 }
 
 // fastDir is a folder on which a sync costs nothing, where there is one.
@@ -219,9 +237,13 @@ func (s *sim) deploy(name string) {
 	if d := s.deps[name]; d != nil && !d.closed {
 		return
 	}
+	s.deployReplicas(name, 1+s.rnd.IntN(3))
+}
+
+func (s *sim) deployReplicas(name string, replicas int) {
 	s.n++
 	d := &simDeployment{name: name, uid: fmt.Sprint("u", s.n)}
-	d.m = newDeploymentMachine(name, d.uid, aim.DeploymentSpec{Model: "o/m", Name: name, Replicas: 1 + s.rnd.IntN(3)}, nil)
+	d.m = newDeploymentMachine(name, d.uid, aim.DeploymentSpec{Model: "o/m", Name: name, Replicas: replicas}, nil)
 	s.deps[name], s.wanted[name] = d, true
 	s.stepD(d, began{})
 }
@@ -273,6 +295,15 @@ func (s *sim) command(name string) {
 		s.carryD(d, d.m.out)
 		s.stepD(d, asked{})
 	}
+}
+
+func (s *sim) stopDeployment(name string) {
+	d := s.deps[name]
+	d.m.begins(s.now)
+	d.m.stopOnRequest(StopRequest{})
+	s.wanted[name] = false
+	s.carryD(d, d.m.out)
+	s.stepD(d, asked{})
 }
 
 // ---- workflows
@@ -592,6 +623,9 @@ func (s *sim) place(r *simReplica, c *simCall, q activities.PlaceRequest) {
 // back, unless it was given up by then.
 func (s *sim) onNode(r *simReplica, c *simCall) {
 	n := s.node(c.c.queue)
+	if s.onCall != nil && n.up {
+		s.onCall(n, c)
+	}
 	if !n.up {
 		patience := 5 * time.Minute
 		if c.c.name == activities.Stop || c.c.name == activities.Release {
@@ -807,6 +841,12 @@ func (s *sim) down(n *simNode, servers bool) {
 	if !n.up {
 		return
 	}
+	s.fall(n, servers)
+	s.after(time.Duration(s.rnd.IntN(600))*time.Second, func() { s.back(n) })
+}
+
+// fall takes a node away, or its agent alone.
+func (s *sim) fall(n *simNode, servers bool) {
 	n.up = false
 	s.logf("%s goes away, its servers too: %v", n.id, servers)
 	if servers {
@@ -819,7 +859,6 @@ func (s *sim) down(n *simNode, servers bool) {
 			}
 		})
 	}
-	s.after(time.Duration(s.rnd.IntN(600))*time.Second, func() { s.back(n) })
 }
 
 func (s *sim) back(n *simNode) {

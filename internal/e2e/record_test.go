@@ -58,6 +58,9 @@ func TestRecordHistories(t *testing.T) {
 		{"moves", playMoves, func(name string) []string {
 			return []string{workflows.DeploymentID(name), workflows.ReplicaID(name, 1)}
 		}},
+		{"rolls-back", playRollsBack, deploymentOnly},
+		{"loses-its-node", playLosesItsNode, replicaOnly},
+		{"one-of-many", playOneOfMany, func(name string) []string { return []string{workflows.ReplicaID(name, many-1)} }},
 		{"crashes", playCrashes, replicaOnly},
 		{"waits", playWaits, replicaOnly},
 		{"stopped-early", playStoppedEarly, replicaOnly},
@@ -207,6 +210,56 @@ func playMoves(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
 		return st.Phase == aim.Ready && len(st.Replicas) == 1 && st.Replicas[0].Ordinal == 1 && node(st) != from
 	})
 	must(t, err)
+}
+
+// playRollsBack: what was in service before the last change serves again.
+func playRollsBack(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	wish := wanted(name, "")
+	apply(t, ctx, s, wish)
+	first := awaitReady(t, ctx, s, name)
+	wish.MaxModelLen = 8192
+	must(t, s.Apply(ctx, wish))
+	serves := func(length int) {
+		_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool {
+			return st.Phase == aim.Ready && len(st.Replicas) == 1 && st.Spec.MaxModelLen == length && !sameServers(first, st)
+		})
+		must(t, err)
+	}
+	serves(8192)
+	must(t, update(ctx, s, name, workflows.UpdateRollback, workflows.RollbackRequest{}))
+	serves(0)
+}
+
+// playLosesItsNode: control says that its node is lost, and another replica serves
+// elsewhere; then the node is back.
+func playLosesItsNode(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	apply(t, ctx, s, wanted(name, ""))
+	on := node(awaitReady(t, ctx, s, name))
+	say := func(what workflows.NodeState) {
+		must(t, s.Temporal().SignalWorkflow(ctx, workflows.ReplicaID(name, 0), "", workflows.SignalNode, workflows.NodeVerdict{Node: on, Says: what, Why: "told by the story"}))
+	}
+	say(workflows.NodeLost)
+	_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool {
+		return slices.ContainsFunc(st.Replicas, func(r aim.ReplicaStatus) bool { return r.Ordinal == 1 && r.Phase == aim.Ready && r.Node != on })
+	})
+	must(t, err)
+	say(workflows.NodeBack)
+	_, err = s.AwaitStatus(ctx, name, func(st aim.Status) bool { return st.Phase == aim.Ready && len(st.Replicas) == 1 })
+	must(t, err)
+}
+
+// many replicas are not handed what they are to run: they ask for it.
+const many = 20
+
+// playOneOfMany: the last of many replicas asks what it is to run, and waits for room
+// until the others stop.
+func playOneOfMany(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	wish := wanted(name, "")
+	wish.Replicas = many
+	must(t, s.Apply(ctx, wish))
+	_, err := s.AwaitStatus(ctx, name, func(st aim.Status) bool { return len(st.Replicas) == many && st.Replicas[many-1].Phase == aim.Placing })
+	must(t, err)
+	must(t, stack.Stop(ctx, s.Temporal(), name))
 }
 
 // playCrashes: the server dies after it was ready, and is replaced.
