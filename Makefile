@@ -11,6 +11,7 @@ make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
 make bench-trace  how well placement fills a fleet, beside published policies (NODES=FILE PODS=FILE SEEDS=N)
 make bench-peers  single decisions beside kube-scheduler, compiled and run here (ARGS="-nodes 1000")
+make bench-gateway  the gateway beside nginx, on one core (ARGS="-only gateway_stream_kib")
 make bench-all    all of them, one after the other
 make fmt      format the code, write the generated pages of docs/
 make clean    delete bin/ and artifacts/
@@ -33,7 +34,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-peers bench-all fmt clean
+.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-peers bench-gateway bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -99,6 +100,10 @@ bench-trace:
 	@go -C bench build -o ../bin/bench/ ./trace
 	@bin/bench/trace -nodes '$(NODES)' -pods '$(PODS)' -seeds $(SEEDS) $(ARGS)
 
+bench-gateway: build
+	@go -C bench build -o ../bin/bench/ ./gateway
+	@bin/bench/gateway $(ARGS)
+
 bench-peers:
 	@echo 'building kube-scheduler: the first time this takes four minutes, silently.' >&2
 	@go -C bench/peers build -o ../../bin/bench/ .
@@ -109,6 +114,7 @@ bench-all:
 	@$(MAKE) bench ARGS=
 	@$(MAKE) bench-trace ARGS=
 	@$(MAKE) bench-peers ARGS=
+	@$(MAKE) bench-gateway ARGS=
 
 fmt:
 	gofmt -w .

@@ -6,6 +6,7 @@
 //	trace/   `make bench-trace`: how well placement fills a fleet
 //	peers/   `make bench-peers`: kube-scheduler beside ours; another module below
 //	         this one, so that nobody else compiles Kubernetes
+//	gateway/ `make bench-gateway`: the gateway beside nginx, and what it promises of failures
 //	replay/  traces and churn, and published policies to replay them with
 //	canned/  the workflows over activities that answer at once
 //	figure/  the line that is printed for each figure

@@ -36,6 +36,9 @@ func PrefixOf(prompt []byte) Prefix {
 	return p
 }
 
+// Blocks is how many a replica has to remember of the prompt.
+func (p Prefix) Blocks() int { return len(p.blocks) }
+
 func blockSize(i int) int { return firstBlock << (i / ofASize) }
 
 // upTo is how many bytes the first n blocks have.
