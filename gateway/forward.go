@@ -16,6 +16,7 @@ import (
 
 	"github.com/aim-engine/aim/gateway/route"
 	"github.com/aim-engine/aim/gateway/scan"
+	"github.com/aim-engine/aim/gateway/upstream"
 )
 
 // result is what became of one try.
@@ -41,9 +42,7 @@ const wholeAnswer = 8 << 20
 func (x *exchange) try(lease *route.Lease) result {
 	ctx, cancel := context.WithCancel(x.r.Context())
 	defer cancel()
-	settled := make(chan struct{})
-	defer close(settled)
-	go giveUpGone(lease, settled, cancel)
+	lease.OnGone(goneGrace, cancel)
 	serves := x.names.upstream(x.deployment, x.q.read.Model, lease.Serves)
 	req, err := x.request(ctx, lease, x.q.forServer(serves))
 	if err != nil {
@@ -68,25 +67,8 @@ func (x *exchange) try(lease *route.Lease) result {
 
 // goneGrace is how long a replica that takes no new request may still answer the
 // ones it has: what nodes give a server to end by itself. A stream that has begun
-// is left to end whenever it does.
+// is left to end whenever it does: nothing of its machine may be left to say so.
 const goneGrace = 30 * time.Second
-
-// giveUpGone ends a request that a replica has not begun to answer long after it
-// ceased to be one: nothing of its machine may be left to say so.
-func giveUpGone(lease *route.Lease, settled <-chan struct{}, cancel context.CancelFunc) {
-	select {
-	case <-settled:
-		return
-	case <-lease.Gone():
-	}
-	select {
-	case <-settled:
-	case <-time.After(goneGrace):
-		if !lease.HasBegun() {
-			cancel()
-		}
-	}
-}
 
 // request is written by hand: parsing a URL for each would cost more than the
 // choice of the replica.
@@ -111,8 +93,8 @@ func (x *exchange) request(ctx context.Context, lease *route.Lease, body []byte)
 	req := &http.Request{
 		Method: http.MethodPost, URL: &url.URL{Scheme: scheme, Host: host, Path: x.q.iface.path},
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Host: host, Header: h,
-		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+		Body: upstream.NewBytes(body), ContentLength: int64(len(body)),
+		GetBody: func() (io.ReadCloser, error) { return upstream.NewBytes(body), nil },
 	}
 	return req.WithContext(ctx), nil
 }

@@ -132,11 +132,10 @@ func (x *exchange) fits(deployments []string) *apiError {
 // that could take the request now, and the last one with all patience.
 func (x *exchange) answer(deployments []string) *apiError {
 	g := x.gateway
-	ctx, cancel := context.WithTimeout(x.r.Context(), g.opts.Hold)
-	defer cancel()
+	until := x.began.Add(g.opts.Hold)
 	ask := route.Ask{Tokens: x.q.promptTokens(), Prefix: route.PrefixOf(x.q.read.Prompt.Of(x.q.body)), Priority: x.key.Priority}
 	for tries := 1; ; tries++ {
-		lease, refused := x.acquire(ctx, deployments, ask)
+		lease, refused := x.acquire(until, deployments, ask)
 		if refused != nil {
 			return refused
 		}
@@ -145,7 +144,7 @@ func (x *exchange) answer(deployments []string) *apiError {
 		switch {
 		case result.written:
 			return nil
-		case tries == g.opts.Tries || ctx.Err() != nil:
+		case tries == g.opts.Tries || x.r.Context().Err() != nil || !time.Now().Before(until):
 			return result.refusal(tries)
 		}
 		g.metrics.retried(x.deployment, result.outcome)
@@ -155,26 +154,24 @@ func (x *exchange) answer(deployments []string) *apiError {
 
 // acquire gets a replica of the first deployment that has one free, else waits for
 // one of the first that is not without any.
-func (x *exchange) acquire(ctx context.Context, deployments []string, ask route.Ask) (*route.Lease, *apiError) {
+func (x *exchange) acquire(until time.Time, deployments []string, ask route.Ask) (*route.Lease, *apiError) {
 	g := x.gateway
-	now, cancel := context.WithCancel(ctx)
-	cancel() // asks without waiting
-	wait := deployments[0]
-	if len(deployments) > 1 {
-		for _, name := range deployments {
-			lease, err := g.poolOf(name).Acquire(now, ask)
-			if err == nil {
-				x.deployment = name
-				return lease, nil
-			}
-			var r *route.Refusal
-			if errors.As(err, &r) && !r.NoReplica && g.poolOf(wait).Load().Replicas == 0 {
-				wait = name
-			}
+	for _, name := range deployments {
+		if lease := g.poolOf(name).Try(ask); lease != nil {
+			x.deployment = name
+			return lease, nil
 		}
 	}
-	x.deployment = wait
-	lease, err := g.poolOf(wait).Acquire(ctx, ask)
+	x.deployment = deployments[0]
+	for _, name := range deployments {
+		if g.poolOf(name).Load().Replicas > 0 {
+			x.deployment = name
+			break
+		}
+	}
+	ctx, cancel := context.WithDeadline(x.r.Context(), until)
+	defer cancel()
+	lease, err := g.poolOf(x.deployment).Acquire(ctx, ask)
 	if err == nil {
 		return lease, nil
 	}

@@ -16,6 +16,33 @@ type Lease struct {
 	prefill int64
 	begun   atomic.Bool
 	done    bool
+	gone    func() // OnGone's
+	grace   time.Duration
+}
+
+// OnGone has f called when the replica has been gone for grace and the answer has
+// not begun.
+func (l *Lease) OnGone(grace time.Duration, f func()) {
+	l.pool.mu.Lock()
+	defer l.pool.mu.Unlock()
+	l.gone, l.grace = f, grace
+	select {
+	case <-l.member.gone: // meanwhile
+		l.giveUp()
+	default:
+	}
+}
+
+// giveUp calls f later, unless an answer has begun by then. Done, which comes
+// first otherwise, counts as one.
+func (l *Lease) giveUp() {
+	if f := l.gone; f != nil {
+		time.AfterFunc(l.grace, func() {
+			if !l.HasBegun() {
+				f()
+			}
+		})
+	}
 }
 
 // Begun says that the first byte of the answer is there: the prompt has been read.
@@ -48,6 +75,7 @@ func (l *Lease) Done(o Outcome, retryAfter time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l.member.outstanding--
+	delete(l.member.leases, l)
 	l.member.breaker.ended(o, retryAfter, p.opts.Now())
 	p.serve()
 }

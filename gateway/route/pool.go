@@ -74,6 +74,7 @@ type member struct {
 	Target
 	breaker     breaker
 	outstanding int
+	leases      map[*Lease]struct{}
 	pending     int64 // prompt tokens of requests that have no first token yet
 	cache       *prefixes
 	turn        uint64
@@ -112,7 +113,7 @@ func (p *Pool) Set(targets []Target) {
 	for _, t := range targets {
 		m, stays := before[t.ID]
 		if !stays {
-			m = &member{cache: newPrefixes(p.opts.PrefixBlocks), gone: make(chan struct{})}
+			m = &member{cache: newPrefixes(p.opts.PrefixBlocks), gone: make(chan struct{}), leases: map[*Lease]struct{}{}}
 		} else if t.Healthy && !m.Healthy {
 			m.breaker = breaker{}
 		}
@@ -122,9 +123,22 @@ func (p *Pool) Set(targets []Target) {
 	}
 	for _, m := range before {
 		close(m.gone)
+		for l := range m.leases {
+			l.giveUp()
+		}
 	}
 	slices.SortFunc(p.members, func(a, b *member) int { return cmp.Compare(a.ID, b.ID) })
 	p.serve()
+}
+
+// Try is Acquire without waiting; nil where it would wait.
+func (p *Pool) Try(ask Ask) *Lease {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.waiting) > 0 && p.anyAhead(ask) {
+		return nil
+	}
+	return p.choose(ask)
 }
 
 // Acquire returns a hold on the replica where the request costs least, waiting
@@ -249,7 +263,9 @@ func (p *Pool) choose(ask Ask) *Lease {
 	prefill := ask.Tokens - bestHit
 	best.pending += prefill
 	best.cache.read(ask.Prefix.blocks)
-	return &Lease{Target: best.Target, Hit: bestHit, Cost: bestCost, pool: p, member: best, prefill: prefill}
+	l := &Lease{Target: best.Target, Hit: bestHit, Cost: bestCost, pool: p, member: best, prefill: prefill}
+	best.leases[l] = struct{}{}
+	return l
 }
 
 // hit is how many of the request's tokens the replica has probably cached.
