@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -14,7 +13,7 @@ import (
 type Bytes uint64
 
 var (
-	bytesPattern = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$`)
+	bytesPattern = Pattern(`^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$`)
 	bytesUnits   = map[string]float64{
 		"": 1, "b": 1, "mb": 1e6, "gb": 1e9, "tb": 1e12, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 	}
@@ -23,7 +22,7 @@ var (
 // ParseBytes reads a number with or without a unit: MB, GB and TB are decimal,
 // MiB, GiB and TiB binary.
 func ParseBytes(text string) (Bytes, error) {
-	m := bytesPattern.FindStringSubmatch(strings.TrimSpace(text))
+	m := bytesPattern().FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil {
 		return 0, fmt.Errorf("size %q: write it as 40GiB, or as a number of bytes", text)
 	}

@@ -1,7 +1,6 @@
 package aim
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -43,7 +42,7 @@ type Adapter struct {
 // MaxAdapters bounds the adapters of one deployment: vLLM keeps each in GPU memory.
 const MaxAdapters = 32
 
-var adapterName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
+var adapterName = Pattern(`^[A-Za-z0-9][A-Za-z0-9._-]{0,95}$`)
 
 // ParseAdapter reads NAME=REPOSITORY[@REVISION].
 func ParseAdapter(s string) (Adapter, error) {
@@ -57,10 +56,10 @@ func ParseAdapter(s string) (Adapter, error) {
 }
 
 func (a Adapter) validate() error {
-	if !adapterName.MatchString(a.Name) {
+	if !adapterName().MatchString(a.Name) {
 		return inputError("adapters: name %q: letters, digits, dots, dashes and underscores, up to 96", a.Name)
 	}
-	if !modelPattern.MatchString(a.Model) || !strings.Contains(a.Model, "/") {
+	if !modelPattern().MatchString(a.Model) || !strings.Contains(a.Model, "/") {
 		return inputError("adapters: %s: %q is not the owner/name of a repository", a.Name, a.Model)
 	}
 	return nil

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -76,21 +75,21 @@ func Backends() []string { return slices.Clone(backends) }
 func Metrics() []string { return slices.Clone(metrics) }
 
 var (
-	labelPattern = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
+	labelPattern = Pattern(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 	// Hugging Face ids: owner/name of letters, digits, dots, dashes and underscores.
-	modelPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
-	envPattern   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	typePattern  = regexp.MustCompile(`^[A-Z][A-Z0-9]+$`)
+	modelPattern = Pattern(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
+	envPattern   = Pattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	typePattern  = Pattern(`^[A-Z][A-Z0-9]+$`)
 	// A Docker reference without blanks or shell characters; the registry checks the rest.
-	imagePattern = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
+	imagePattern = Pattern(`^[a-z0-9][A-Za-z0-9._:/@-]*$`)
 )
 
 // IsLabel tells whether s is a DNS label: lower case letters, digits and inner
 // dashes, at most 63 long. Names of deployments and ids of nodes are labels.
-func IsLabel(s string) bool { return len(s) <= 63 && labelPattern.MatchString(s) }
+func IsLabel(s string) bool { return len(s) <= 63 && labelPattern().MatchString(s) }
 
 // IsEnvName tells whether s can be the name of an environment variable.
-func IsEnvName(s string) bool { return envPattern.MatchString(s) }
+func IsEnvName(s string) bool { return envPattern().MatchString(s) }
 
 // NameOf is the default name of a deployment of this model: its last path
 // element as a DNS label ("Qwen/Qwen3-32B" -> "qwen3-32b").
@@ -192,15 +191,15 @@ func checkNames(s DeploymentSpec) error {
 	switch {
 	case s.Model == "":
 		return inputError("field \"model\" is missing; give a Hugging Face id such as Qwen/Qwen3-32B")
-	case !strings.HasPrefix(s.Model, "/") && !modelPattern.MatchString(s.Model):
+	case !strings.HasPrefix(s.Model, "/") && !modelPattern().MatchString(s.Model):
 		return inputError("model %q is neither an owner/name id nor an absolute path", s.Model)
 	case s.Name != "" && (!IsLabel(s.Name) || len(s.Name) > maxLabel):
 		return inputError("name %q is not a DNS label of at most %d characters; try %q", s.Name, maxLabel, NameOf(s.Name))
 	case s.Defaulted().Name == reservedName:
 		return inputError("name %q is taken by AIM Engine itself; choose another with --name", reservedName)
-	case s.Image != "" && (!imagePattern.MatchString(s.Image) || len(s.Image) > maxImage):
+	case s.Image != "" && (!imagePattern().MatchString(s.Image) || len(s.Image) > maxImage):
 		return inputError("image %q is not an image reference", s.Image)
-	case s.GPUType != "" && (!typePattern.MatchString(s.GPUType) || len(s.GPUType) > 16):
+	case s.GPUType != "" && (!typePattern().MatchString(s.GPUType) || len(s.GPUType) > 16):
 		return inputError("gpu_type %q is not a GPU type such as MI300X", s.GPUType)
 	case strings.ContainsAny(s.Revision+s.ServedName, " \t\n\x00"):
 		return inputError("revision and served_name may not hold blanks")
@@ -267,12 +266,12 @@ func checkChoices(s DeploymentSpec) error {
 
 func checkMaps(s DeploymentSpec) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
-		if !envPattern.MatchString(name) {
+		if !envPattern().MatchString(name) {
 			return inputError("env %q is not a name of an environment variable", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Secrets)) {
-		if !envPattern.MatchString(name) {
+		if !envPattern().MatchString(name) {
 			return inputError("secret %q is not a name of an environment variable", name)
 		}
 		if err := CheckSecretRef(s.Secrets[name]); err != nil {
@@ -285,7 +284,7 @@ func checkMaps(s DeploymentSpec) error {
 // CheckSecretRef checks that ref is a reference (env:NAME or file:/path) and
 // not a value; a value would be stored in workflow histories.
 func CheckSecretRef(ref string) error {
-	if name, ok := strings.CutPrefix(ref, "env:"); ok && envPattern.MatchString(name) {
+	if name, ok := strings.CutPrefix(ref, "env:"); ok && envPattern().MatchString(name) {
 		return nil
 	}
 	if path, ok := strings.CutPrefix(ref, "file:"); ok && strings.HasPrefix(path, "/") {

@@ -2,20 +2,19 @@ package aim
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // varies is what differs between two reports of one error: addresses, sizes,
 // process numbers, times.
-var varies = regexp.MustCompile(`0[xX][0-9a-fA-F]+|\d+`)
+var varies = Pattern(`0[xX][0-9a-fA-F]+|\d+`)
 
 // Fingerprint is an error's text without what varies, so that two reports of the
 // same error are equal.
 func Fingerprint(text string) string {
 	const most = 200 // bytes
-	text = varies.ReplaceAllString(text, "#")
+	text = varies().ReplaceAllString(text, "#")
 	return strings.ToValidUTF8(text[:min(most, len(text))], "")
 }
 

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -62,13 +61,13 @@ func cacheEnv(cache string) map[string]string {
 
 // repositoryPattern finds ids of the hub in an option: a draft model, an adapter,
 // a tokenizer.
-var repositoryPattern = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*`)
+var repositoryPattern = aim.Pattern(`[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*`)
 
 // named lists what the options name that lies in the cache.
 func named(opts []aim.Option, cache string) []aim.Mount {
 	var found []aim.Mount
 	for _, o := range opts {
-		for _, model := range repositoryPattern.FindAllString(o.Value, -1) {
+		for _, model := range repositoryPattern().FindAllString(o.Value, -1) {
 			folder := weightsOf(model, cache)
 			if info, err := os.Stat(folder); err == nil && info.IsDir() {
 				found = append(found, aim.Mount{Source: folder, Target: folder, ReadOnly: true})

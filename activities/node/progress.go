@@ -3,10 +3,11 @@ package node
 import (
 	"bufio"
 	"io"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/aim-engine/aim"
 )
 
 // progress remembers when a starting server last came on, and what it waits for.
@@ -98,24 +99,24 @@ func (p *progress) last() string {
 
 var (
 	// access is uvicorn's and the router's line for a request.
-	access = regexp.MustCompile(`"(GET|POST|HEAD|OPTIONS) \S+ HTTP/\d`)
+	access = aim.Pattern(`"(GET|POST|HEAD|OPTIONS) \S+ HTTP/\d`)
 	// stack is a line of a dump of what threads do.
-	stack = regexp.MustCompile(`File ".*", line \d+|most recent call (first|last)|^\s*(#\d+|at) |\bThread 0x`)
+	stack = aim.Pattern(`File ".*", line \d+|most recent call (first|last)|^\s*(#\d+|at) |\bThread 0x`)
 	// counts is a word that counts how far something is: 8/17, (47%).
-	counts = regexp.MustCompile(`^\W*\d+(\.\d+)?(/\d+|%)\W*$`)
-	digit  = regexp.MustCompile(`\d`)
+	counts = aim.Pattern(`^\W*\d+(\.\d+)?(/\d+|%)\W*$`)
+	digit  = aim.Pattern(`\d`)
 )
 
 // gist is what a line says, without the words that differ each time it is said
 // (times, process numbers, addresses, seconds waited); how far something has come
 // is kept. ok is false for lines that say nothing about the start.
 func gist(line string) (saying string, ok bool) {
-	if access.MatchString(line) || stack.MatchString(line) {
+	if access().MatchString(line) || stack().MatchString(line) {
 		return "", false
 	}
 	words := strings.Fields(line)
 	for i, w := range words {
-		if digit.MatchString(w) && !counts.MatchString(w) {
+		if digit().MatchString(w) && !counts().MatchString(w) {
 			words[i] = "#"
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/aim-engine/aim"
 )
 
 // secrets remembers the values of the secrets that this agent has resolved, so
@@ -47,12 +49,12 @@ const removed = "[secret]"
 // letters and digits; hf_overrides is none), and what follows the name of a key
 // or the word bearer.
 var secretPatterns = []struct {
-	text *regexp.Regexp
+	text func() *regexp.Regexp
 	by   string
 }{
-	{regexp.MustCompile(`\bhf_[A-Za-z0-9]{20,}`), removed},
-	{regexp.MustCompile(`(?i)(--api-key\s+|api[-_]?key["']?\s*[=:]\s*[[("' ]*)[^\s"',\])}]+`), "${1}" + removed},
-	{regexp.MustCompile(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]+`), "${1}" + removed},
+	{aim.Pattern(`\bhf_[A-Za-z0-9]{20,}`), removed},
+	{aim.Pattern(`(?i)(--api-key\s+|api[-_]?key["']?\s*[=:]\s*[[("' ]*)[^\s"',\])}]+`), "${1}" + removed},
+	{aim.Pattern(`(?i)(\bbearer\s+)[A-Za-z0-9._~+/=-]+`), "${1}" + removed},
 }
 
 // Redact takes secrets out of lines of a log: the values that this agent knows,
@@ -65,7 +67,7 @@ func (n *Node) Redact(lines []byte) []byte {
 	}
 	n.secrets.mu.Unlock()
 	for _, p := range secretPatterns {
-		text = p.text.ReplaceAllString(text, p.by)
+		text = p.text().ReplaceAllString(text, p.by)
 	}
 	return []byte(text)
 }

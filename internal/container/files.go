@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -17,8 +16,8 @@ import (
 //
 //	/etc/shadow   sql=/etc   {"model":"/etc"}   ../../etc   ~root/x   file:///etc/x
 var (
-	pathPattern = regexp.MustCompile(`(?:^|[^A-Za-z0-9_.~/<-])((?:/|~|\.\.?/)` + inPath + `|[A-Za-z0-9_.-]` + inPath + `/\.\.(?:/` + inPath + `)?)`)
-	urlPattern  = regexp.MustCompile(`https?://[^\s,"']*`)
+	pathPattern = aim.Pattern(`(?:^|[^A-Za-z0-9_.~/<-])((?:/|~|\.\.?/)` + inPath + `|[A-Za-z0-9_.-]` + inPath + `/\.\.(?:/` + inPath + `)?)`)
+	urlPattern  = aim.Pattern(`https?://[^\s,"']*`)
 )
 
 // inPath is what may follow within one word.
@@ -29,8 +28,8 @@ const inPath = `[^\s"',;:=()\[\]{}<>|&]*`
 func Paths(argument string) []string {
 	var found []string
 	for _, text := range texts(argument) {
-		text = urlPattern.ReplaceAllString(text, "")
-		for _, m := range pathPattern.FindAllStringSubmatch(text, -1) {
+		text = urlPattern().ReplaceAllString(text, "")
+		for _, m := range pathPattern().FindAllStringSubmatch(text, -1) {
 			// A slash by itself is a sign of a template or a sum, unless it is all.
 			if m[1] != "/" && m[1] != "~" || text == m[1] {
 				found = append(found, m[1])

@@ -3,10 +3,11 @@ package hub
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aim-engine/aim"
 )
 
 // answer is a refusal or a fault that the hub, or the host that it sends us to,
@@ -32,10 +33,10 @@ func (a *api) newAnswer(resp *http.Response) *answer {
 
 // resetSeconds is the time to the next window in a RateLimit header
 // (draft-ietf-httpapi-ratelimit-headers): "resolvers";r=0;t=240
-var resetSeconds = regexp.MustCompile(`(?:^|;)\s*t=([0-9]{1,9})\b`)
+var resetSeconds = aim.Pattern(`(?:^|;)\s*t=([0-9]{1,9})\b`)
 
 // leftInWindow finds a limit that is not used up.
-var leftInWindow = regexp.MustCompile(`;\s*r=0*[1-9]`)
+var leftInWindow = aim.Pattern(`;\s*r=0*[1-9]`)
 
 // toldWait is how long an answer asks to wait before the next request: its
 // Retry-After, in seconds or as a date, else the t= of a RateLimit that is used
@@ -55,8 +56,8 @@ func toldWait(status int, h http.Header, now time.Time) time.Duration {
 	var longest time.Duration
 	for _, line := range h.Values("RateLimit") {
 		for item := range strings.SplitSeq(line, ",") {
-			m := resetSeconds.FindStringSubmatch(item)
-			if m == nil || leftInWindow.MatchString(item) {
+			m := resetSeconds().FindStringSubmatch(item)
+			if m == nil || leftInWindow().MatchString(item) {
 				continue
 			}
 			seconds, _ := strconv.Atoi(m[1]) // nine digits, by the pattern

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -37,8 +36,8 @@ var training = []string{"training_args.bin", "optimizer.bin", "optimizer.pt", "s
 var (
 	// moduleFolder is a module of sentence-transformers, such as 2_Dense: its
 	// weights count beside the model's own.
-	moduleFolder = regexp.MustCompile(`^[0-9]+_[A-Za-z]+/`)
-	splitName    = regexp.MustCompile(`^(.*)-([0-9]{5})-of-([0-9]{5})\.[a-z]+$`)
+	moduleFolder = aim.Pattern(`^[0-9]+_[A-Za-z]+/`)
+	splitName    = aim.Pattern(`^(.*)-([0-9]{5})-of-([0-9]{5})\.[a-z]+$`)
 )
 
 // choose picks the files that a server needs: configuration, tokenizer, chat
@@ -80,7 +79,7 @@ func chooseWeights(all []file, indexed []string) ([]file, error) {
 			return slices.Contains(exts, path.Ext(name)) && !inOtherForm(name) && !slices.Contains(training, path.Base(name))
 		})
 		// Weights at the root are the model; folders beside it are variants of it.
-		main := filter(all, func(name string) bool { return !strings.Contains(name, "/") || moduleFolder.MatchString(name) })
+		main := filter(all, func(name string) bool { return !strings.Contains(name, "/") || moduleFolder().MatchString(name) })
 		if len(main) == 0 {
 			main = all
 		}
@@ -110,7 +109,7 @@ func indexedWeights(all []file, indexed []string) ([]file, error) {
 			delete(absent, name)
 			return true
 		}
-		return path.Ext(name) == ".safetensors" && (strings.HasPrefix(name, "consolidated") || moduleFolder.MatchString(name))
+		return path.Ext(name) == ".safetensors" && (strings.HasPrefix(name, "consolidated") || moduleFolder().MatchString(name))
 	})
 	for _, name := range indexed {
 		if absent[name] {
@@ -124,7 +123,7 @@ func indexedWeights(all []file, indexed []string) ([]file, error) {
 // oneModel tells whether the files are one file, or the pieces of one.
 func oneModel(files []file) bool {
 	stem := func(f file) string {
-		if m := splitName.FindStringSubmatch(f.Name); m != nil {
+		if m := splitName().FindStringSubmatch(f.Name); m != nil {
 			return m[1]
 		}
 		return f.Name

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -123,7 +122,7 @@ func (a adapter) check(base string) error {
 
 // quantized are endings under which a model is published once more with other
 // numbers in the same layers: an adapter for one fits the others.
-var quantized = regexp.MustCompile(`(?i)(-(fp8|fp4|mxfp4|nvfp4|int8|int4|w8a8|w4a16|awq|gptq|bnb|4bit|8bit|bf16|fp16|unsloth|dynamic|kv|ptpc|quark|block|128g))+$`)
+var quantized = aim.Pattern(`(?i)(-(fp8|fp4|mxfp4|nvfp4|int8|int4|w8a8|w4a16|awq|gptq|bnb|4bit|8bit|bf16|fp16|unsloth|dynamic|kv|ptpc|quark|block|128g))+$`)
 
 // sameBase compares the model that an adapter names with the one that is served.
 // A folder of the trainer's machine says nothing: then the server has the last word.
@@ -131,7 +130,7 @@ func sameBase(named, served string) bool {
 	if named == "" || path.IsAbs(named) || strings.HasPrefix(named, ".") || path.IsAbs(served) {
 		return true
 	}
-	short := func(s string) string { return strings.ToLower(quantized.ReplaceAllString(path.Base(s), "")) }
+	short := func(s string) string { return strings.ToLower(quantized().ReplaceAllString(path.Base(s), "")) }
 	return strings.EqualFold(named, served) || short(named) == short(served)
 }
 

@@ -3,7 +3,6 @@ package hub
 import (
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -19,9 +18,9 @@ type repo struct {
 // What becomes a folder, a file or a URL is checked against these before it does.
 // The first two are wider than what the public hub allows, as mirrors are.
 var (
-	idPattern       = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
-	revisionPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
-	blobPattern     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
+	idPattern       = aim.Pattern(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
+	revisionPattern = aim.Pattern(`^[A-Za-z0-9][A-Za-z0-9._/-]*$`)
+	blobPattern     = aim.Pattern(`^[A-Za-z0-9][A-Za-z0-9_-]*$`)
 )
 
 const folderPrefix = "models--"
@@ -32,10 +31,10 @@ func newRepo(model, revision string) (repo, error) {
 	if revision == "" {
 		revision = "main"
 	}
-	if !idPattern.MatchString(model) || strings.Contains(model, "--") || strings.Contains(model, "..") || len(model) > 200 {
+	if !idPattern().MatchString(model) || strings.Contains(model, "--") || strings.Contains(model, "..") || len(model) > 200 {
 		return repo{}, aim.Failf(aim.ClassInput, "model %q is not an owner/name id of a model hub", model)
 	}
-	if !revisionPattern.MatchString(revision) || !localName(revision) {
+	if !revisionPattern().MatchString(revision) || !localName(revision) {
 		return repo{}, aim.Failf(aim.ClassInput, "revision %q of model %s is not a branch, tag or commit", revision, model)
 	}
 	return repo{id: model, revision: revision}, nil
@@ -83,4 +82,4 @@ func isHex(s string, length int) bool {
 }
 
 // isBlob tells whether s may name a file of the blob store.
-func isBlob(s string) bool { return blobPattern.MatchString(s) && len(s) <= 128 }
+func isBlob(s string) bool { return blobPattern().MatchString(s) && len(s) <= 128 }

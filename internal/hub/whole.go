@@ -61,7 +61,7 @@ func wholeShards(folder fs.FS) error {
 func withSiblings(names []string) []string {
 	all := slices.Clone(names)
 	for _, name := range names {
-		m := splitName.FindStringSubmatch(name)
+		m := splitName().FindStringSubmatch(name)
 		if m == nil {
 			continue
 		}

@@ -2,7 +2,6 @@ package catalogue
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -77,12 +76,12 @@ func parseIDs(file string, data []byte) (ids, error) {
 	return ids{recipe: given.Recipe, model: given.Model}, nil
 }
 
-var nameLine = regexp.MustCompile(`(?m)^\s+(?:- )?(?:repo|id):[ \t]+(\S+)`)
+var nameLine = aim.Pattern(`(?m)^\s+(?:- )?(?:repo|id):[ \t]+(\S+)`)
 
 // otherNames are the repositories that a model file speaks of.
 func otherNames(data []byte) []string {
 	var all []string
-	for _, m := range nameLine.FindAllSubmatch(data, -1) {
+	for _, m := range nameLine().FindAllSubmatch(data, -1) {
 		all = append(all, strings.Trim(string(m[1]), `"',`))
 	}
 	return all

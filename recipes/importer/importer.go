@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -72,7 +71,7 @@ func (b *builder) note(format string, args ...any) {
 	}
 }
 
-var notID = regexp.MustCompile(`[^a-z0-9._-]+`)
+var notID = aim.Pattern(`[^a-z0-9._-]+`)
 
 // finish names the recipe by what it is for, and says where it comes from.
 func (b *builder) finish(metrics []string) Imported {
@@ -84,7 +83,7 @@ func (b *builder) finish(metrics []string) Imported {
 	if r.Metric != "" {
 		r.ID += "-" + r.Metric
 	}
-	r.ID = strings.Trim(notID.ReplaceAllString(strings.ToLower(r.ID), "-"), "-._")
+	r.ID = strings.Trim(notID().ReplaceAllString(strings.ToLower(r.ID), "-"), "-._")
 	slices.Sort(b.sets)
 	r.Evidence = []recipe.Evidence{{
 		Source: "imported from " + filepath.Base(b.doc.File), Maturity: r.Maturity, Metrics: metrics, Sets: slices.Compact(b.sets),

@@ -3,7 +3,6 @@ package importer
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -162,7 +161,7 @@ func (f modelFile) recipe(gpu recipe.GPUFacts, name string) (made Imported, why 
 	}
 	made = b.finish(nil)
 	if f.ids[made.Recipe.ID] { // two variants in the same precision
-		made.Recipe.ID += "-" + strings.Trim(notID.ReplaceAllString(strings.ToLower(name), "-"), "-._")
+		made.Recipe.ID += "-" + strings.Trim(notID().ReplaceAllString(strings.ToLower(name), "-"), "-._")
 	}
 	f.ids[made.Recipe.ID] = true
 	if err := made.Recipe.Validate(); err != nil {
@@ -223,7 +222,7 @@ func (f modelFile) parts(gpu recipe.GPUFacts, v tree) []settings {
 	return all
 }
 
-var plainVersion = regexp.MustCompile(`^\d+\.\d+\.\d+$`)
+var plainVersion = aim.Pattern(`^\d+\.\d+\.\d+$`)
 
 // chooseImage keeps the default image where it is new enough for the model.
 func (f modelFile) chooseImage(b *builder, v tree, gpu recipe.GPUFacts) {
@@ -242,7 +241,7 @@ func (f modelFile) chooseImage(b *builder, v tree, gpu recipe.GPUFacts) {
 		b.note("image %s is left out: its tag names no version", image)
 	}
 	wanted := cmp.Or(v.at("min_vllm_version").text(), base.at("min_vllm_version").text())
-	if plainVersion.MatchString(wanted) && options.Newer(wanted, b.recipe.ServerVersion()) {
+	if plainVersion().MatchString(wanted) && options.Newer(wanted, b.recipe.ServerVersion()) {
 		b.recipe.Image = "vllm/vllm-openai-rocm:v" + wanted
 		b.note("image %s is taken: the model needs vLLM %s", b.recipe.Image, wanted)
 	}

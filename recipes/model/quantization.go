@@ -4,9 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 // Quantization is how a checkpoint keeps its weights.
@@ -384,7 +385,7 @@ func (q *Quantization) keep(f fields, s *Shape) {
 		if layers[p] == nil {
 			layers[p] = map[string]bool{}
 		}
-		if n := layerNumber.FindStringSubmatch(name); n != nil {
+		if n := layerNumber().FindStringSubmatch(name); n != nil {
 			layers[p][n[1]] = true
 		} else {
 			layers[p]["*"] = true
@@ -397,7 +398,7 @@ func (q *Quantization) keep(f fields, s *Shape) {
 	}
 }
 
-var layerNumber = regexp.MustCompile(`(?:layers|blocks|h)\.(\d+)(?:\.|$)`)
+var layerNumber = aim.Pattern(`(?:layers|blocks|h)\.(\d+)(?:\.|$)`)
 
 // slight are modules that are small, and in 16 bit almost always.
 func slight(name string) bool {

@@ -3,7 +3,6 @@ package model
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -43,12 +42,12 @@ func Read(file string, data []byte) (Model, error) {
 	return m, nil
 }
 
-var sizeWords = regexp.MustCompile(`^(?i)(\d+(?:\.\d+)?)\s*([bm])`)
+var sizeWords = aim.Pattern(`^(?i)(\d+(?:\.\d+)?)\s*([bm])`)
 
 // billions is the number of parameters that a size such as 32B or 600M names, 0
 // for anything else.
 func billions(size any) uint64 {
-	m := sizeWords.FindStringSubmatch(strings.TrimSpace(fmt.Sprint(size)))
+	m := sizeWords().FindStringSubmatch(strings.TrimSpace(fmt.Sprint(size)))
 	if m == nil {
 		return 0
 	}

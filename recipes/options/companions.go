@@ -3,7 +3,6 @@ package options
 import (
 	"encoding/json"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -26,7 +25,7 @@ var named = map[string]map[string]aim.CompanionKind{
 // words are values that stand where a repository could and are none.
 var words = map[string]bool{"auto": true, "vllm": true, "ngram": true, "[ngram]": true, "None": true, "": true}
 
-var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var repository = aim.Pattern(`^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
 // Companions are the repositories that a server of this backend needs besides its
 // model, as its options name them. A path on the node is none: whether a server
@@ -38,7 +37,7 @@ func Companions(backend, model string, opts []aim.Option) ([]aim.Companion, erro
 		if words[value] || value == model || filepath.IsAbs(value) {
 			return nil
 		}
-		if !repository.MatchString(value) {
+		if !repository().MatchString(value) {
 			return aim.Failf(aim.ClassInput, "option --%s names %q, which is neither a repository (owner/name) nor an absolute path; the server would look for it without the network", option, value).
 				WithHint("name it owner/name, so that it is fetched with the model")
 		}

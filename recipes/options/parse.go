@@ -1,7 +1,6 @@
 package options
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -190,11 +189,11 @@ func (t *Table) uniquePrefix(prefix string) (string, bool) {
 	return found[0], true
 }
 
-var negativeNumber = regexp.MustCompile(`^-\d+$|^-\d*\.\d+$`)
+var negativeNumber = aim.Pattern(`^-\d+$|^-\d*\.\d+$`)
 
 // isOption tells whether a word starts an option; a negative number is a value.
 func isOption(word string) bool {
-	return len(word) > 1 && word[0] == '-' && !negativeNumber.MatchString(word)
+	return len(word) > 1 && word[0] == '-' && !negativeNumber().MatchString(word)
 }
 
 func isDigits(s string) bool {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,13 +103,13 @@ func checkRange(spec *Spec, n float64, v string) *Problem {
 	return problemf(spec.Name, BadRange, fmt.Sprintf("invalid value: '%s'", v), "it must be %s %g, not %s", word, bound, v)
 }
 
-var humanPattern = regexp.MustCompile(`^(-?\d+(?:\.\d+)?)([kmgtKMGT]?)$`)
+var humanPattern = aim.Pattern(`^(-?\d+(?:\.\d+)?)([kmgtKMGT]?)$`)
 
 // HumanInt reads a whole number with vLLM's suffixes: lower-case ones are
 // powers of 1000 and may follow a fraction (1.5k), upper-case ones are powers
 // of 1024 and may not.
 func HumanInt(text string) (n int64, ok bool) {
-	m := humanPattern.FindStringSubmatch(text)
+	m := humanPattern().FindStringSubmatch(text)
 	if m == nil {
 		return 0, false
 	}

@@ -2,18 +2,19 @@ package options
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
+
+	"github.com/aim-engine/aim"
 )
 
-var versionPattern = regexp.MustCompile(`^v?(\d+)\.(\d+)(?:\.(\d+))?`)
+var versionPattern = aim.Pattern(`^v?(\d+)\.(\d+)(?:\.(\d+))?`)
 
 // version is major, minor, patch. What follows the numbers (rc1, +rocm700) is
 // not compared: options do not change within a patch release.
 type version [3]int
 
 func parseVersion(text string) (version, bool) {
-	m := versionPattern.FindStringSubmatch(text)
+	m := versionPattern().FindStringSubmatch(text)
 	if m == nil {
 		return version{}, false
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/recipes/options"
 )
 
@@ -13,15 +14,15 @@ import (
 //	rocm/vllm:rocm7.0_ubuntu22.04_py3.12_pytorch2.8_vllm_0.16.0     0.16.0
 //
 // A digest, "latest" or "nightly" names none.
-var imageVersions = []*regexp.Regexp{
-	regexp.MustCompile(`:v?(\d+\.\d+\.\d+)(?:[._+-]|@|$)`),
-	regexp.MustCompile(`_vllm_v?(\d+\.\d+\.\d+)`),
+var imageVersions = []func() *regexp.Regexp{
+	aim.Pattern(`:v?(\d+\.\d+\.\d+)(?:[._+-]|@|$)`),
+	aim.Pattern(`_vllm_v?(\d+\.\d+\.\d+)`),
 }
 
 // VersionOfImage is the backend version that an image tag names, or "".
 func VersionOfImage(image string) string {
 	for _, p := range imageVersions {
-		if m := p.FindStringSubmatch(image); m != nil {
+		if m := p().FindStringSubmatch(image); m != nil {
 			return m[1]
 		}
 	}

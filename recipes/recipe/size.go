@@ -3,11 +3,12 @@ package recipe
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/aim-engine/aim"
 )
 
 // Size is a number of bytes. In a file it is a number of gigabytes, or a text
@@ -15,7 +16,7 @@ import (
 type Size uint64
 
 var (
-	sizePattern = regexp.MustCompile(`^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$`)
+	sizePattern = aim.Pattern(`^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$`)
 	sizeUnits   = map[string]float64{
 		"": 1e9, "b": 1, "mb": 1e6, "gb": 1e9, "tb": 1e12,
 		"mi": 1 << 20, "gi": 1 << 30, "ti": 1 << 40, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
@@ -24,7 +25,7 @@ var (
 
 // UnmarshalYAML reads a number or a text with a unit.
 func (s *Size) UnmarshalYAML(n *yaml.Node) error {
-	m := sizePattern.FindStringSubmatch(strings.TrimSpace(n.Value))
+	m := sizePattern().FindStringSubmatch(strings.TrimSpace(n.Value))
 	if n.Kind != yaml.ScalarNode || m == nil {
 		return sizeError(n)
 	}

@@ -3,7 +3,6 @@ package recipe
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,8 +15,8 @@ import (
 const maxGPUs = 64
 
 var (
-	idPattern   = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]*$`) // at most 128 long
-	typePattern = regexp.MustCompile(`^[A-Z][A-Z0-9]{1,15}$`)
+	idPattern   = aim.Pattern(`^[a-z0-9][a-z0-9._-]*$`) // at most 128 long
+	typePattern = aim.Pattern(`^[A-Z][A-Z0-9]{1,15}$`)
 )
 
 // Validate checks the recipe by itself: required fields, known words, and every
@@ -45,7 +44,7 @@ func (r Recipe) checkNames() error {
 			return r.wrong(nil, "field %q is missing", f.name)
 		}
 	}
-	if !idPattern.MatchString(r.ID) || len(r.ID) > 128 {
+	if !idPattern().MatchString(r.ID) || len(r.ID) > 128 {
 		return r.wrong([]string{"recipe_id"}, "%q is not an id: use lower-case letters, digits, dots and dashes", r.ID)
 	}
 	if r.Checkpoint != "" && r.HuggingFaceID != "" && r.Checkpoint != r.HuggingFaceID {
@@ -60,7 +59,7 @@ func (r Recipe) checkNames() error {
 // checkMatch checks what limits where the recipe is taken.
 func (r Recipe) checkMatch() error {
 	for i, t := range r.Match.GPUTypes {
-		if !typePattern.MatchString(t) {
+		if !typePattern().MatchString(t) {
 			return r.wrong([]string{"match", "gpu_types", fmt.Sprint(i)}, "%q is not a GPU type such as MI300X", t)
 		}
 	}
@@ -99,7 +98,7 @@ func (r Recipe) checkHardware() error {
 	switch {
 	case r.Hardware.GPUType == "":
 		return r.wrong([]string{"hardware"}, "field \"gpu_type\" is missing")
-	case !typePattern.MatchString(r.Hardware.GPUType):
+	case !typePattern().MatchString(r.Hardware.GPUType):
 		return r.wrong([]string{"hardware", "gpu_type"}, "%q is not a GPU type such as MI300X", r.Hardware.GPUType)
 	case r.Hardware.GPUCount < 1 || r.Hardware.GPUCount > maxGPUs:
 		return r.wrong([]string{"hardware", "gpu_count"}, "%d GPUs; it must be from 1 to %d", r.Hardware.GPUCount, maxGPUs)

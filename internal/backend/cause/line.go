@@ -1,14 +1,15 @@
 package cause
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 // rankMark is what PyTorch writes before the lines of a rank and of its own logger:
 //
 //	[rank1]:[E102 03:14:05.104 ProcessGroupNCCL.cpp:690] [Rank 1] Watchdog caught ...
-var rankMark = regexp.MustCompile(`^\[rank\d+\]: ?(?:\[[EF]\w* [\d:.]+ [\w.]+:\d+\] ?)?(?:\[Rank \d+\] ?)?`)
+var rankMark = aim.Pattern(`^\[rank\d+\]: ?(?:\[[EF]\w* [\d:.]+ [\w.]+:\d+\] ?)?(?:\[Rank \d+\] ?)?`)
 
 // Line is one line of a log, without what varies.
 type Line struct {
@@ -23,7 +24,7 @@ func (d Dialect) Split(log string) []Line {
 	fields := strings.FieldsFunc(log, func(r rune) bool { return r == '\n' || r == '\r' })
 	parsed := make([]Line, len(fields))
 	for i, f := range fields {
-		parsed[i] = d.Parse(rankMark.ReplaceAllString(f, ""))
+		parsed[i] = d.Parse(rankMark().ReplaceAllString(f, ""))
 	}
 	return parsed
 }

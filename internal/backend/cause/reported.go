@@ -1,7 +1,6 @@
 package cause
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/aim-engine/aim"
@@ -13,7 +12,7 @@ import (
 //	AcmeKernelError: tile 7 has no plan for this shape
 //	torch._dynamo.exc.TorchRuntimeError: Dynamo failed to run FX node
 //	:0:rocdevice.cpp :3020: 318372 us: Queue 0x7f10 aborting with error : HSA_STATUS_ERROR_INVALID_PACKET_FORMAT: ...
-var reports = regexp.MustCompile(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Exhausted)(?:: .|$)|^Exception: .|^Fatal Python error: .|^terminate called after|aborting with error : `)
+var reports = aim.Pattern(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Exhausted)(?:: .|$)|^Exception: .|^Fatal Python error: .|^terminate called after|aborting with error : `)
 
 // consequences are errors of a process that loses another one, or is told to end.
 var consequences = []string{
@@ -31,7 +30,7 @@ func (d Dialect) reported(lines []Line) (f *aim.Failure, at int, ok bool) {
 	for i, l := range lines {
 		up = up || d.isUp(l)
 		front := d.Front != "" && strings.HasPrefix(strings.ToLower(l.Process), d.Front)
-		if l.benign() || !reports.MatchString(l.Text) || d.passesOn(l) || up && (front || d.Front == "") {
+		if l.benign() || !reports().MatchString(l.Text) || d.passesOn(l) || up && (front || d.Front == "") {
 			continue
 		}
 		if !front {
@@ -120,7 +119,7 @@ func raisedAt(lines []Line, at int) string {
 		if place, ok := strings.CutPrefix(strings.TrimSpace(lines[i].Text), `File "`); ok {
 			return place
 		}
-		if reports.MatchString(lines[i].Text) {
+		if reports().MatchString(lines[i].Text) {
 			break
 		}
 	}

@@ -1,7 +1,6 @@
 package sglang
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -48,14 +47,14 @@ func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bo
 
 // prefix is what stands before a line of SGLang's logger: the time, and the
 // ranks of a process that has some. It names no level.
-var prefix = regexp.MustCompile(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d((?: [A-Z]{2}\d+)*)\] ?`)
+var prefix = aim.Pattern(`^\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d((?: [A-Z]{2}\d+)*)\] ?`)
 
 // parseLine takes a line apart:
 //
 //	[2026-02-14 09:06:09 DP0 TP7] Load weight begin. avail mem=190.29 GB
 func parseLine(raw string) cause.Line {
 	l := cause.Line{Text: strings.TrimRight(raw, " \t")}
-	if m := prefix.FindStringSubmatch(raw); m != nil {
+	if m := prefix().FindStringSubmatch(raw); m != nil {
 		l.Process, l.Text = strings.TrimSpace(m[1]), strings.TrimRight(raw[len(m[0]):], " \t")
 	}
 	// The echo of the settings is no complaint, though it has words of many.

@@ -4,13 +4,15 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 var (
-	shards   = regexp.MustCompile(`Loading (?:safetensors|pt) checkpoint shards: +(\d+)% Completed \| (\d+)/(\d+)`)
-	loadTook = regexp.MustCompile(`Load weight end\..*mem usage=([\d.]+) GB`)
-	kvCache  = regexp.MustCompile(`KV Cache is allocated\..*#tokens: (\d+), K size: ([\d.]+) GB, V size: ([\d.]+) GB`)
-	graphs   = regexp.MustCompile(`Capturing batches[^:]*: +(\d+)%`)
+	shards   = aim.Pattern(`Loading (?:safetensors|pt) checkpoint shards: +(\d+)% Completed \| (\d+)/(\d+)`)
+	loadTook = aim.Pattern(`Load weight end\..*mem usage=([\d.]+) GB`)
+	kvCache  = aim.Pattern(`KV Cache is allocated\..*#tokens: (\d+), K size: ([\d.]+) GB, V size: ([\d.]+) GB`)
+	graphs   = aim.Pattern(`Capturing batches[^:]*: +(\d+)%`)
 )
 
 // Milestone reads progress from one log line: a few words for people, "" for
@@ -20,7 +22,7 @@ func (Backend) Milestone(raw string) string {
 	raw = strings.TrimRight(raw, "\r\n")
 	l := parseLine(raw[strings.LastIndex(raw, "\r")+1:])
 	for _, m := range []struct {
-		pattern *regexp.Regexp
+		pattern func() *regexp.Regexp
 		format  string // $1 and so on are the pattern's groups
 	}{
 		{shards, "loading weights, $1 % ($2 of $3 files)"},
@@ -28,8 +30,8 @@ func (Backend) Milestone(raw string) string {
 		{kvCache, "KV cache of $1 tokens"},
 		{graphs, "capturing graphs, $1 %"},
 	} {
-		if at := m.pattern.FindStringSubmatchIndex(l.Text); at != nil {
-			return string(m.pattern.ExpandString(nil, m.format, l.Text, at))
+		if at := m.pattern().FindStringSubmatchIndex(l.Text); at != nil {
+			return string(m.pattern().ExpandString(nil, m.format, l.Text, at))
 		}
 	}
 	switch {
@@ -52,10 +54,10 @@ const gibibyte = 1 << 30
 // least room count. A figure that the log does not name is not in the answer.
 func (Backend) Measured(log string) map[string]float64 {
 	measured := map[string]float64{}
-	for _, m := range loadTook.FindAllStringSubmatch(log, -1) {
+	for _, m := range loadTook().FindAllStringSubmatch(log, -1) {
 		measured["weights"] = max(measured["weights"], number(m[1])*gibibyte)
 	}
-	for _, m := range kvCache.FindAllStringSubmatch(log, -1) {
+	for _, m := range kvCache().FindAllStringSubmatch(log, -1) {
 		tokens, room := number(m[1]), (number(m[2])+number(m[3]))*gibibyte
 		if old, seen := measured["kv_tokens"]; !seen || tokens < old {
 			measured["kv_tokens"], measured["free_for_kv"] = tokens, room

@@ -1,7 +1,6 @@
 package tgi
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -42,21 +41,21 @@ func (Backend) Classify(log string, exit *aim.Exit) (failure *aim.Failure, ok bo
 }
 
 var (
-	ansi   = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
-	prefix = regexp.MustCompile(`^\d{4}-\d\d-\d\dT[0-9:.]+Z +(TRACE|DEBUG|INFO|WARN|ERROR) +(?:([a-z][\w-]*): )?text_generation\w*(?:::\w+)*: (?:[\w/]+\.rs:\d+: )?`)
-	rank   = regexp.MustCompile(` rank=(\d+)$`)
+	ansi   = aim.Pattern("\x1b\\[[0-9;]*[A-Za-z]")
+	prefix = aim.Pattern(`^\d{4}-\d\d-\d\dT[0-9:.]+Z +(TRACE|DEBUG|INFO|WARN|ERROR) +(?:([a-z][\w-]*): )?text_generation\w*(?:::\w+)*: (?:[\w/]+\.rs:\d+: )?`)
+	rank   = aim.Pattern(` rank=(\d+)$`)
 )
 
 // parseLine takes a line apart:
 //
 //	2026-03-13T08:37:54.657147Z  INFO shard-manager: text_generation_launcher: Waiting for shard to be ready... rank=1
 func parseLine(raw string) cause.Line {
-	raw = strings.TrimRight(ansi.ReplaceAllString(raw, ""), " \t")
+	raw = strings.TrimRight(ansi().ReplaceAllString(raw, ""), " \t")
 	l := cause.Line{Text: raw}
-	if m := prefix.FindStringSubmatch(raw); m != nil {
+	if m := prefix().FindStringSubmatch(raw); m != nil {
 		l.Level, l.Process, l.Text = m[1], m[2], raw[len(m[0]):]
 	}
-	if m := rank.FindStringSubmatchIndex(l.Text); m != nil {
+	if m := rank().FindStringSubmatchIndex(l.Text); m != nil {
 		l.Text = l.Text[:m[0]]
 	}
 	return l

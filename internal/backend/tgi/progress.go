@@ -1,23 +1,24 @@
 package tgi
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 var (
-	shardReady = regexp.MustCompile(`^Shard ready in ([\d.]+)s`)
-	batchTotal = regexp.MustCompile(`[Ss]etting max batch total tokens to (\d+)`)
+	shardReady = aim.Pattern(`^Shard ready in ([\d.]+)s`)
+	batchTotal = aim.Pattern(`[Ss]etting max batch total tokens to (\d+)`)
 )
 
 // Milestone reads progress from one log line: a few words for people, "" for
 // most lines.
 func (Backend) Milestone(raw string) string {
 	l := parseLine(strings.TrimRight(raw, "\r\n"))
-	if m := shardReady.FindStringSubmatch(l.Text); m != nil {
+	if m := shardReady().FindStringSubmatch(l.Text); m != nil {
 		return "weights loaded in " + m[1] + " s"
 	}
-	if m := batchTotal.FindStringSubmatch(l.Text); m != nil {
+	if m := batchTotal().FindStringSubmatch(l.Text); m != nil {
 		return "KV cache of " + m[1] + " tokens"
 	}
 	switch {

@@ -2,7 +2,6 @@ package vllm
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,14 +10,14 @@ import (
 )
 
 var (
-	kvNeeded    = regexp.MustCompile(`max seq len \((\d+)\),? \(?([\d.]+) GiB KV\s+cache is needed`)
-	kvAvailable = regexp.MustCompile(`available KV cache\s+memory \(([\d.]+) GiB\)`)
-	kvLongest   = regexp.MustCompile(`(?i)estimated maximum model length is (\d+)`)
-	kvOldForm   = regexp.MustCompile(`max seq len \((\d+)\) is larger than the maximum number of tokens that can be stored in KV cache \((\d+)\)`)
-	freeMemory  = regexp.MustCompile(`Free memory on device[^(]*\(([\d.]+)/([\d.]+) GiB\)[^(]*less than desired GPU memory utilization \(([\d.]+), ([\d.]+) GiB\)`)
-	derivedLen  = regexp.MustCompile(`User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \([^=)]*=(\d+)`)
-	triedAlloc  = regexp.MustCompile(`Tried to allocate ([\d.]+) ([MG])iB`)
-	isFree      = regexp.MustCompile(`of which ([\d.]+) ([MG])iB is free`)
+	kvNeeded    = aim.Pattern(`max seq len \((\d+)\),? \(?([\d.]+) GiB KV\s+cache is needed`)
+	kvAvailable = aim.Pattern(`available KV cache\s+memory \(([\d.]+) GiB\)`)
+	kvLongest   = aim.Pattern(`(?i)estimated maximum model length is (\d+)`)
+	kvOldForm   = aim.Pattern(`max seq len \((\d+)\) is larger than the maximum number of tokens that can be stored in KV cache \((\d+)\)`)
+	freeMemory  = aim.Pattern(`Free memory on device[^(]*\(([\d.]+)/([\d.]+) GiB\)[^(]*less than desired GPU memory utilization \(([\d.]+), ([\d.]+) GiB\)`)
+	derivedLen  = aim.Pattern(`User-specified max_model_len \((\d+)\) is greater than the derived max_model_len \([^=)]*=(\d+)`)
+	triedAlloc  = aim.Pattern(`Tried to allocate ([\d.]+) ([MG])iB`)
+	isFree      = aim.Pattern(`of which ([\d.]+) ([MG])iB is free`)
 )
 
 // explain takes the numbers out of the message and says in plain words what
@@ -29,12 +28,12 @@ func explain(f *aim.Failure, log string, before []cause.Line) {
 	case aim.ClassKVShort:
 		explainKV(f, log)
 	case aim.ClassGPUBusy:
-		if m := freeMemory.FindStringSubmatch(log); m != nil {
+		if m := freeMemory().FindStringSubmatch(log); m != nil {
 			f.AvailableBytes, f.NeededBytes = gib(m[1]), gib(m[4])
 			f.Why = fmt.Sprintf("%s of %s GiB are free on the GPU, and the server was to use %s GiB (%s of it)", m[1], m[2], m[4], m[3])
 		}
 	case aim.ClassLength:
-		if m := derivedLen.FindStringSubmatch(log); m != nil {
+		if m := derivedLen().FindStringSubmatch(log); m != nil {
 			f.LongestLength, _ = strconv.Atoi(m[2])
 			f.Why = fmt.Sprintf("a context of %s tokens was asked for, and the model's longest is %s", m[1], m[2])
 		}
@@ -44,18 +43,18 @@ func explain(f *aim.Failure, log string, before []cause.Line) {
 }
 
 func explainKV(f *aim.Failure, log string) {
-	if m := kvOldForm.FindStringSubmatch(log); m != nil {
+	if m := kvOldForm().FindStringSubmatch(log); m != nil {
 		f.LongestLength, _ = strconv.Atoi(m[2])
 		f.Why = fmt.Sprintf("the KV cache holds %s tokens, and one request may have %s", m[2], m[1])
 		return
 	}
-	needed, available := kvNeeded.FindStringSubmatch(log), kvAvailable.FindStringSubmatch(log)
+	needed, available := kvNeeded().FindStringSubmatch(log), kvAvailable().FindStringSubmatch(log)
 	if needed == nil || available == nil {
 		return
 	}
 	f.NeededBytes, f.AvailableBytes = gib(needed[2]), gib(available[1])
 	f.Why = fmt.Sprintf("one request of %s tokens needs %s GiB of KV cache, and there are %s GiB", needed[1], needed[2], available[1])
-	if m := kvLongest.FindStringSubmatch(log); m != nil {
+	if m := kvLongest().FindStringSubmatch(log); m != nil {
 		f.LongestLength, _ = strconv.Atoi(m[1])
 		f.Why += fmt.Sprintf("; %s tokens would fit", m[1])
 	}
@@ -66,11 +65,11 @@ func explainKV(f *aim.Failure, log string) {
 // none of them.
 func explainOOM(f *aim.Failure, log string, before []cause.Line) {
 	f.Why = "GPU memory ran out while " + string(phaseAfter(before))
-	if m := triedAlloc.FindStringSubmatch(log); m != nil {
+	if m := triedAlloc().FindStringSubmatch(log); m != nil {
 		f.NeededBytes = amount(m[1], m[2])
 		f.Why += fmt.Sprintf(", asking for %s %siB", m[1], m[2])
 	}
-	if m := isFree.FindStringSubmatch(log); m != nil {
+	if m := isFree().FindStringSubmatch(log); m != nil {
 		f.AvailableBytes = amount(m[1], m[2])
 		f.Why += fmt.Sprintf(" with %s %siB free", m[1], m[2])
 	}

@@ -10,7 +10,7 @@ import (
 // counts when each rank writes its own.
 type figure struct {
 	term    string
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	group   int
 	unit    float64
 	least   bool // the rank with the least limits the replica, else the one with the most
@@ -36,7 +36,7 @@ var figures = []figure{
 func (Backend) Measured(log string) map[string]float64 {
 	measured := map[string]float64{}
 	for _, f := range figures {
-		for _, groups := range f.pattern.FindAllStringSubmatch(log, -1) {
+		for _, groups := range f.pattern().FindAllStringSubmatch(log, -1) {
 			value, ok := number(groups[f.group])
 			if !ok {
 				continue

@@ -3,16 +3,18 @@ package vllm
 import (
 	"regexp"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 var (
-	shards    = regexp.MustCompile(`Loading (?:safetensors|pt) checkpoint shards: +(\d+)% Completed \| (\d+)/(\d+)`)
-	loadTook  = regexp.MustCompile(`Model loading took ([\d.]+) ?GiB(?: memory)? and ([\d.]+) seconds`)
-	kvMemory  = regexp.MustCompile(`Available KV cache memory: (-?[\d.]+) GiB`)
-	kvSize    = regexp.MustCompile(`GPU KV cache size: ([\d,]+) tokens`)
-	concur    = regexp.MustCompile(`Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x`)
-	graphs    = regexp.MustCompile(`Capturing CUDA graphs?[^:]*: +(\d+)%`)
-	graphTook = regexp.MustCompile(`Graph capturing finished in ([\d.]+) secs?, took (-?[\d.]+) GiB`)
+	shards    = aim.Pattern(`Loading (?:safetensors|pt) checkpoint shards: +(\d+)% Completed \| (\d+)/(\d+)`)
+	loadTook  = aim.Pattern(`Model loading took ([\d.]+) ?GiB(?: memory)? and ([\d.]+) seconds`)
+	kvMemory  = aim.Pattern(`Available KV cache memory: (-?[\d.]+) GiB`)
+	kvSize    = aim.Pattern(`GPU KV cache size: ([\d,]+) tokens`)
+	concur    = aim.Pattern(`Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x`)
+	graphs    = aim.Pattern(`Capturing CUDA graphs?[^:]*: +(\d+)%`)
+	graphTook = aim.Pattern(`Graph capturing finished in ([\d.]+) secs?, took (-?[\d.]+) GiB`)
 )
 
 // Milestone reads progress from one log line: a few words for people, "" for
@@ -26,7 +28,7 @@ func (Backend) Milestone(raw string) string {
 		return ""
 	}
 	for _, m := range []struct {
-		pattern *regexp.Regexp
+		pattern func() *regexp.Regexp
 		format  string // $1 and so on are the pattern's groups
 	}{
 		{shards, "loading weights, $1 % ($2 of $3 files)"},
@@ -37,8 +39,8 @@ func (Backend) Milestone(raw string) string {
 		{graphs, "capturing graphs, $1 %"},
 		{graphTook, "graphs captured, $2 GiB in $1 s"},
 	} {
-		if at := m.pattern.FindStringSubmatchIndex(l.Text); at != nil {
-			return string(m.pattern.ExpandString(nil, m.format, l.Text, at))
+		if at := m.pattern().FindStringSubmatchIndex(l.Text); at != nil {
+			return string(m.pattern().ExpandString(nil, m.format, l.Text, at))
 		}
 	}
 	switch {

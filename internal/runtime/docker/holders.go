@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -57,7 +56,7 @@ func (r *Runtime) holder(c container.InspectResponse) Holder {
 	return h
 }
 
-var renderPattern = regexp.MustCompile(`^renderD[0-9]+$`)
+var renderPattern = aim.Pattern(`^renderD[0-9]+$`)
 
 // held reads the ways in which a container can be given GPUs. A request to a
 // device driver (CDI, the AMD container runtime) and a rule for the major number
@@ -71,7 +70,7 @@ func held(host *container.HostConfig, devRoot string) (renders []string, all boo
 			path = target // /dev/dri/by-path/... are links
 		}
 		switch base := filepath.Base(path); {
-		case renderPattern.MatchString(base):
+		case renderPattern().MatchString(base):
 			renders = append(renders, base)
 		case path == devRoot, path == filepath.Join(devRoot, "dri"):
 			all = true

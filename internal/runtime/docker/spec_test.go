@@ -154,7 +154,7 @@ func checkDevices(t *testing.T, l aim.Launch, devRoot string, host *container.Ho
 	for _, d := range host.Devices {
 		base := path.Base(d.PathInContainer)
 		if !slices.Contains(allowed, d.PathOnHost) || path.Base(d.PathOnHost) != base || d.CgroupPermissions != "rw" ||
-			(base != "kfd" && !renderPattern.MatchString(base)) {
+			(base != "kfd" && !renderPattern().MatchString(base)) {
 			t.Errorf("device %+v", d)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -23,7 +22,7 @@ const (
 	serverEnv = "_AIM_SERVER"
 )
 
-var uuidPattern = regexp.MustCompile(`^GPU-[0-9a-f]{16}$`) // as ROCr prints it
+var uuidPattern = aim.Pattern(`^GPU-[0-9a-f]{16}$`) // as ROCr prints it
 
 // environment is the whole environment of a server, as NAME=value in order of
 // the names. Of the agent's own it has the search path for programs, and what
@@ -87,7 +86,7 @@ func visible(launch aim.Launch) (string, error) {
 			return "", aim.Failf(aim.ClassRuntime, "the process runtime cannot give out %s: it is a partition of a GPU", g.ID).
 				WithHint("use --runtime docker on this node")
 		}
-		if !uuidPattern.MatchString(g.UUID) {
+		if !uuidPattern().MatchString(g.UUID) {
 			return "", aim.Failf(aim.ClassRuntime, "the process runtime cannot give out %s: its UUID %q is none", g.ID, g.UUID).
 				WithHint("use --runtime docker on this node")
 		}

@@ -4,13 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/aim-engine/aim"
 )
 
 // idPattern is what the hub takes for a model id.
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
+var idPattern = aim.Pattern(`^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$`)
 
 // find looks a model up as the asking account sees it; it answers with a refusal
 // itself and returns ok false where there is nothing to see.
@@ -20,7 +21,7 @@ func (s *Server) find(w http.ResponseWriter, r *http.Request, id, revision strin
 		refuse(w, http.StatusUnauthorized, "", "Invalid credentials in Authorization header")
 		return Model{}, false
 	}
-	if idPattern.MatchString(id) {
+	if idPattern().MatchString(id) {
 		m, ok = s.config.Lookup(id)
 	}
 	if !ok || m.Private && token == "" {

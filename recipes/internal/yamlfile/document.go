@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -52,17 +51,17 @@ func Decode(file string, data []byte, into any) (*Document, error) {
 }
 
 var (
-	linePattern    = regexp.MustCompile(`line (\d+): (.*)`)
-	unknownPattern = regexp.MustCompile(`^field (\S+) not found in type`)
-	valuePattern   = regexp.MustCompile("`([^`]*)`")
-	structPattern  = regexp.MustCompile(`^[a-z]+\.[A-Z]`) // a Go type of ours
-	doublePattern  = regexp.MustCompile(`^mapping key "(.*)" already defined at line (\d+)`)
+	linePattern    = aim.Pattern(`line (\d+): (.*)`)
+	unknownPattern = aim.Pattern(`^field (\S+) not found in type`)
+	valuePattern   = aim.Pattern("`([^`]*)`")
+	structPattern  = aim.Pattern(`^[a-z]+\.[A-Z]`) // a Go type of ours
+	doublePattern  = aim.Pattern(`^mapping key "(.*)" already defined at line (\d+)`)
 )
 
 // SyntaxError places an error of the YAML parser, which knows the line alone:
 // the column is that of the line's first character.
 func (d *Document) SyntaxError(err error, data []byte) error {
-	m := linePattern.FindStringSubmatch(err.Error())
+	m := linePattern().FindStringSubmatch(err.Error())
 	if m == nil {
 		return aim.Failf(aim.ClassInput, "%s:1:1: it is not YAML: %s", d.File, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
@@ -84,22 +83,22 @@ func (d *Document) TypeError(err error, into any) error {
 		}
 		return aim.Failf(aim.ClassInput, "%s:1:1: it cannot be read: %v", d.File, err)
 	}
-	m := linePattern.FindStringSubmatch(typed.Errors[0])
+	m := linePattern().FindStringSubmatch(typed.Errors[0])
 	if m == nil {
 		return aim.Failf(aim.ClassInput, "%s:1:1: %s", d.File, typed.Errors[0])
 	}
 	line, _ := strconv.Atoi(m[1])
-	if u := unknownPattern.FindStringSubmatch(m[2]); u != nil {
+	if u := unknownPattern().FindStringSubmatch(m[2]); u != nil {
 		return d.unknownField(line, u[1], into)
 	}
-	if u := doublePattern.FindStringSubmatch(m[2]); u != nil {
+	if u := doublePattern().FindStringSubmatch(m[2]); u != nil {
 		return aim.Failf(aim.ClassInput, "%s:%d:%d: field %q stands here a second time, after line %s", d.File, line, d.column(line, u[1]), u[1], u[2])
 	}
 	value := ""
 	if kind, _, ok := strings.Cut(strings.TrimPrefix(m[2], "cannot unmarshal "), " "); ok && kind != "!!str" {
 		value = kind // a list or map has no text: its tag tells it apart
 	}
-	if v := valuePattern.FindStringSubmatch(m[2]); v != nil {
+	if v := valuePattern().FindStringSubmatch(m[2]); v != nil {
 		value = strings.TrimSuffix(v[1], "...")
 	}
 	return aim.Failf(aim.ClassInput, "%s:%d:%d: %s", d.File, line, d.column(line, value), plainType(m[2]))
@@ -126,7 +125,7 @@ func plainType(text string) string {
 		target = "a whole number"
 	case strings.HasPrefix(target, "[]"):
 		target = "a list"
-	case strings.HasPrefix(target, "map["), structPattern.MatchString(target):
+	case strings.HasPrefix(target, "map["), structPattern().MatchString(target):
 		target = "a map of fields"
 	case target == "bool":
 		target = "true or false"

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 
 	"gopkg.in/yaml.v3"
@@ -71,11 +70,11 @@ func (s *stack) chooseNodes(remembered config.Stack, asked string) error {
 	return nil
 }
 
-var simulatePattern = regexp.MustCompile(`^([0-9]+)(?:x([0-9]+))?$`)
+var simulatePattern = aim.Pattern(`^([0-9]+)(?:x([0-9]+))?$`)
 
 // parseSimulate reads NxM; N alone means 8 GPUs each, as the real machine has.
 func parseSimulate(text string) (nodes, gpus int, err error) {
-	m := simulatePattern.FindStringSubmatch(text)
+	m := simulatePattern().FindStringSubmatch(text)
 	if m == nil {
 		return 0, 0, cli.Usage("--simulate %q is not NxM, such as 2x8 for two nodes of eight GPUs", text)
 	}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/cmd/aim/internal/supervise"
 	"github.com/aim-engine/aim/internal/display"
@@ -107,12 +107,12 @@ func (s *stack) launch(ctx context.Context, within time.Duration, p supervise.Pr
 }
 
 // ownWords are the last two lines of a program of ours that could not start.
-var ownWords = regexp.MustCompile(`(?s)\naim(?:-devserver)?: ([^\n]+)(?:\nnext: ([^\n]+))?\s*$`)
+var ownWords = aim.Pattern(`(?s)\naim(?:-devserver)?: ([^\n]+)(?:\nnext: ([^\n]+))?\s*$`)
 
 // inItsOwnWords tells what a part that is our own program has said, instead of
 // how it ended and where its log is.
 func inItsOwnWords(name string, err error) error {
-	said := ownWords.FindStringSubmatch(err.Error())
+	said := ownWords().FindStringSubmatch(err.Error())
 	if said == nil {
 		return cli.Failed("%w", err)
 	}
