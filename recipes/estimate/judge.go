@@ -25,7 +25,11 @@ type Terms struct {
 	Required                                  float64 // of the recipe's own figure, on each GPU
 }
 
-// Judge computes the terms and what follows from them.
+// Judge computes the terms and what follows from them, from what is known:
+//
+//	size of the weights      all terms, and the verdict by what is left for the KV cache
+//	the recipe's own figure  required on each GPU against the budget
+//	neither, or no GPU size  no verdict: the recipe is taken at its word
 func Judge(d Demand) Judgement {
 	j := Judgement{Demand: d, Terms: Terms{Total: d.TotalBytes, Budget: math.Ceil(d.TotalBytes * d.Utilization)}}
 	switch {
@@ -40,7 +44,8 @@ func Judge(d Demand) Judgement {
 	return j
 }
 
-// fill computes what a server holds.
+// fill computes what a server holds. A KV cache of a fixed size (kv-cache-memory-bytes)
+// takes the place of what is left of the budget.
 func (t *Terms) fill(d Demand) {
 	t.Weights, t.Activations, t.Overhead = d.weights(), d.Activations(), contextBytes
 	if !d.Eager {
@@ -68,7 +73,8 @@ func (t *Terms) fill(d Demand) {
 }
 
 // byTerms: what is left of the budget decides, and whether there is room for
-// captured graphs outside it.
+// captured graphs outside it. Where a KV cache of a fixed size is asked for, it must
+// fit into the GPU as well: the server does not hold it to the budget.
 func (j Judgement) byTerms() aim.Verdict {
 	t := j.Terms
 	left := t.FreeForKV - t.KVNeeded

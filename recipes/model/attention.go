@@ -85,8 +85,15 @@ func (o override) on(a *Attention) {
 	}
 }
 
-// latent reads multi-head latent attention. Where the widths of its parts are
-// not all given it is none.
+// latent reads multi-head latent attention (MLA), as DeepSeek-V2 has introduced it: a
+// token's keys and values of all heads are made of one short vector, and that is all
+// that is kept of it. Of DeepSeek-V3, for each token and layer:
+//
+//	kept      kv_lora_rank 512 + qk_rope_head_dim 64 = 576 values
+//	without   128 heads × (192 + 128)                = 40,960
+//
+// Every rank keeps it whole, however many share the heads: KVHeads is 1. Where the
+// widths of its parts are not all given it is none.
 func (g geometry) latent(a *Attention) {
 	t := g.t
 	a.QueryLatent = t.number("q_lora_rank")
@@ -99,6 +106,8 @@ func (g geometry) latent(a *Attention) {
 	a.Key, a.Value = plain+rotary, value
 }
 
+// index reads the indexer of sparse attention, which keeps a small key of its own for
+// each token to find those that are worth looking at.
 func (g geometry) index(a *Attention, i int) {
 	if g.indexed != nil && !g.indexed[i] {
 		return

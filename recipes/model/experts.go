@@ -104,7 +104,14 @@ func (d feeds) sharedAt(i, width int) int {
 // guessedUse tells whether the experts of a token are a guess.
 func (d feeds) guessedUse() bool { return d.count.known() && d.count.at(0) > 1 && !d.used.known() }
 
-// sparseLayers tells which layers have experts, by whichever form the file has.
+// sparseLayers tells which layers have experts, by whichever form the file has. Of 8
+// layers:
+//
+//	mlp_layer_types ["dense", "sparse", ...]           as it says
+//	moe_layers "1,3,5,7"                               those
+//	first_k_dense_replace 3                            D D D S S S S S
+//	decoder_sparse_step 2, mlp_only_layers [7]         D S D S D S D D
+//	expert_layer_period 2, expert_layer_offset 1       D S D S D S D S
 func sparseLayers(t fields, n int) func(i int) bool {
 	if kinds := t.texts(namesOfMLPKinds...); len(kinds) >= n {
 		return func(i int) bool { return kinds[i] != "dense" && kinds[i] != "mlp" }

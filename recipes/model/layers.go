@@ -64,8 +64,19 @@ var words = map[string]plan{
 // letters are those of a pattern like MEM*E, one for each layer.
 var letters = map[rune]plan{'M': {state, none}, '*': {full, none}, 'E': {nothing, sparse}, '-': {nothing, dense}}
 
-// planLayers reads what each of n layers does, from whichever form the file has.
-// The error is unclear.
+// planLayers reads what each of n layers does, from whichever form the file has, and the
+// first form that it has is the one that counts:
+//
+//	hybrid_override_pattern "MEM*"                 a letter a layer: state, experts, state, attention
+//	layer_types ["full_attention", "mamba", ...]   a word a layer
+//	linear_attn_config {full_attn_layers: [4, 8]}  numbers of layers, here from 1
+//	attn_type_list [0, 0, 1]                       a number a layer
+//	attn_layer_indices [5, 11]                     numbers of layers that attend, from 0
+//	attn_layer_period 8, attn_layer_offset 4       one of so many
+//	sliding_window 1024, sliding_window_pattern 6  all attend, most to what is near
+//
+// A file with none of them has layers that all look at everything. The error is unclear:
+// better no estimate than one of another model.
 func planLayers(t fields, n int) ([]plan, error) {
 	for _, read := range []func(fields, int) ([]plan, error){
 		fromPattern, fromWords, fromLinearConfig, fromKindNumbers, fromAttending, fromPeriods, fromWindows,

@@ -23,8 +23,19 @@ type Class struct {
 	members bitset.Set
 }
 
-// capacity is what makes the class of a node. Lists and names are numbered, so that
-// it is compared and hashed as a map key in a few nanoseconds.
+// capacity is what makes the class of a node: two nodes of equal capacity are alike to
+// every request so far. Lists and names are numbered, so that it is compared and hashed
+// as a map key in a few nanoseconds.
+//
+// Measured memory and disk would make every node a class of its own. They count by the
+// sizes that somebody has asked for, of which a node has the first so many free:
+//
+//	asked for      64 GiB   200 GiB   1 TiB
+//	n1   90 GiB      x                          rung 1 ┐ one class
+//	n2  120 GiB      x                          rung 1 ┘
+//	n3  300 GiB      x         x                rung 2
+//
+// When somebody asks for 100 GiB, the rungs are numbered anew, and n1 and n2 part.
 type capacity struct {
 	*Hardware
 	Free     topology.Mask // GPUs that are free as a whole, and not held
@@ -44,7 +55,8 @@ type capacity struct {
 	liveness, labels, rooms int32 // their numbers; 0 = alive, none
 }
 
-// Room is what is left of a GPU that is shared.
+// Room is what is left of a GPU that is shared. Two nodes with the same room on GPUs
+// of other numbers are of other classes: which GPU it is decides what else is near it.
 type Room struct {
 	GPU   int
 	Bytes uint64

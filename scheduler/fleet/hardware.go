@@ -105,7 +105,7 @@ func (p *Pool) WithBudget(share uint64) topology.Mask {
 	return m
 }
 
-// key is equal for machines that are built alike.
+// key is equal for machines that are built alike: all that Hardware is read from.
 func (h *Hardware) key() string {
 	b := binary.LittleEndian.AppendUint64(nil, uint64(h.CPUs))
 	b = binary.LittleEndian.AppendUint64(b, h.HostBytes)

@@ -20,7 +20,7 @@ type Ask struct {
 const whole = 1000
 
 // How many leading bits of CPUs and memory tell two asks, and two states,
-// apart: a ask is at most an eighth from the one that stands for it, a state
+// apart: an ask is at most an eighth from the one that stands for it, a state
 // a thirty-second.
 const (
 	askBits  = 4
@@ -42,7 +42,7 @@ func leading(v uint64, n int) uint64 {
 	return v
 }
 
-// demand is a ask with its weight, prepared for arithmetic: what it takes of
+// demand is an ask with its weight, prepared for arithmetic: what it takes of
 // a GPU of each kind, 0 where it may not go there.
 type demand struct {
 	Ask
@@ -102,7 +102,11 @@ func (d *demand) on(s *Free) uint16 {
 	return d.part[s.Kind]
 }
 
-// slots counts how often the ask fits on the node one after the other.
+// slots counts how often the ask fits on the node one after the other. With 48 of 192
+// GiB (250 ‰) asked for:
+//
+//	3 GPUs free, and parts of 750 ‰, 400 ‰ and 100 ‰     3·4 + 3 + 1 + 0 = 16
+//	the same with CPUs for ten of them                    10
 func (d *demand) slots(s *Free) int {
 	part := d.on(s)
 	if part == 0 {

@@ -20,7 +20,9 @@ type costs struct {
 	came, left float64 // ranks of replicas, lately
 }
 
-// hardwareCosts is a kind of machine in the words of package opportunity.
+// hardwareCosts is a kind of machine in the words of package opportunity, which knows
+// machines with GPUs of one kind: one with two pools is two of its kinds, and a
+// placement costs what it costs the pool that it is in.
 type hardwareCosts struct {
 	pools []poolCosts      // of each of its pools
 	bare  opportunity.Kind // of a machine without GPUs
@@ -117,7 +119,8 @@ func (c *costs) refresh(f *fleet.Fleet) {
 	c.model.Refresh(c.free(f), c.turnover())
 }
 
-// free yields what is free in the fleet, with the number of nodes.
+// free yields what is free in the fleet, with the number of nodes. Nodes that take
+// nothing now have no say: what is free on them is nobody's.
 func (c *costs) free(f *fleet.Fleet) func(yield func(opportunity.Free, int) bool) {
 	return func(yield func(opportunity.Free, int) bool) {
 		for id, n := range f.Counts() {
@@ -157,7 +160,7 @@ func (c *costs) freeOn(class *fleet.Class, pool int) opportunity.Free {
 	return s
 }
 
-// addPart adds the free thousandths of a shared GPU, in falling order; what is beyond
+// addPart keeps the largest of what is free on shared GPUs. It adds the free thousandths of a shared GPU, in falling order; what is beyond
 // the places of the state is the least.
 func addPart(s *opportunity.Free, part uint64) {
 	v := uint16(part)
@@ -173,6 +176,16 @@ const whole = -1
 
 // cost is what it costs those who come later to place a request: on whole GPUs of the
 // pool, or on the one that is shared already. pool is nil for those who need no GPU.
+// It is the price of what is free before less the price of what is free after:
+//
+//	                             before           after             what others lose
+//	2 GPUs of 8 free ones        8                6                 room for one who wants 8
+//	2 GPUs of 2 free ones        2                0                 room for one who wants 2
+//	48 of 192 GiB, a free GPU    8                7 and 750 ‰       a whole GPU; there is room for shares
+//	48 GiB, a shared GPU         7 and 750 ‰      7 and 500 ‰       room for a share
+//
+// What that is worth depends on who usually asks (costs.learn). What is taken of CPUs
+// and memory counts too: free GPUs without a free CPU are of no use to anybody.
 func (c *costs) cost(s *RequestClass, class *fleet.Class, pool *fleet.Pool, shared int) int {
 	at := -1
 	for i := range class.Pools {

@@ -28,8 +28,20 @@ type tenant struct {
 	stopping bool // all of it is on its way out already
 }
 
-// makeRoom finds the least that has to happen so that the node has room: nothing but
-// waiting, GPUs that are mended, one deployment that ends, or several.
+// makeRoom finds the least that has to happen so that the node has room, and what that
+// costs others, so that cures of several nodes can be compared. The first of these that
+// is enough by itself is the answer:
+//
+//	waiting        who is stopping leaves                       costSetting
+//	mending        GPUs that nobody has and that are broken     costRepair + GPUs
+//	stopping one   who waits with a reservation, or the         costStop + GPUs of theirs
+//	               deployment that holds the fewest GPUs
+//	several        deployments and broken GPUs together         costSeveral + GPUs of both
+//
+// For 4 GPUs on a node of 8, where big/0 has 4, small/0 and tiny/0 have 1 each and two
+// are broken: mending gives 2 and small or tiny 1, which is not enough; big alone is,
+// and is the answer, though small, tiny and the two broken ones would do as well. Nobody
+// is asked to end who need not (least).
 func (v *Run) makeRoom(m *fleet.Node) (cost int, steps []aim.CureStep, ok bool) {
 	r := room{v: v, m: m, tenants: v.tenantsOf(m)}
 	offer := v.p.offerOf(v.class, m.Class())
@@ -105,7 +117,9 @@ func (r *room) stopping() []tenant {
 	return all
 }
 
-// enough tells whether the node has room once these have left it and those are mended.
+// enough tells whether the node has room once these have left it and those are mended:
+// the node is judged by the rules as it would be then. Rules that have nothing to do
+// with room are not asked; the caller looks at nodes that break no such rule.
 func (r *room) enough(gone []tenant, mended []int) bool {
 	var holders []fleet.Holder
 	for _, t := range gone {
@@ -126,7 +140,8 @@ func (r *room) enough(gone []tenant, mended []int) bool {
 }
 
 // least leaves out who may stay, those first who hold the most, and then what need not
-// be mended.
+// be mended. What is left is least in the sense that nobody of it can stay; a smaller
+// set of others may exist, which is not looked for.
 func (r *room) least(gone []tenant, mended []int) ([]tenant, []int) {
 	gone, mended = slices.Clone(gone), slices.Clone(mended)
 	byHeld := slices.Clone(gone)

@@ -36,7 +36,8 @@ type Run struct {
 	outs  [3]*bitset.Set
 }
 
-// odd is a node that is turned away for reasons of its own.
+// odd is a node that is turned away for reasons of its own: the request avoids it by
+// its name, which its class does not know of.
 type odd struct {
 	m      *fleet.Node
 	reason int16
@@ -138,7 +139,8 @@ func zeros(s []int, n int) []int {
 	return s
 }
 
-// excuse counts nodes that lack disk but hold the weights among those that fit.
+// excuse counts nodes that lack disk but hold the weights among those that fit: their
+// weights need not be fetched. Which nodes those are no class knows (short).
 func (v *Run) excuse() {
 	for _, r := range v.class.order {
 		if r.short {
@@ -152,7 +154,9 @@ func (v *Run) excuse() {
 // fit is how many nodes fit.
 func (v *Run) fit() int { return v.counts[fits] }
 
-// possible counts the nodes that could hold one rank if they were empty.
+// possible counts the nodes that could hold one rank if they were empty. None, or fewer
+// than the ranks, means that the request can never fit on this fleet, and its outcome
+// is Impossible and not Wait.
 func (v *Run) possible() int {
 	n := v.p.fleet.Len()
 	for i, r := range v.class.reasons {

@@ -11,7 +11,13 @@ import (
 	"github.com/aim-engine/aim/scheduler/place"
 )
 
-// Queue is those who wait, in order of their turn.
+// Queue is those who wait, in order of their turn. all and the waiters of each line are
+// sorted by turn, lines by the turn of their first waiter, at every moment:
+//
+//	all     a(p10)  b  c  d  e           b and d want 8 GPUs, the others 1
+//	lines   [a c e] [b d]                a comes before b
+//	        a gets its turn and leaves:
+//	lines   [b d] [c e]                  b comes before c
 type Queue struct {
 	fleet      *fleet.Fleet
 	placer     *place.Placer
@@ -30,7 +36,7 @@ type Queue struct {
 type waiter struct {
 	request aim.PlacementRequest
 	line    *line
-	windows int       // reservations that it has had
+	windows int       // reservations that it has had: each lasts longer than the one before
 	rest    time.Time // it has none before then
 }
 
@@ -169,6 +175,9 @@ func (q *Queue) whyNot(w *waiter) aim.Decision {
 	return t.decision
 }
 
+// alike tells whether what is told to one of a line is true for the other: the same
+// reservations are in their way, and neither has replicas that a node with them is
+// preferred or avoided for.
 func (q *Queue) alike(a, b *waiter) bool {
 	homeless := func(w *waiter) bool { return q.fleet.ReplicasOf(&w.request) == nil }
 	return q.Passes(&a.request) == q.Passes(&b.request) && homeless(a) && homeless(b)

@@ -15,7 +15,9 @@ type Propose func(req *aim.PlacementRequest) (d aim.Decision, placed bool)
 // does not fit holds up nobody behind it, except from what is reserved for it.
 //
 // Only the first of a line is looked at, and only where a node that has changed since
-// the last turn would do for it.
+// the last turn would do for it: for the others nothing has changed. When the first is
+// placed, the next of its line is its first, at a later place among the lines, and is
+// looked at when its turn comes in this same pass.
 func (q *Queue) Turn(now time.Time, propose Propose) []Granted {
 	q.lapse(now)
 	if len(q.lines) == 0 {

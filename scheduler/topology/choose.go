@@ -43,8 +43,8 @@ const (
 //	{4,5}  one NUMA node, 2 left in it
 //	{3,4}  two NUMA nodes
 //
-// What it has found once it
-// remembers.
+// What it has found once it remembers, as everybody who asks for as many of the same
+// free GPUs gets the same ones.
 func (l *Layout) Choose(free Mask, n int, rails uint64) *Choice {
 	q := query{free, n, rails}
 	if c, ok := l.chosen[q]; ok {
@@ -58,6 +58,11 @@ func (l *Layout) Choose(free Mask, n int, rails uint64) *Choice {
 	return c
 }
 
+// search tries sets of k boards, from the fewest that could hold n upwards, and rates
+// every set of the first k for which there is one:
+//
+//	free partitions by board   3  1  4  2      n=5
+//	k=2, as no board has 5     {0,2} has 7, {2,3} 6, {0,3} and {1,2} 5: these are rated
 func (l *Layout) search(q query) *Choice {
 	free := make([]int, len(l.boards)) // devices, by board
 	var usable []int
@@ -109,7 +114,10 @@ func sets(boards []int, k int) func(yield func(uint64) bool) {
 	}
 }
 
-// next moves to the following combination of indices below n; false at the end.
+// next moves to the following combination of indices below n, in the order of a
+// dictionary; false at the end:
+//
+//	n=4:  [0 1] [0 2] [0 3] [1 2] [1 3] [2 3]
 func next(pick []int, n int) bool {
 	for i := len(pick) - 1; i >= 0; i-- {
 		if pick[i] < n-len(pick)+i {
@@ -123,6 +131,8 @@ func next(pick []int, n int) bool {
 	return false
 }
 
+// runs yields the sets of k boards that follow each other by address: boards that are
+// near each other have addresses that are.
 func runs(boards []int, k int) func(yield func(uint64) bool) {
 	return func(yield func(uint64) bool) {
 		for i := 0; i+k <= len(boards); i++ {
@@ -149,6 +159,7 @@ func binomial(n, k int) int {
 	return c
 }
 
+// total is how many devices are free on the boards of a set.
 func total(free []int, set uint64) int {
 	sum := 0
 	for s := set; s != 0; s &= s - 1 {
@@ -177,6 +188,8 @@ func (l *Layout) rate(set uint64, free []int, q query) Choice {
 	return c
 }
 
+// less tells whether c is better: in the first number in which they differ, and where
+// they differ in none, by the addresses, so that equal machines answer alike.
 func (c *Choice) less(o *Choice) bool {
 	for _, d := range [...]int{
 		c.Missing - o.Missing, c.Span - o.Span, c.LeftOnBoards - o.LeftOnBoards,

@@ -14,9 +14,8 @@ import (
 //	board 0 ─ board 1      board 2 ─ board 3      ─ xGMI
 //	GPU 0     GPU 1        GPU 2     GPU 3        (partitioned: several GPUs a board)
 //
-// All machines that are built
-// alike share one Layout, and with it what has been found out about which GPUs
-// go well together.
+// All machines that are built alike share one Layout, and with it what has been found
+// out about which GPUs go well together.
 type Layout struct {
 	boards []board
 	NUMAs  int               // NUMA nodes that the boards lie in; 1 where none is known
