@@ -32,7 +32,7 @@ func (s *Scheduler) Cures(token string, now time.Time) []aim.Cure {
 		if where.Position > 1 && joins(c) {
 			continue // who comes first may want that machine as well
 		}
-		c, ok := s.treat(token, now).complete(c)
+		c, ok := s.treat(token, c, false, now)
 		if known := func(o aim.Cure) bool { return o.String() == c.String() }; ok && !slices.ContainsFunc(cures, known) {
 			cures = append(cures, c)
 		}
@@ -45,7 +45,6 @@ func (s *Scheduler) Cures(token string, now time.Time) []aim.Cure {
 
 // curesAsFirst is the last resort: those who come first give up waiting.
 func (s *Scheduler) curesAsFirst(token string, now time.Time) []aim.Cure {
-	t := s.treat(token, now)
 	var cure aim.Cure
 	for _, name := range s.queue.Ahead(token) {
 		cure.Steps = append(cure.Steps, aim.CureStep{Do: aim.CureStop, Deployment: name, Command: "aim stop " + name})
@@ -53,15 +52,63 @@ func (s *Scheduler) curesAsFirst(token string, now time.Time) []aim.Cure {
 	if len(cure.Steps) >= maxSteps {
 		return nil
 	}
-	t.first = true
-	if cure, ok := t.complete(cure); ok {
+	if cure, ok := s.treat(token, cure, true, now); ok {
 		return []aim.Cure{cure}
 	}
 	return nil
 }
 
-func (s *Scheduler) treat(token string, now time.Time) *treatment {
-	return &treatment{Scheduler: s.Fork(), token: token, ahead: s.queue.Names(), now: now}
+// treat completes a cure until it is enough in whatever order the machines tell that
+// a deployment has left them: who comes first has what is free first, and what is left
+// depends on it.
+func (s *Scheduler) treat(token string, cure aim.Cure, first bool, now time.Time) (aim.Cure, bool) {
+	for steps := -1; steps != len(cure.Steps); {
+		steps = len(cure.Steps)
+		for o := range s.orders(cure) {
+			t := treatment{Scheduler: s.Fork(), token: token, ahead: s.queue.Names(), first: first, order: o, now: now}
+			var ok bool
+			if cure, ok = t.complete(cure); !ok {
+				return cure, false
+			}
+		}
+	}
+	return cure, true
+}
+
+// maxOrders bounds the orders in which the machines of a deployment are tried: all
+// there are of three.
+const maxOrders = 6
+
+// orders is how many orders there are to try: all machines at once, and one after the
+// other, up and down, from each of them.
+func (s *Scheduler) orders(c aim.Cure) int {
+	most := 0
+	for _, step := range c.Steps {
+		if step.Do != aim.CureStop {
+			continue
+		}
+		on := 0
+		for _, n := range s.Snapshot().Nodes {
+			if slices.ContainsFunc(n.Claims, func(c aim.Claim) bool { return c.Deployment == step.Deployment }) {
+				on++
+			}
+		}
+		most = max(most, on)
+	}
+	if most < 2 {
+		return 1
+	}
+	return 1 + min(2*most, maxOrders)
+}
+
+// inOrder is machines in the o-th order, from 1.
+func inOrder(nodes []aim.FleetNode, o int) []aim.FleetNode {
+	nodes = slices.Clone(nodes)
+	if o%2 == 0 {
+		slices.Reverse(nodes)
+	}
+	from := (o - 1) / 2 % max(len(nodes), 1)
+	return slices.Concat(nodes[from:], nodes[:from])
 }
 
 func joins(c aim.Cure) bool {
@@ -75,6 +122,7 @@ type treatment struct {
 	ahead   map[string]bool        // deployments that waited before anything was done
 	granted []aim.PlacementRequest // who has had a place by it
 	first   bool                   // nobody comes first any more
+	order   int                    // in which machines tell; 0 = all at once
 	now     time.Time
 }
 
@@ -85,9 +133,7 @@ func (t *treatment) complete(cure aim.Cure) (aim.Cure, bool) {
 	for done := 0; done < len(cure.Steps) && len(cure.Steps) <= most; {
 		for ; done < len(cure.Steps); done++ {
 			t.carryOut(&cure.Steps[done])
-			for _, g := range t.Turn(t.now) { // nobody waits for the next step
-				t.granted = append(t.granted, g.Request)
-			}
+			t.turn() // nobody waits for the next step
 		}
 		where, waits := t.Waiting(t.token)
 		if !waits {
@@ -98,6 +144,12 @@ func (t *treatment) complete(cure aim.Cure) (aim.Cure, bool) {
 		}
 	}
 	return cure, false
+}
+
+func (t *treatment) turn() {
+	for _, g := range t.Turn(t.now) {
+		t.granted = append(t.granted, g.Request)
+	}
 }
 
 // carryOut does to the fleet what a step does.
@@ -132,7 +184,22 @@ func (t *treatment) stop(step *aim.CureStep) {
 			t.Cancel(&t.granted[i])
 		}
 	}
-	t.Leave(func(c aim.Claim) bool { return c.Deployment == step.Deployment })
+	goes := func(c aim.Claim) bool { return c.Deployment == step.Deployment }
+	if t.order == 0 {
+		t.Leave(goes)
+		return
+	}
+	var on []aim.FleetNode
+	for _, n := range t.Snapshot().Nodes {
+		if slices.ContainsFunc(n.Claims, goes) {
+			on = append(on, n)
+		}
+	}
+	for _, n := range inOrder(on, t.order) {
+		n, _ = t.Snapshot().Find(n.ID) // with those whom an earlier one has given their turn
+		t.Apply(withoutClaims(n, goes))
+		t.turn()
+	}
 }
 
 // mended is a node after a step that is about it alone.

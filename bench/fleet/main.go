@@ -1,0 +1,52 @@
+// The bench of a fleet measures what a fleet and its users see: whether answers are
+// true, how soon a loss is known, what many deployments cost. It prints one JSON line
+// a figure on stdout, and exits 0 even where one is missed. What cannot be measured
+// here has the value null and a reason.
+//
+//	make bench-fleet
+//	make bench-fleet ARGS="-only plan_agrees_pct"
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/aim-engine/aim/bench/figure"
+)
+
+type bench struct {
+	bin  string // folder of the binaries
+	dir  string // for state
+	seed uint64
+}
+
+// within is how long the whole may take.
+const within = 19 * time.Minute
+
+func main() {
+	var b bench
+	flag.StringVar(&b.bin, "bin", "bin", "folder of the binaries")
+	flag.Uint64Var(&b.seed, "seed", 1, "of the random situations")
+	only := flag.String("only", "", "figures to measure, separated by commas; all by default")
+	flag.Parse()
+	dir, err := os.MkdirTemp("", "aim-bench-fleet-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer os.RemoveAll(dir)
+	b.dir = dir
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	figure.Measure(ctx, []figure.Group{
+		{Goals: []figure.Goal{{Name: "plan_agrees_pct", Unit: "%", Against: 100}, {Name: "cure_suffices_pct", Unit: "%", Against: 100}}, Run: b.truth},
+	}, *only, os.Stdout, os.Stderr)
+}
+
+func note(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
