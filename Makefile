@@ -12,6 +12,7 @@ make bench    the figures, one JSON line each on stdout
 make bench-trace  how well placement fills a fleet, beside published policies (NODES=FILE PODS=FILE SEEDS=N)
 make bench-peers  single decisions beside kube-scheduler, compiled and run here (ARGS="-nodes 1000")
 make bench-gateway  the gateway beside nginx, on one core (ARGS="-only gateway_stream_kib")
+make bench-fleet  what a fleet and its users see: true plans and cures (ARGS="-only plan_agrees_pct")
 make bench-all    all of them, one after the other
 make fmt      format the code, write the generated pages of docs/
 make clean    delete bin/ and artifacts/
@@ -34,7 +35,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-peers bench-gateway bench-all fmt clean
+.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-fleet bench-peers bench-gateway bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -104,6 +105,10 @@ bench-gateway: build
 	@go -C bench build -o ../bin/bench/ ./gateway
 	@bin/bench/gateway $(ARGS)
 
+bench-fleet: build
+	@go -C bench build -o ../bin/bench/ ./fleet
+	@bin/bench/fleet $(ARGS)
+
 bench-peers:
 	@echo 'building kube-scheduler: the first time this takes four minutes, silently.' >&2
 	@go -C bench/peers build -o ../../bin/bench/ .
@@ -114,6 +119,7 @@ bench-all:
 	@$(MAKE) bench ARGS=
 	@$(MAKE) bench-trace ARGS=
 	@$(MAKE) bench-peers ARGS=
+	@$(MAKE) bench-fleet ARGS=
 	@$(MAKE) bench-gateway ARGS=
 
 fmt:

@@ -3,6 +3,7 @@
 // figures on stdout, one JSON line each, and everything else on stderr.
 //
 //	engine/  `make bench`: the program's own figures
+//	fleet/   `make bench-fleet`: what a fleet and its users see
 //	trace/   `make bench-trace`: how well placement fills a fleet
 //	peers/   `make bench-peers`: kube-scheduler beside ours; another module below
 //	         this one, so that nobody else compiles Kubernetes

@@ -31,7 +31,7 @@ func (n *Node) Claim(ctx context.Context, req activities.ClaimRequest) (activiti
 	if c, ok := n.claimOf(req.Identity); ok {
 		return activities.ClaimResult{Claim: c}, nil
 	}
-	if why := n.ports.Ledger.State().Cordon; why != "" {
+	if why := n.ports.Ledger.State().Cordon; why != "" && !n.stays(req) {
 		return activities.ClaimResult{}, activities.Carry(aim.Failf(aim.ClassRefused, "node %s is cordoned: %s", n.opts.ID, why))
 	}
 	if err := n.checkShare(req); err != nil {
@@ -52,6 +52,15 @@ func (n *Node) Claim(ctx context.Context, req activities.ClaimRequest) (activiti
 	}
 	n.announce()
 	return activities.ClaimResult{Claim: claim}, nil
+}
+
+// stays tells whether the claim takes over what an earlier attempt of the replica holds
+// here: a cordon is for what is new.
+func (n *Node) stays(req activities.ClaimRequest) bool {
+	wish := aim.Claim{Identity: req.Identity, Replaces: req.Replaces}
+	return slices.ContainsFunc(n.ports.Ledger.Claims(), func(c aim.Claim) bool {
+		return c.ReplacedBy(wish) && slices.Equal(c.GPUs, req.GPUs)
+	})
 }
 
 // claimOf finds the claim of exactly this attempt.

@@ -61,6 +61,28 @@ func TestClaimAskedAgainIsTheSame(t *testing.T) {
 	}
 }
 
+// TestACordonLeavesWhoIsThere: the next attempt of a replica may take over its GPUs on
+// a node that is cordoned, and no others.
+func TestACordonLeavesWhoIsThere(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, 2)
+	first := identity("a")
+	b.mustClaim(first, b.gpu(0))
+	if _, err := call[activities.SetNodeResult](b, activities.SetNode, activities.SetNodeRequest{Cordon: ptr("upgrade")}); err != nil {
+		t.Fatal(err)
+	}
+	next := first
+	next.Attempt, next.Token = 2, "another token"
+	for _, gpus := range [][]string{{b.gpu(1)}, {b.gpu(0), b.gpu(1)}} {
+		if _, err := call[activities.ClaimResult](b, activities.Claim, activities.ClaimRequest{Identity: next, GPUs: gpus, Replaces: first.Token}); err == nil {
+			t.Errorf("it was given %v", gpus)
+		}
+	}
+	if _, err := call[activities.ClaimResult](b, activities.Claim, activities.ClaimRequest{Identity: next, GPUs: []string{b.gpu(0)}, Replaces: first.Token}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestClaimIsRefusedWithTheReason(t *testing.T) {
 	for _, c := range []struct {
 		what  string

@@ -149,7 +149,10 @@ func (o *operator) wish(i int) (name string, args []string) {
 
 // settled waits until the deployment is as it will be without help.
 func (o *operator) settled(ctx context.Context, name string) (st aim.Status, waits bool, err error) {
-	queued := func(s aim.Status) bool { return strings.Contains(s.Reason, "no node fits") }
+	// While a change looks for room beside the old server, it is not over.
+	queued := func(s aim.Status) bool {
+		return strings.Contains(s.Reason, "no node fits") && !strings.Contains(s.Reason, "beside the old")
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	since := time.Time{}

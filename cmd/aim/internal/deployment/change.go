@@ -6,7 +6,6 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
-	"github.com/aim-engine/aim/workflows"
 )
 
 // change sends a change of a deployment and waits until it is ready again, and
@@ -19,7 +18,7 @@ func change(ctx context.Context, a *cli.App, name, change string, request any, w
 	ctx, cancel := wait.Within(ctx)
 	defer cancel()
 	before, _ := Ask(ctx, c, name) // only what happens from here on is told
-	applied, err := sendUpdate[workflows.Applied](ctx, c, name, change, request)
+	applied, err := sendUpdate(ctx, a, c, name, change, request)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
@@ -70,7 +68,7 @@ func (o deployOptions) run(ctx context.Context, a *cli.App, spec aim.DeploymentS
 	ctx, cancel := o.wait.Within(ctx)
 	defer cancel()
 	before, _ := Ask(ctx, c, spec.Defaulted().Name) // only what happens from here on is told
-	applied, err := apply(ctx, c, spec)
+	applied, err := apply(ctx, a, c, spec)
 	if err != nil {
 		return err
 	}
@@ -101,33 +99,6 @@ func (o deployOptions) agree(a *cli.App, p aim.Plan) error {
 		return nil
 	}
 	return cli.Next(cli.Failed("nothing was changed"), "aim status %s", name)
-}
-
-// apply sends one update-with-start: it makes the deployment, or changes the
-// one of that name.
-func apply(ctx context.Context, c client.Client, spec aim.DeploymentSpec) (workflows.Applied, error) {
-	name := spec.Defaulted().Name
-	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
-	defer cancel()
-	start := c.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
-		ID:                       workflows.DeploymentID(name),
-		TaskQueue:                workflows.Queue,
-		WorkflowIDConflictPolicy: enums.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
-		WorkflowIDReusePolicy:    enums.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		StaticSummary:            spec.Model,
-	}, workflows.TypeDeployment, spec)
-	handle, err := c.UpdateWithStartWorkflow(ctx, client.UpdateWithStartWorkflowOptions{
-		StartWorkflowOperation: start,
-		UpdateOptions: client.UpdateWorkflowOptions{
-			WorkflowID: workflows.DeploymentID(name), UpdateName: workflows.UpdateApply, Args: []any{spec},
-			WaitForStage: client.WorkflowUpdateStageCompleted,
-		},
-	})
-	var applied workflows.Applied
-	if err == nil {
-		err = handle.Get(ctx, &applied)
-	}
-	return applied, explainUpdate(ctx, c, name, err)
 }
 
 // detached answers without waiting.

@@ -11,14 +11,13 @@ import (
 	"strings"
 	"time"
 
-	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
+	sdk "github.com/aim-engine/aim/client"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -34,24 +33,12 @@ func AskNamed(ctx context.Context, a *cli.App, name string) (aim.Status, error) 
 
 // Ask asks a deployment how it is. It answers for finished ones too.
 func Ask(ctx context.Context, c client.Client, name string) (aim.Status, error) {
-	var s aim.Status
 	if !aim.IsLabel(name) {
-		return s, Missing(ctx, c, name)
+		return aim.Status{}, Missing(ctx, c, name)
 	}
 	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
 	defer cancel()
-	closed, err := queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
-	for err == nil && continued(closed) {
-		closed, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NOT_COMPLETED_CLEANLY, &s)
-	}
-	if err == nil && closed != nil {
-		if _, err = queryStatus(ctx, c, name, enums.QUERY_REJECT_CONDITION_NONE, &s); err == nil {
-			s = cutShort(s, *closed)
-		}
-	}
-	if err == nil && s.Name == "" {
-		err = errors.New("its answer has no name")
-	}
+	s, err := sdk.New(c).Status(ctx, name)
 	if err == nil {
 		tellNow(ctx, c, &s)
 	}
@@ -90,57 +77,16 @@ func tellNow(ctx context.Context, c client.Client, s *aim.Status) {
 	}
 }
 
-// queryStatus asks once. closed is how the workflow ended when it did in a way
-// that the condition rejects; then s is left alone.
-func queryStatus(ctx context.Context, c client.Client, name string, reject enums.QueryRejectCondition, s *aim.Status) (closed *enums.WorkflowExecutionStatus, err error) {
-	answer, err := c.QueryWorkflowWithOptions(ctx, &client.QueryWorkflowWithOptionsRequest{
-		WorkflowID: workflows.DeploymentID(name), QueryType: workflows.QueryStatus, QueryRejectCondition: reject,
-	})
-	switch {
-	case err != nil:
-		return nil, err
-	case answer.QueryRejected != nil:
-		status := answer.QueryRejected.GetStatus()
-		return &status, nil
-	}
-	return nil, answer.QueryResult.Get(s)
-}
-
-// continued tells whether the run that was asked has just continued as new: the
-// deployment goes on in the next run, which is to be asked instead.
-func continued(closed *enums.WorkflowExecutionStatus) bool {
-	return closed != nil && *closed == enums.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW
-}
-
-// cutShort is the last status of a workflow that was ended from outside, by a
-// terminate say: what it last said of itself is not true any more. Its replicas
-// notice and stop by themselves.
-func cutShort(s aim.Status, how enums.WorkflowExecutionStatus) aim.Status {
-	if s.Phase.Final() {
-		return s // it had its say
-	}
-	s.Phase, s.Reason = aim.Failed, fmt.Sprintf("its workflow was ended from outside (%s); its replicas stop by themselves", how)
-	for i, r := range s.Replicas {
-		if !r.Phase.Final() {
-			s.Replicas[i].Phase, s.Replicas[i].Endpoint = aim.Stopping, ""
-			s.Replicas[i].Reason = "its deployment has ended"
-		}
-	}
-	return s
-}
-
 // errSilent is a deployment that exists and cannot be asked just now.
 var errSilent = errors.New("no control process answers for it")
 
 // explainQuery tells a deployment that is not there from one that cannot be
 // asked just now. A caller that waits goes on for the latter (errSilent).
 func explainQuery(ctx context.Context, c client.Client, name string, err error) error {
-	var notFound *serviceerror.NotFound
-	var queryFailed *serviceerror.QueryFailed
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &notFound), errors.As(err, &queryFailed): // not there, or another workflow
+	case errors.Is(err, sdk.ErrNotFound):
 		return Missing(context.WithoutCancel(ctx), c, name)
 	case errors.Is(ctx.Err(), context.Canceled):
 		return cli.ErrInterrupted

@@ -43,7 +43,7 @@ func (o stopOptions) run(ctx context.Context, a *cli.App, names []string) error 
 	var asked []aim.Status
 	for _, name := range names {
 		before, _ := Ask(ctx, c, name) // only what happens from here on is told
-		switch over, stopErr := o.ask(ctx, c, name); {
+		switch over, stopErr := o.ask(ctx, a, c, name); {
 		case stopErr != nil:
 			err = errors.Join(err, stopErr)
 		case over:
@@ -64,8 +64,8 @@ func (o stopOptions) run(ctx context.Context, a *cli.App, names []string) error 
 }
 
 // ask asks one deployment to stop. over is true when it has ended before.
-func (o stopOptions) ask(ctx context.Context, c client.Client, name string) (over bool, err error) {
-	_, err = sendUpdate[workflows.Applied](ctx, c, name, workflows.UpdateStop, workflows.StopRequest{Why: o.why})
+func (o stopOptions) ask(ctx context.Context, a *cli.App, c client.Client, name string) (over bool, err error) {
+	_, err = sendUpdate(ctx, a, c, name, workflows.UpdateStop, workflows.StopRequest{Why: o.why})
 	if err == nil {
 		return false, nil
 	}

@@ -6,52 +6,71 @@ import (
 	"fmt"
 	"time"
 
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
+	sdk "github.com/aim-engine/aim/client"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
-	"github.com/aim-engine/aim/workflows"
 )
 
-// sendUpdate changes a deployment and waits until the change is written down.
-func sendUpdate[R any](ctx context.Context, c client.Client, name, change string, request any) (R, error) {
-	var result R
-	if !aim.IsLabel(name) {
-		return result, Missing(ctx, c, name)
-	}
-	ctx, cancel := context.WithTimeout(ctx, updateTimeout)
-	defer cancel()
-	handle, err := c.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: workflows.DeploymentID(name), UpdateName: change, Args: []any{request},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
+// answerWithin is how long a change is carried on with where no --timeout says
+// otherwise: longer than an engine takes to come back that was restarted.
+const answerWithin = 2 * time.Minute
+
+// apply makes the deployment, or changes the one of that name.
+func apply(ctx context.Context, a *cli.App, c client.Client, spec aim.DeploymentSpec) (sdk.Applied, error) {
+	return send(ctx, a, c, spec.Defaulted().Name, func(ctx context.Context, c *sdk.Client) (sdk.Applied, error) {
+		return c.Deploy(ctx, spec)
 	})
-	if err == nil {
-		err = handle.Get(ctx, &result)
-	}
-	return result, explainUpdate(ctx, c, name, err)
 }
 
-// updateTimeout covers a control process that is being restarted.
-const updateTimeout = 15 * time.Second
+// sendUpdate changes a deployment.
+func sendUpdate(ctx context.Context, a *cli.App, c client.Client, name, change string, request any) (sdk.Applied, error) {
+	if !aim.IsLabel(name) {
+		return sdk.Applied{}, Missing(ctx, c, name)
+	}
+	return send(ctx, a, c, name, func(ctx context.Context, c *sdk.Client) (sdk.Applied, error) {
+		return c.Update(ctx, name, change, request)
+	})
+}
 
-// explainUpdate hands on what the workflow has refused with, in its own words. A
-// change that nobody has answered may still happen, and is not called failed.
-func explainUpdate(ctx context.Context, c client.Client, name string, err error) error {
-	var notFound *serviceerror.NotFound
+// send carries on with a change until it is written down, and tells what it waits for
+// where that takes long.
+func send(ctx context.Context, a *cli.App, c client.Client, name string, do func(context.Context, *sdk.Client) (sdk.Applied, error)) (sdk.Applied, error) {
+	asked := ctx
+	if _, bounded := ctx.Deadline(); !bounded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("%w after %s", cli.ErrTimeout, answerWithin))
+		defer cancel()
+	}
+	sender, told := sdk.New(c), ""
+	sender.Slow = func(why string) {
+		if why != told {
+			told = why
+			a.Hint("%s; going on", why)
+		}
+	}
+	applied, err := do(ctx, sender)
+	var refused *aim.Failure
 	switch {
 	case err == nil:
-		return nil
-	case workflows.CarriedFailure(err) != nil:
-		return workflows.CarriedFailure(err)
-	case errors.As(err, &notFound):
-		return Missing(context.WithoutCancel(ctx), c, name)
-	case errors.Is(ctx.Err(), context.Canceled):
-		return cli.ErrInterrupted
-	case errors.Is(context.Cause(ctx), cli.ErrTimeout):
-		return cli.Next(fmt.Errorf("%w for an answer about the change of deployment %s; it may still happen", context.Cause(ctx), name), "aim status %s", name)
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return cli.Next(cli.Failed("change deployment %s: no control process has answered within %s; it may still happen", name, updateTimeout), "aim status %s", name)
+		return applied, nil
+	case errors.As(err, &refused):
+		return applied, err
+	case errors.Is(err, sdk.ErrNotFound):
+		return applied, Missing(context.WithoutCancel(asked), c, name)
+	case errors.Is(asked.Err(), context.Canceled):
+		return applied, cli.ErrInterrupted
+	case errors.Is(err, sdk.ErrUnanswered):
+		return applied, cli.Next(fmt.Errorf("%w: nobody has answered for deployment %s (%s); the change may still happen",
+			context.Cause(ctx), name, orElse(told, "no control process has answered")), "aim status %s", name)
 	}
-	return cli.Next(cli.Failed("change deployment %s: %v", name, cli.ShortCause(err)), "aim doctor")
+	return applied, cli.Next(cli.Failed("change deployment %s: %v", name, cli.ShortCause(err)), "aim doctor")
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	enums "go.temporal.io/api/enums/v1"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
@@ -110,19 +109,6 @@ func TestAdvice(t *testing.T) {
 		require.Equal(t, want, adviceFor(s))
 	}
 	require.Equal(t, "aim deploy m/m --name q", deployAgain(aim.Status{Model: "m/m", Name: "q"}))
-}
-
-// What a workflow said last is not true any more once it was ended from outside.
-func TestCutShort(t *testing.T) {
-	s := cutShort(withReplicas(aim.Ready, aim.Ready, aim.Stopped), enums.WORKFLOW_EXECUTION_STATUS_TERMINATED)
-	require.Equal(t, aim.Failed, s.Phase)
-	require.Contains(t, s.Reason, "Terminated")
-	require.Equal(t, aim.Stopping, s.Replicas[0].Phase)
-	require.Empty(t, s.Replicas[0].Endpoint)
-	require.Equal(t, aim.Stopped, s.Replicas[1].Phase)
-
-	failed := withReplicas(aim.Failed, aim.Failed)
-	require.Equal(t, failed, cutShort(failed, enums.WORKFLOW_EXECUTION_STATUS_FAILED), "it told its end itself")
 }
 
 func TestFindAttempt(t *testing.T) {
