@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 	enums "go.temporal.io/api/enums/v1"
@@ -64,7 +65,7 @@ func (c *Client) Update(ctx context.Context, name, update string, request any) (
 		return Applied{}, fmt.Errorf("%s: %w", name, ErrNotFound)
 	}
 	id := uuid.NewString()
-	return persist(ctx, c, update+" "+name, func(ctx context.Context) (applied Applied, err error) {
+	return persist(ctx, c, strings.ToLower(update)+" "+name, func(ctx context.Context) (applied Applied, err error) {
 		handle, err := c.t.UpdateWorkflow(ctx, sdk.UpdateWorkflowOptions{
 			UpdateID: id, WorkflowID: workflows.DeploymentID(name), UpdateName: update, Args: []any{request},
 			WaitForStage: sdk.WorkflowUpdateStageCompleted,
