@@ -19,6 +19,12 @@ func Quote(w string) string {
 	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 }
 
+// IsCommand tells whether a text is a command to type, and no sentence.
+func IsCommand(text string) bool {
+	program, _, _ := strings.Cut(text, " ")
+	return slices.Contains([]string{"aim", "make", "docker", "temporal", "systemctl", "export"}, program)
+}
+
 // QuoteAll quotes words for a shell where they need it.
 func QuoteAll(words []string) []string {
 	quoted := make([]string, 0, len(words))

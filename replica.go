@@ -148,7 +148,9 @@ type ReplicaStatus struct {
 	Ordinal   int       `json:"ordinal"`
 	Attempt   int       `json:"attempt"`
 	Phase     Phase     `json:"phase"`
-	Reason    string    `json:"reason,omitempty"` // why it is in this phase, or waits
+	Since     time.Time `json:"since,omitzero"`    // when the phase began
+	Reason    string    `json:"reason,omitempty"`  // why it is in this phase, or waits
+	NextTry   time.Time `json:"next_try,omitzero"` // when the next attempt begins, while it pauses
 	Node      string    `json:"node,omitempty"`
 	GPUs      []string  `json:"gpus,omitempty"`
 	Endpoint  string    `json:"endpoint,omitempty"`
@@ -169,6 +171,15 @@ type ReplicaStatus struct {
 	Live *Live `json:"live,omitempty"`
 }
 
+// Enter moves the replica to a phase, and says why. Since is kept while only the reason
+// changes.
+func (s *ReplicaStatus) Enter(p Phase, reason string, at time.Time) {
+	if p != s.Phase || s.Since.IsZero() {
+		s.Since = at.UTC().Truncate(time.Millisecond)
+	}
+	s.Phase, s.Reason, s.NextTry = p, reason, time.Time{}
+}
+
 // Step is one durable step of the current attempt.
 type Step struct {
 	Name    string `json:"name"`
@@ -184,6 +195,7 @@ type Status struct {
 	Revision int             `json:"revision"` // grows with every accepted Apply
 	Model    string          `json:"model"`
 	Phase    Phase           `json:"phase"`
+	Since    time.Time       `json:"since,omitzero"` // when the phase began
 	Reason   string          `json:"reason"`
 	Wanted   int             `json:"wanted"` // replicas
 	Spec     DeploymentSpec  `json:"spec"`

@@ -73,11 +73,12 @@ func cutShort(s aim.Status, how enums.WorkflowExecutionStatus) aim.Status {
 	if s.Phase.Final() {
 		return s // it had its say
 	}
+	s.Since = time.Time{}
 	s.Phase, s.Reason = aim.Failed, fmt.Sprintf("its workflow was ended from outside (%s); its replicas stop by themselves", how)
 	for i, r := range s.Replicas {
 		if !r.Phase.Final() {
-			s.Replicas[i].Phase, s.Replicas[i].Endpoint = aim.Stopping, ""
-			s.Replicas[i].Reason = "its deployment has ended"
+			s.Replicas[i].Enter(aim.Stopping, "its deployment has ended", time.Time{})
+			s.Replicas[i].Endpoint = ""
 		}
 	}
 	return s

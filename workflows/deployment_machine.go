@@ -51,9 +51,16 @@ type deploymentState struct {
 	NotTaken *aim.Failure        `json:"not_taken,omitempty"` // why the last change was not taken up
 	Stop     string              `json:"stop,omitempty"`      // why it is to end; "" = it is not
 	Failed   *aim.Failure        `json:"failed,omitempty"`
-	Phase    aim.Phase           `json:"phase"` // as last shown
+	Phase    aim.Phase           `json:"phase"`            // as last shown
+	Entered  entered             `json:"entered,omitzero"` // the phase at hand
 	Deadline time.Time           `json:"deadline"`
 	AttachAt time.Time           `json:"attach_at"` // when members whose end would not be seen are asked next
+}
+
+// entered is a phase and when it began.
+type entered struct {
+	Phase aim.Phase `json:"phase"`
+	At    time.Time `json:"at"`
 }
 
 // version is a spec with the ladder that was chosen for it. A restart makes
@@ -176,6 +183,9 @@ func (d *deploymentMachine) step(at moment, e event) []action {
 		d.stop("the workflow was cancelled")
 	}
 	d.reconcile()
+	if phase, _ := d.phase(); phase != d.now.Entered.Phase {
+		d.now.Entered = entered{Phase: phase, At: d.at.now.UTC().Truncate(time.Millisecond)}
+	}
 	return d.out
 }
 

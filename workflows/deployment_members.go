@@ -140,7 +140,8 @@ func (d *deploymentMachine) closed(m *member) {
 	m.Losses++
 	m.NotBefore = d.at.now.Add(pause(m.Losses))
 	if !m.Status.Phase.Final() {
-		m.Status.Phase, m.Status.Reason, m.Status.Endpoint = aim.Pending, "its workflow ended unasked; starting another", ""
+		m.Status.Enter(aim.Pending, "its workflow ended unasked; starting another", d.at.now)
+		m.Status.Endpoint = ""
 	}
 }
 
@@ -164,7 +165,7 @@ func (d *deploymentMachine) take(r report) {
 		m.Version = r.Status.Revision
 	}
 	if r.Status.Revision < m.Version && !r.Status.Phase.Final() && m.Unheard != nil {
-		m.Status.Phase, m.Status.Reason = aim.Stopping, "restarting" // it does not know yet
+		m.Status.Enter(aim.Stopping, "restarting", d.at.now) // it does not know yet
 	}
 	d.noteReady(m, r.Held)
 	if r.Status.Phase.Final() {

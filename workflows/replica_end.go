@@ -159,8 +159,18 @@ func (m *replicaMachine) afterFailure(f *aim.Failure) {
 		m.attempt()
 		return
 	}
-	m.now.Stage, m.now.RestUntil = stageResting, m.at.now.Add(n.Delay)
-	m.setPhase(m.phaseBetween(), f.Text()+" - "+n.Why)
+	m.enter(m.phaseBetween(), f.Text()+" - "+n.Why)
+	m.rest(n.Delay)
+	m.report()
+}
+
+// rest pauses. A node and GPUs that are not held any more are not told of.
+func (m *replicaMachine) rest(pause time.Duration) {
+	m.now.Stage, m.now.RestUntil = stageResting, m.at.now.Add(pause)
+	if len(m.now.Holds) == 0 {
+		m.now.Status.Node, m.now.Status.GPUs, m.now.Status.Placed = "", nil, ""
+	}
+	m.now.Status.NextTry = m.now.RestUntil.UTC().Truncate(time.Millisecond)
 }
 
 // whatNext is the policy, and what is particular to this replica.
@@ -286,6 +296,6 @@ func (m *replicaMachine) close(phase aim.Phase, why string) {
 	}
 	m.now.Stage = stageOver
 	m.now.Status.Endpoint = ""
-	m.now.Status.Phase, m.now.Status.Reason = phase, clip(why, maxText)
+	m.enter(phase, why)
 	m.out = append(m.out, closing{r: m.nextReport()})
 }

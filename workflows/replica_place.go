@@ -172,7 +172,7 @@ func (m *replicaMachine) refused(f *aim.Failure) {
 		m.place()
 		return
 	}
-	m.now.Stage, m.now.RestUntil = stageResting, m.at.now.Add(pause(m.now.Refusals-1))
+	m.rest(pause(m.now.Refusals - 1))
 }
 
 // letGo forgets what an attempt may hold: the node has refused, or has let it go.

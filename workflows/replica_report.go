@@ -12,8 +12,12 @@ import (
 
 // setPhase moves the replica to a phase and tells the Deployment.
 func (m *replicaMachine) setPhase(phase aim.Phase, reason string) {
-	m.now.Status.Phase, m.now.Status.Reason = phase, clip(reason, maxText)
+	m.enter(phase, reason)
 	m.report()
+}
+
+func (m *replicaMachine) enter(phase aim.Phase, reason string) {
+	m.now.Status.Enter(phase, clip(reason, maxText), m.at.now)
 }
 
 // report tells the Deployment how the replica is.

@@ -174,7 +174,8 @@ func (d *deploymentMachine) roll() {
 		}
 		switch {
 		case m.Closed:
-			m.Version, m.Status.Phase = d.now.Target, aim.Pending // its next workflow runs it
+			m.Version = d.now.Target // its next workflow runs it
+			m.Status.Enter(aim.Pending, m.Status.Reason, d.at.now)
 		case down:
 			d.restart(m, false, nil, "")
 			told++
@@ -230,7 +231,7 @@ func (d *deploymentMachine) behind() []*member {
 func (d *deploymentMachine) restart(m *member, trial bool, avoid map[string]string, why string) {
 	v := d.version(d.now.Target)
 	m.Version, m.Since, m.Proved, m.Broke = v.Number, time.Time{}, false, nil
-	m.Status.Phase, m.Status.Reason = aim.Stopping, orElse(why, "restarting")
+	m.Status.Enter(aim.Stopping, orElse(why, "restarting"), d.at.now)
 	d.tell(m, command{Verb: verbRestart, Update: &replicaUpdate{
 		wish: wish{Revision: v.Number, Spec: v.Spec, Ladder: v.Ladder}, Why: why, Avoid: avoid, Trial: trial}})
 }

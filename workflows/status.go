@@ -10,14 +10,14 @@ import (
 
 // status is the answer to the status query.
 func (d *deploymentMachine) status() aim.Status {
-	phase, reason := d.summary()
-	if phase == aim.Ready && (d.now.Apply != nil || d.now.Choosing != nil) {
-		phase, reason = aim.Pending, fmt.Sprintf("taking up revision %d", d.now.Revision)
-	}
+	phase, reason := d.phase()
 	s := aim.Status{
 		Name: d.now.Spec.Name, UID: d.now.UID, Revision: d.now.Revision, Model: d.now.Spec.Model,
 		Phase: phase, Reason: clip(reason, 4*maxText), Wanted: d.now.Spec.Defaulted().Replicas, Spec: d.now.Spec,
 		Replicas: []aim.ReplicaStatus{}, NotTaken: d.now.NotTaken,
+	}
+	if phase == d.now.Entered.Phase {
+		s.Since = d.now.Entered.At
 	}
 	if v := d.version(d.now.Target); v != nil {
 		s.Rejected = v.Ladder.Rejected
@@ -26,6 +26,15 @@ func (d *deploymentMachine) status() aim.Status {
 		s.Replicas = append(s.Replicas, m.Status)
 	}
 	return s
+}
+
+// phase is the summary, but for a change that was accepted and is not taken up yet.
+func (d *deploymentMachine) phase() (aim.Phase, string) {
+	phase, reason := d.summary()
+	if phase == aim.Ready && (d.now.Apply != nil || d.now.Choosing != nil) {
+		return aim.Pending, fmt.Sprintf("taking up revision %d", d.now.Revision)
+	}
+	return phase, reason
 }
 
 // summary says in one phase and one sentence how the deployment is.

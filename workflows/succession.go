@@ -43,7 +43,8 @@ func (d *deploymentMachine) succession(m, old *member) {
 	case old.Closed && old.Status.Phase == aim.Failed && s.Cause != causeMove: // there is nothing to succeed any more
 		m.Succeeds, old.Retired, old.Why = nil, true, s.Why
 	case m.Closed && m.Status.Phase == aim.Failed && s.Cause == causeLoss && m.Version != d.now.Target:
-		m.Version, m.Status.Phase = d.now.Target, aim.Pending // what it failed with is not wanted any more
+		m.Version = d.now.Target // what it failed with is not wanted any more
+		m.Status.Enter(aim.Pending, m.Status.Reason, d.at.now)
 	case m.ready() && (m.Proved || same):
 		m.Succeeds, m.Proved = nil, true
 		old.Retired, old.Why = true, s.Why

@@ -30,7 +30,7 @@ func TestForeignTextIsEscaped(t *testing.T) {
 		var b bytes.Buffer
 		o := New(&b, mode)
 		Status(o, s, noon)
-		Deployments(o, []aim.Status{s})
+		Deployments(o, []aim.Status{s}, noon)
 		Events(o, []Event{{Text: hostile, Bad: true}})
 		o.Printf("%s\n", hostile)
 		live := NewLive(o)

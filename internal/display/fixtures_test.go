@@ -16,9 +16,9 @@ func ptr[T any](v T) *T { return &v }
 // pulling is a deployment in the middle of its second attempt.
 func pulling() aim.Status {
 	return aim.Status{
-		Name: "qwen3-32b", UID: "u1", Revision: 1, Model: "Qwen/Qwen3-32B", Phase: aim.Pulling, Reason: "pulling", Wanted: 1,
+		Name: "qwen3-32b", UID: "u1", Revision: 1, Model: "Qwen/Qwen3-32B", Phase: aim.Pulling, Reason: "pulling", Wanted: 1, Since: noon.Add(-4 * time.Second),
 		Replicas: []aim.ReplicaStatus{{
-			Ordinal: 0, Attempt: 2, Phase: aim.Pulling, Node: "n1", GPUs: []string{"GPU-01"}, Recipe: "qwen3-32b-1xmi300x", Rung: 2, Rungs: 3,
+			Ordinal: 0, Attempt: 2, Phase: aim.Pulling, Since: noon.Add(-3 * time.Second), Node: "n1", GPUs: []string{"GPU-01"}, Recipe: "qwen3-32b-1xmi300x", Rung: 2, Rungs: 3,
 			Image: "rocm/vllm:v1", Loses: "half of the context length", Placed: "n1 has 7 free GPUs", Simulated: true,
 			Tries: []aim.Try{{Attempt: 1, Rung: 1, Recipe: "qwen3-32b-1xmi300x", Node: "n2", Class: aim.ClassOOM,
 				Why: "GPU memory ran out while loading weights", Lines: []string{"torch.OutOfMemoryError: HIP out of memory."}, Next: "next rung 2 of 3"}},
@@ -69,6 +69,23 @@ func broken() aim.Status {
 			Tries: []aim.Try{{Attempt: 1, Rung: 1, Recipe: "llama-8b", Node: "n1", Class: aim.ClassAuth, Why: "the model is gated", Next: "only a person can mend this"}},
 			Steps: []aim.Step{{Name: "fetch", Started: at(time.Minute), Millis: 900, Outcome: "auth"}}}},
 		Rejected: []aim.Rejection{{Recipe: "llama-8b-fp8", Why: "it is for MI325X; the fleet has MI300X"}},
+	}
+}
+
+// crashing is a deployment whose server dies at each start; it pauses.
+func crashing() aim.Status {
+	crash := func(attempt int, ago time.Duration) aim.Try {
+		return aim.Try{Attempt: attempt, Rung: 1, Recipe: "qwen3-8b-1xmi300x", Node: "n1", Class: aim.ClassExited, At: at(ago), ReadyMillis: 20_000,
+			Why: "the server ended with code 1", Lines: []string{"RuntimeError: Engine core initialization failed."}, Next: "same rung again"}
+	}
+	oom := crash(1, time.Hour)
+	oom.Class, oom.Why, oom.ReadyMillis, oom.Next = aim.ClassOOM, "GPU memory ran out", 0, "next rung 1 of 1"
+	return aim.Status{
+		Name: "qwen3-8b", UID: "u4", Revision: 1, Model: "Qwen/Qwen3-8B", Phase: aim.Degraded, Since: noon.Add(-11 * time.Minute), Wanted: 1,
+		Reason: "health error (exited): the server ended with code 1 - same rung again",
+		Replicas: []aim.ReplicaStatus{{Ordinal: 0, Attempt: 6, Phase: aim.Degraded, Since: noon.Add(-20 * time.Second), NextTry: noon.Add(100 * time.Second),
+			Reason: "health error (exited): the server ended with code 1 - same rung again", Rung: 1, Rungs: 1, Recipe: "qwen3-8b-1xmi300x",
+			Tries: []aim.Try{oom, crash(2, 11*time.Minute), crash(3, 9*time.Minute), crash(4, 7*time.Minute), crash(5, 4*time.Minute), crash(6, 20*time.Second)}}},
 	}
 }
 

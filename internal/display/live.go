@@ -10,6 +10,8 @@ type Item struct {
 	Key  string // what the line is about
 	Line string // for a terminal, redrawn at every Show; "" = no line
 	Fact string // for a pipe: told when it changes; "" = nothing to tell
+	// Spare says how readily the line is left out of a screen that is too short.
+	Spare Spare
 }
 
 // Live shows items that change: on a terminal as a block that is redrawn in
@@ -37,13 +39,8 @@ func (l *Live) Show(items []Item) {
 		l.tell(items)
 		return
 	}
-	var lines []string
-	for _, item := range items {
-		if item.Line != "" {
-			lines = append(lines, item.Line)
-		}
-	}
-	l.draw(lines)
+	width, height := l.out.Size()
+	l.draw(frame(items, width, height))
 }
 
 // tell is for pipes: a fact is told once, and again when it has changed.
@@ -59,16 +56,12 @@ func (l *Live) tell(items []Item) {
 // draw goes back to the first line of the last block and writes over it. The
 // whole frame is one write, so that it does not flicker.
 func (l *Live) draw(lines []string) {
-	width, height := l.out.Size()
-	if height > 1 && len(lines) >= height {
-		lines = lines[len(lines)-height+1:] // what scrolled away could not be redrawn
-	}
 	var b strings.Builder
 	if l.drawn > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA", l.drawn)
 	}
 	for _, text := range lines {
-		b.WriteString("\r" + l.out.rendered(cut(text, width)) + "\x1b[K\n")
+		b.WriteString("\r" + l.out.rendered(text) + "\x1b[K\n")
 	}
 	b.WriteString("\x1b[J")
 	l.drawn = len(lines)

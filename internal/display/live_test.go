@@ -33,7 +33,7 @@ func facts(items []Item) string {
 
 func TestProgressTexts(t *testing.T) {
 	o, _ := pipe()
-	for name, s := range map[string]aim.Status{"pulling": pulling(), "ready": ready(), "waits": waits(), "failed": broken()} {
+	for name, s := range map[string]aim.Status{"pulling": pulling(), "ready": ready(), "waits": waits(), "failed": broken(), "crashing": crashing()} {
 		t.Run(name, func(t *testing.T) {
 			items := Progress(o, s, moving, noon)
 			golden(t, "progress-"+name, lines(items)+"---\n"+facts(items))

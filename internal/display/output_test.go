@@ -63,13 +63,6 @@ func TestTableAlignsColouredCells(t *testing.T) {
 	require.Equal(t, plainOut.String(), uncoloured.ReplaceAllString(colouredOut.String(), ""))
 }
 
-func TestCut(t *testing.T) {
-	require.Equal(t, "abc", cut("abc", 3))
-	require.Equal(t, "abc", cut("abc", 0))
-	require.Equal(t, "ab…", cut("abcd", 3))
-	require.Equal(t, markRed+"ab…"+markEnd, cut(markRed+"abcd"+markEnd, 3), "colour must not run on")
-}
-
 func TestBytes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1 << 20: "1.0 MiB", 206141652992: "192.0 GiB", -2048: "-2.0 KiB", 3 << 40: "3.0 TiB"} {
 		require.Equal(t, want, Bytes(n))

@@ -24,7 +24,7 @@ func Plan(o *Output, plan aim.Plan) {
 		s.Add("memory", Memory(r.Memory))
 		s.Add("image", r.Image)
 		s.Add("backend", strings.TrimSpace(r.Backend+" "+r.Version))
-		s.Add("arguments", wrap(p.Args))
+		s.Add("arguments", optionLines(p.Args))
 		s.Add("environment", pairs(r.Env))
 	}
 	if p.Change != nil {
@@ -205,8 +205,8 @@ func termValue(name string, value float64) string {
 	return Bytes(value)
 }
 
-// wrap puts an option and its value on one line each.
-func wrap(args []string) string {
+// optionLines puts an option and its value on one line each.
+func optionLines(args []string) string {
 	var b strings.Builder
 	for i, a := range args {
 		switch {

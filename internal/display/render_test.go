@@ -10,7 +10,7 @@ import (
 )
 
 func TestStatusTexts(t *testing.T) {
-	for name, s := range map[string]aim.Status{"pulling": pulling(), "ready": ready(), "waits": waits(), "failed": broken()} {
+	for name, s := range map[string]aim.Status{"pulling": pulling(), "ready": ready(), "waits": waits(), "failed": broken(), "crashing": crashing()} {
 		t.Run(name, func(t *testing.T) {
 			o, b := pipe()
 			Status(o, s, noon)
@@ -21,7 +21,7 @@ func TestStatusTexts(t *testing.T) {
 
 func TestDeploymentTable(t *testing.T) {
 	o, b := pipe()
-	Deployments(o, []aim.Status{pulling(), ready(), waits(), broken()})
+	Deployments(o, []aim.Status{pulling(), ready(), waits(), broken()}, noon)
 	golden(t, "ps", b.String())
 }
 

@@ -10,8 +10,8 @@ import (
 )
 
 // Deployments prints one line for each deployment.
-func Deployments(o *Output, all []aim.Status) {
-	t := Table{Header: []string{"NAME", "MODEL", "PHASE", "READY", "GPUS", "NODES", "NOTE"}}
+func Deployments(o *Output, all []aim.Status, now time.Time) {
+	t := Table{Header: []string{"NAME", "MODEL", "PHASE", "READY", "SINCE", "GPUS", "NODES", "NOTE"}}
 	for _, s := range all {
 		ready, gpus := 0, 0
 		var nodes []string
@@ -28,7 +28,7 @@ func Deployments(o *Output, all []aim.Status) {
 			}
 		}
 		slices.Sort(nodes)
-		t.Add(o.Bold(s.Name), s.Model, o.Phase(s.Phase), fmt.Sprintf("%d/%d", ready, s.Wanted),
+		t.Add(o.Bold(s.Name), s.Model, o.Phase(s.Phase), fmt.Sprintf("%d/%d", ready, s.Wanted), age(s.Since, now),
 			fmt.Sprint(gpus), orDash(strings.Join(nodes, ",")), deploymentNote(s))
 	}
 	t.Print(o)
@@ -54,7 +54,7 @@ func deploymentNote(s aim.Status) string {
 
 // Status prints all there is to say about one deployment.
 func Status(o *Output, s aim.Status, now time.Time) {
-	head := fmt.Sprintf("%s  %s  %s", o.Bold(s.Name), s.Model, o.Phase(s.Phase))
+	head := fmt.Sprintf("%s  %s  %s", o.Bold(s.Name), s.Model, phaseFor(o, s.Phase, s.Since, now))
 	if Simulated(s) {
 		head += "  " + o.Warn("SIMULATED")
 	}
@@ -76,11 +76,12 @@ func Status(o *Output, s aim.Status, now time.Time) {
 
 // replica tells one replica from its phase down to what was tried before.
 func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
-	o.Printf("replica %d  %s\n", r.Ordinal, o.Phase(r.Phase))
+	o.Printf("replica %d  %s\n", r.Ordinal, phaseFor(o, r.Phase, r.Since, now))
 	var s Sections
 	if r.Reason != d.Reason { // said once is enough
 		s.Add("  reason", r.Reason)
 	}
+	s.Add("  next try", nextTry(r, now))
 	if r.Attempt > 0 {
 		s.Add("  attempt", fmt.Sprintf("%d, on rung %d of %d", r.Attempt, r.Rung, r.Rungs))
 	}
@@ -95,8 +96,35 @@ func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	s.Add("  now", numbers(r.Live))
 	s.Add("  memory", measured(r))
 	s.Add("  steps", steps(r.Steps, now))
-	s.Add("  tried", tries(r.Tries))
+	s.Add("  tried", tries(r.Tries, now))
 	s.Print(o)
+}
+
+// phaseFor is a phase and for how long it has been so, "Ready for 5m".
+func phaseFor(o *Output, p aim.Phase, since, now time.Time) string {
+	if since.IsZero() {
+		return o.Phase(p)
+	}
+	return o.Phase(p) + " for " + Age(now.Sub(since))
+}
+
+// age is how long ago something was, "-" where that is not known.
+func age(since, now time.Time) string {
+	if since.IsZero() {
+		return "-"
+	}
+	return Age(now.Sub(since))
+}
+
+// nextTry tells when the next attempt begins, while the replica pauses.
+func nextTry(r aim.ReplicaStatus, now time.Time) string {
+	if r.NextTry.IsZero() {
+		return ""
+	}
+	if d := r.NextTry.Sub(now); d >= time.Second {
+		return "in " + Age(d)
+	}
+	return "now"
 }
 
 // measured lays what the server's log says beside the estimate, a line a term.
@@ -131,18 +159,6 @@ func steps(all []aim.Step, now time.Time) string {
 		}
 	}
 	return strings.Join(parts, ", ")
-}
-
-// tries tells every failed attempt with the first lines of its log.
-func tries(all []aim.Try) string {
-	var b strings.Builder
-	for _, t := range all {
-		b.WriteString(DescribeTry(t) + "\n")
-		for _, l := range t.Lines {
-			b.WriteString("  | " + l + "\n")
-		}
-	}
-	return b.String()
 }
 
 // rejections tells each reason once, with the recipes that it turned away.

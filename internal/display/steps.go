@@ -46,10 +46,8 @@ func Progress(o *Output, s aim.Status, running Running, now time.Time) []Item {
 	items := []Item{{Key: head.Key, Line: head.Line}}
 	for _, r := range s.Replicas {
 		attempt := replicaItem(o, s.Name, r)
-		items = append(items, Item{Key: attempt.Key, Line: attempt.Line})
-		for _, t := range r.Tries {
-			items = append(items, tryItem(o, s.Name, r, t))
-		}
+		items = append(items, Item{Key: attempt.Key, Line: attempt.Line, Spare: spareOf(r)})
+		items = append(items, tryItems(o, s.Name, r, now)...)
 		items = append(items, Item{Key: attempt.Key, Fact: attempt.Fact}) // after what came before it
 		if r.Loses != "" {
 			items = append(items, losesItem(o, s.Name, r))
@@ -67,6 +65,15 @@ func Progress(o *Output, s aim.Status, running Running, now time.Time) []Item {
 	}
 	// What came of it is told after what has led to it.
 	return append(items, Item{Key: head.Key, Fact: head.Fact})
+}
+
+// spareOf: a replica that serves is missed less than one that does not; the head counts
+// them.
+func spareOf(r aim.ReplicaStatus) Spare {
+	if r.Phase == aim.Ready {
+		return Known
+	}
+	return Essential
 }
 
 // leaving tells whether the attempt is on its way out.
@@ -134,28 +141,29 @@ func describeAttempt(r aim.ReplicaStatus) string {
 	return text
 }
 
-// tryItem is a failed attempt; it stays for as long as the status keeps it.
-func tryItem(o *Output, name string, r aim.ReplicaStatus, t aim.Try) Item {
-	text := DescribeTry(t)
-	return Item{
-		Key:  fmt.Sprintf("%d try %d", r.Ordinal, t.Attempt),
-		Line: "    " + o.Bad("✗") + " " + text,
-		Fact: fmt.Sprintf("%s/%d: %s", name, r.Ordinal, text),
+// tryItems are the failed attempts; they stay for as long as the status keeps them. A
+// pipe is told each, a terminal those that failed alike once.
+func tryItems(o *Output, name string, r aim.ReplicaStatus, now time.Time) []Item {
+	var items []Item
+	for _, t := range r.Tries {
+		items = append(items, Item{
+			Key:  fmt.Sprintf("%d try %d", r.Ordinal, t.Attempt),
+			Fact: fmt.Sprintf("%s/%d: %s", name, r.Ordinal, DescribeTry(t)),
+		})
 	}
-}
-
-// DescribeTry tells a failed attempt in one line: which, where, why, and what
-// was done about it.
-func DescribeTry(t aim.Try) string {
-	text := fmt.Sprintf("attempt %d, rung %d (%s)", t.Attempt, t.Rung, t.Recipe)
-	if t.Node != "" {
-		text += " on " + t.Node
+	all := fold(r.Tries)
+	for i, s := range all {
+		item := Item{
+			Key:   fmt.Sprintf("%d tries %d", r.Ordinal, i),
+			Line:  "    " + o.Bad("✗") + " " + describe(s, now),
+			Spare: Past,
+		}
+		if i == len(all)-1 && r.Phase != aim.Ready {
+			item.Spare = Essential // it is why the replica does not serve
+		}
+		items = append(items, item)
 	}
-	text += fmt.Sprintf(" failed: %s error (%s): %s", t.Class.Rule().Family, t.Class, firstLine(t.Why))
-	if t.Next != "" {
-		text += "; " + t.Next
-	}
-	return text
+	return items
 }
 
 // readyItem tells where a replica answers, and what its steps have taken.
@@ -168,9 +176,10 @@ func readyItem(o *Output, name string, r aim.ReplicaStatus, now time.Time) Item 
 		text += ", SIMULATED"
 	}
 	return Item{
-		Key:  fmt.Sprintf("%d ready", r.Ordinal),
-		Line: "    " + o.Good("✓") + " " + text,
-		Fact: fmt.Sprintf("%s/%d: %s", name, r.Ordinal, text),
+		Key:   fmt.Sprintf("%d ready", r.Ordinal),
+		Line:  "    " + o.Good("✓") + " " + text,
+		Fact:  fmt.Sprintf("%s/%d: %s", name, r.Ordinal, text),
+		Spare: Past,
 	}
 }
 
@@ -178,9 +187,10 @@ func readyItem(o *Output, name string, r aim.ReplicaStatus, now time.Time) Item 
 func losesItem(o *Output, name string, r aim.ReplicaStatus) Item {
 	text := fmt.Sprintf("rung %d gives up: %s", r.Rung, r.Loses)
 	return Item{
-		Key:  fmt.Sprintf("%d loses", r.Ordinal),
-		Line: "    " + o.Warn("!") + " " + text,
-		Fact: fmt.Sprintf("%s/%d: %s", name, r.Ordinal, text),
+		Key:   fmt.Sprintf("%d loses", r.Ordinal),
+		Line:  "    " + o.Warn("!") + " " + text,
+		Fact:  fmt.Sprintf("%s/%d: %s", name, r.Ordinal, text),
+		Spare: Known,
 	}
 }
 
@@ -200,12 +210,14 @@ func stepItem(o *Output, name string, r aim.ReplicaStatus, i int, running Runnin
 	}
 	switch s.Outcome {
 	case "":
+		item.Spare = Useful
 		item.Line = row(o.Busy(spinner(took.Milliseconds())), o.Dim(describeProgress(progress, r.Reason)))
 		item.Fact = who + word
 		if progress.Note != "" {
 			item.Fact += ": " + progress.Note
 		}
 	case "done":
+		item.Spare = Past
 		item.Line = row(o.Good("✓"), "")
 		item.Fact = fmt.Sprintf("%s%s: done in %s", who, word, Elapsed(took))
 	default:

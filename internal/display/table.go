@@ -79,31 +79,6 @@ func visible(s string) int {
 	return columns
 }
 
-// cut shortens s to width columns, colours apart; 0 is no limit.
-func cut(s string, width int) string {
-	if width <= 0 || visible(s) <= width {
-		return s
-	}
-	var b strings.Builder
-	columns, painted := 0, false
-	for _, r := range Escape(s) {
-		switch {
-		case isMark(r):
-			painted = string(r) != markEnd
-		case columns == width-1:
-			b.WriteString("…")
-			if painted {
-				b.WriteString(markEnd)
-			}
-			return b.String()
-		default:
-			columns++
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // Sections prints titled text: a name, dim and padded, then its value; a value
 // of several lines is indented below the first.
 type Sections struct{ rows [][2]string }

@@ -59,7 +59,7 @@ func (h *Hub) Companion(c aim.Companion) (folder string, rank int, err error) {
 	}
 	folder, ok := h.snapshot(r)
 	if !ok {
-		return "", 0, aim.Failf(aim.ClassWeights, "%s %s is not complete in %s", c.Kind, r, h.cache).WithHint("fetch it again")
+		return "", 0, aim.Failf(aim.ClassWeights, "%s %s is not complete in %s", c.Kind, r, h.cache).WithHint("aim model fetch %s", r)
 	}
 	if c.Kind != aim.CompanionAdapter {
 		return folder, 0, nil

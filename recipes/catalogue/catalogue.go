@@ -130,7 +130,7 @@ func (c *Catalogue) Model(id string) (model.Model, error) {
 }
 
 func (i index) unknownRecipe(id string) error {
-	f := aim.Failf(aim.ClassNoRecipe, "there is no recipe %q", id).WithHint("list them with: aim recipe list")
+	f := aim.Failf(aim.ClassNoRecipe, "there is no recipe %q", id).WithHint("aim recipe list")
 	if near := aim.Nearest(id, slices.Sorted(maps.Keys(i.recipes))); near != "" {
 		f.Why += fmt.Sprintf("; did you mean %q?", near)
 	}

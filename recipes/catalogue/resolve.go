@@ -36,7 +36,7 @@ func (k *Known) resolve(c *Catalogue) error {
 // unknownModel names what the user may have meant: the nearest id, or models
 // whose name begins alike.
 func (c *Catalogue) unknownModel(name string) error {
-	f := aim.Failf(aim.ClassNoRecipe, "no recipe runs %s", name).WithHint("list the models with: aim recipe list")
+	f := aim.Failf(aim.ClassNoRecipe, "no recipe runs %s", name).WithHint("aim recipe list")
 	if strings.HasPrefix(name, "/") {
 		f.Why += ": it is a folder on the nodes, and recipes name repositories"
 		return f

@@ -105,7 +105,7 @@ func (m *Maker) prepare(answer *catalogue.Known) *known {
 	}
 	traits, ok := traitsOfModel(k.target.model)
 	if !ok {
-		k.err = aim.Failf(aim.ClassNoRecipe, "%s is known, but no recipe runs it", k.target.model.ID).WithHint("list what runs with: aim recipe list")
+		k.err = aim.Failf(aim.ClassNoRecipe, "%s is known, but no recipe runs it", k.target.model.ID).WithHint("aim recipe list")
 		return k
 	}
 	k.target.traits = &traits

@@ -102,7 +102,16 @@ func NextOf(err error) string {
 		return p.Next
 	}
 	var f *aim.Failure
-	if errors.As(err, &f) {
+	if errors.As(err, &f) && aim.IsCommand(f.Hint) {
+		return f.Hint
+	}
+	return ""
+}
+
+// hintOf is what to do about an error where that is no command, or "".
+func hintOf(err error) string {
+	var f *aim.Failure
+	if errors.As(err, &f) && !aim.IsCommand(f.Hint) && !strings.Contains(err.Error(), f.Hint) {
 		return f.Hint
 	}
 	return ""
@@ -114,12 +123,13 @@ type Report struct {
 	Class    aim.FailureClass `json:"class,omitempty"`
 	Family   aim.Family       `json:"family,omitempty"`
 	ExitCode int              `json:"exit_code"`
-	Next     string           `json:"next,omitempty"`
+	Hint     string           `json:"hint,omitempty"` // what to do about it, in words
+	Next     string           `json:"next,omitempty"` // the next command to type
 }
 
 // reportOf puts together what a person or a program is told.
 func reportOf(cmd *cobra.Command, err error) Report {
-	r := Report{Error: err.Error(), ExitCode: CodeOf(err), Next: NextOf(err)}
+	r := Report{Error: err.Error(), ExitCode: CodeOf(err), Hint: hintOf(err), Next: NextOf(err)}
 	var f *aim.Failure
 	if errors.As(err, &f) {
 		r.Class, r.Family = f.Class, f.Class.Rule().Family
@@ -163,6 +173,9 @@ func (a *App) finish(cmd *cobra.Command, err error) int {
 		text = fmt.Sprintf("%s error (%s): %s", r.Family, r.Class, text)
 	}
 	a.Err.Println(a.Err.Bad("aim: ") + text)
+	if r.Hint != "" {
+		a.Err.Println("hint: " + r.Hint)
+	}
 	if r.Next != "" {
 		a.Err.Println("next: " + r.Next)
 	}

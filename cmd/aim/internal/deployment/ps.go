@@ -52,6 +52,6 @@ func (o psOptions) run(ctx context.Context, a *cli.App) error {
 		a.Hint("no deployments\nnext: aim deploy MODEL")
 		return nil
 	}
-	display.Deployments(a.Out, found)
+	display.Deployments(a.Out, found, a.Now())
 	return nil
 }

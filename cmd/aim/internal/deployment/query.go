@@ -105,6 +105,23 @@ func Missing(ctx context.Context, c client.Client, name string) error {
 	return cli.Next(cli.Failed("there is no deployment %q", name), "aim ps")
 }
 
+// notRunning says of a deployment that cannot be changed whether it has ended, and how,
+// or was never there.
+func notRunning(ctx context.Context, c client.Client, name string) error {
+	s, err := Ask(ctx, c, name)
+	if err != nil || !s.Phase.Final() {
+		return Missing(ctx, c, name)
+	}
+	return cli.Next(cli.Failed("deployment %s has ended: %s", name, join(string(s.Phase), s.Reason)), "%s", deployAgain(s))
+}
+
+func join(phase, reason string) string {
+	if reason == "" {
+		return phase
+	}
+	return phase + ", " + reason
+}
+
 // selection chooses deployments by how their workflow is, as a visibility query.
 type selection string
 

@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,10 +80,9 @@ func adviceFor(s aim.Status) string {
 
 // deployAgain is the command that asks for an ended deployment under its name.
 func deployAgain(s aim.Status) string {
-	if name := (aim.DeploymentSpec{Model: s.Model}).Defaulted().Name; name != s.Name {
-		return fmt.Sprintf("aim deploy %s --name %s", s.Model, s.Name)
-	}
-	return "aim deploy " + s.Model
+	spec := s.Spec
+	spec.Model, spec.Name = s.Model, s.Name
+	return spec.Command()
 }
 
 // lastClass is the class of the last failed attempt, "" when there is none.

@@ -58,7 +58,7 @@ func send(ctx context.Context, a *cli.App, c client.Client, name string, do func
 	case errors.As(err, &refused):
 		return applied, err
 	case errors.Is(err, sdk.ErrNotFound):
-		return applied, Missing(context.WithoutCancel(asked), c, name)
+		return applied, notRunning(context.WithoutCancel(asked), c, name)
 	case errors.Is(asked.Err(), context.Canceled):
 		return applied, cli.ErrInterrupted
 	case errors.Is(err, sdk.ErrUnanswered):

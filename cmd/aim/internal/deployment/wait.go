@@ -127,9 +127,6 @@ func deploymentFailed(a *cli.App, f *aim.Failure, s aim.Status) error {
 		f = &aim.Failure{Class: aim.ClassInternal, Why: s.Reason}
 	}
 	err := fmt.Errorf("deployment %s failed: %w", s.Name, f)
-	if f.Hint != "" {
-		return cli.Next(err, "%s", f.Hint)
-	}
 	return cli.Next(err, "%s", cureFor(f.Class, s))
 }
 

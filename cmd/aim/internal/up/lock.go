@@ -38,7 +38,7 @@ func lockStack(dir string) (*filelock.Lock, error) {
 	if s, err := config.ReadStack(dir); err == nil && s.PID != 0 {
 		who = fmt.Sprintf(" (pid %d)", s.PID)
 	}
-	return nil, cli.Next(cli.Failed("%w in %s%s", errRunning, dir, who), "aim down (to start it in another way), aim node list (to see what it runs)")
+	return nil, cli.Next(cli.Failed("%w in %s%s", errRunning, dir, who), "aim down")
 }
 
 // Runs tells whether an `aim up` holds the folder. It only asks: one that is just
