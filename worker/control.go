@@ -14,10 +14,13 @@ import (
 	"go.temporal.io/sdk/worker"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/activities/control"
 	"github.com/aim-engine/aim/internal/admin"
+	"github.com/aim-engine/aim/internal/discovery"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/machine"
 	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/telemetry"
 	"github.com/aim-engine/aim/internal/temporal"
@@ -53,6 +56,7 @@ type Control struct {
 	control   *control.Control
 	replicas  control.ReplicaCounter
 	admin     *admin.Administration // nil without a store
+	processes inventory.Processes
 }
 
 // NewControl connects a control process. It refuses to start where Temporal,
@@ -107,7 +111,12 @@ func (c *Control) Run(ctx context.Context) error {
 	if err := c.telemetry.Listen(c.cfg.Metrics); err != nil {
 		return err
 	}
+	c.telemetry.Handle("GET /sd", discovery.Handler(c.targets))
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.processes.Run(ctx, c.nats) })
+	group.Go(func() error {
+		return announce(ctx, c.nats, c.telemetry, aim.Process{Kind: aim.ControlProcess, ID: c.cfg.ID}, machine.AddressTowards(c.to.Temporal.Address))
+	})
 	group.Go(func() error { return c.telemetry.Serve(ctx, c.log) })
 	group.Go(func() error { return c.view.Run(ctx) })
 	group.Go(func() error { c.followFleet(ctx); return nil })
@@ -121,6 +130,17 @@ func (c *Control) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return c.work(ctx) })
 	return group.Wait()
+}
+
+// targets are whom Prometheus is to scrape.
+func (c *Control) targets() []discovery.Group {
+	return discovery.Targets(c.view.Fleet(), c.processes.List(), machine.BootID())
+}
+
+// announce tells control that there is a process and where its metrics are.
+func announce(ctx context.Context, conn *inventory.Conn, t *telemetry.Process, p aim.Process, host string) error {
+	p.BootID, p.Metrics = machine.BootID(), t.Address(host)
+	return inventory.Announce(ctx, conn, p)
 }
 
 func (c *Control) workflows() control.Workflows { return control.Workflows{Temporal: c.temporal} }

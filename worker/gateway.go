@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"os"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ import (
 	"github.com/aim-engine/aim/internal/admin"
 	"github.com/aim-engine/aim/internal/endpoints"
 	"github.com/aim-engine/aim/internal/inventory"
+	"github.com/aim-engine/aim/internal/machine"
 	"github.com/aim-engine/aim/internal/settings"
 	"github.com/aim-engine/aim/internal/telemetry"
 )
@@ -116,6 +119,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return g.telemetry.Serve(ctx, g.log) })
+	group.Go(func() error {
+		host, _ := os.Hostname()
+		nats, _ := url.Parse(g.nats.Server()) // it is connected there
+		return announce(ctx, g.nats, g.telemetry, aim.Process{Kind: aim.GatewayProcess, ID: host + "/" + g.listener.Addr().String()}, machine.AddressTowards(nats.Host))
+	})
 	group.Go(func() error { return inventory.HearEndpoints(ctx, g.nats, g) })
 	group.Go(func() error { g.gateway.FollowEndpoints(ctx, g.table); return nil })
 	heard := make(chan struct{}) // what control says, or that it says nothing

@@ -142,6 +142,9 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	n.telemetry.WatchFleet(n.self)
 	group.Go(func() error { return n.telemetry.Serve(ctx, n.log) })
+	group.Go(func() error {
+		return announce(ctx, n.nats, n.telemetry, aim.Process{Kind: aim.NodeProcess, ID: n.cfg.ID}, n.cfg.Address)
+	})
 	group.Go(func() error { return n.publisher.Run(ctx) })
 	group.Go(func() error { n.publish(ctx); return nil })
 	group.Go(func() error { n.tend(ctx); return nil })

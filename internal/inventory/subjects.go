@@ -19,6 +19,9 @@ import "strings"
 //	                               see livewire.go
 //	aim.v1.ctl.live                live numbers are wanted for   anyone -> nodes
 //	                               the next 30 s
+//	aim.v1.process.<kind>.<hash>   a daemon of ours, JSON; empty  daemon -> control
+//	                               when it ends
+//	aim.v1.ctl.processes           tell of yourselves            control -> daemons
 //	aim.v1.ctl.rate                how often to beat, JSON      control -> nodes
 const (
 	beatPrefix     = "aim.v1.hb."
@@ -30,6 +33,9 @@ const (
 	rateSubject    = "aim.v1.ctl.rate"
 	livePrefix     = "aim.v1.live."
 	liveSubject    = "aim.v1.ctl.live"
+
+	processPrefix    = "aim.v1.process."
+	processesSubject = "aim.v1.ctl.processes"
 
 	// controlID stands where a node id would; no node may be called so.
 	controlID    = "control"

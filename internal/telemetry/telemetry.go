@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Process struct {
 	places   *prometheus.HistogramVec
 	ready    chan struct{} // closed when the process takes work
 	listener net.Listener  // nil = nothing is served
+	more     map[string]http.Handler
 }
 
 // New makes the metrics of a process that serves nothing yet.
@@ -45,6 +47,14 @@ func New() *Process {
 	p.Registry.MustRegister(p.steps, p.places, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return p
+}
+
+// Handle has Serve answer one more pattern. It is called before Serve.
+func (p *Process) Handle(pattern string, h http.Handler) {
+	if p.more == nil {
+		p.more = map[string]http.Handler{}
+	}
+	p.more[pattern] = h
 }
 
 // SetReady tells that the process takes work; it is called once.
@@ -68,6 +78,22 @@ func (p *Process) Listen(address string) error {
 		return aim.Failf(aim.ClassPort, "serve metrics on %s: %v", address, err).WithHint("choose another address with --metrics")
 	}
 	return nil
+}
+
+// Address is where others ask for the metrics: host is that of this machine, for a
+// process that listens on all of its addresses. "" = nothing is served.
+func (p *Process) Address(host string) string {
+	if p.listener == nil {
+		return ""
+	}
+	at, ok := p.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return ""
+	}
+	if !at.IP.IsUnspecified() {
+		host = at.IP.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(at.Port))
 }
 
 // Serve answers /metrics, /healthz and /readyz until ctx ends.
@@ -104,5 +130,8 @@ func (p *Process) handler() http.Handler {
 			http.Error(w, "starting", http.StatusServiceUnavailable)
 		}
 	})
+	for pattern, h := range p.more {
+		mux.Handle(pattern, h)
+	}
 	return mux
 }
