@@ -42,9 +42,14 @@ help:
 
 build: bin/aim bin/aim-devserver
 
+# The commit, with a + behind it where files differ from it.
+COMMIT := $(shell git rev-parse --short=12 HEAD 2>/dev/null && git diff --quiet HEAD 2>/dev/null || echo +)
+WORKER := github.com/aim-engine/aim/worker
+STAMP := -X $(WORKER).Commit=$(subst $(eval ) ,,$(COMMIT))$(if $(VERSION), -X $(WORKER).Version=$(VERSION))
+
 # Go knows best whether it is up to date. VERSION=v1.2.3 stamps a release.
 bin/aim:
-	@go build $(if $(VERSION),-ldflags '-X github.com/aim-engine/aim/worker.Version=$(VERSION)') -o $@ ./cmd/aim
+	@go build -ldflags '$(STAMP)' -o $@ ./cmd/aim
 
 # A module of its own, whose four hundred dependencies even an up-to-date check
 # has to read: make looks at the files instead.

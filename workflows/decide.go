@@ -151,6 +151,9 @@ func firstCause(tries []aim.Try, last *aim.Failure) *aim.Failure {
 		return last
 	}
 	t := row[0]
+	if t.Why == last.Error() {
+		return last
+	}
 	return &aim.Failure{Class: t.Class, LogLines: t.Lines, Hint: last.Hint,
 		Why: fmt.Sprintf("%s (the first of %d failures in a row; the last: %s)", t.Why, len(row), last.Error())}
 }

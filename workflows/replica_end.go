@@ -296,6 +296,9 @@ func (m *replicaMachine) close(phase aim.Phase, why string) {
 	}
 	m.now.Stage = stageOver
 	m.now.Status.Endpoint = ""
+	if len(m.now.Holds) == 0 {
+		m.now.Status.GPUs, m.now.Status.Placed = nil, ""
+	}
 	m.enter(phase, why)
 	m.out = append(m.out, closing{r: m.nextReport()})
 }

@@ -191,7 +191,11 @@ func (n *Node) readCause(server aim.Server, r Runtime, exit aim.Exit) *aim.Failu
 }
 
 func wholeLog(server aim.Server) string {
-	return fmt.Sprintf("aim logs %s --attempt %d", server.Deployment, server.Attempt)
+	replica := ""
+	if server.Ordinal > 0 {
+		replica = fmt.Sprintf(" --replica %d", server.Ordinal)
+	}
+	return fmt.Sprintf("aim logs %s%s --attempt %d", server.Deployment, replica, server.Attempt)
 }
 
 func (n *Node) log(ctx context.Context, server aim.Server, r Runtime) string {

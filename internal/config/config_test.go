@@ -237,3 +237,15 @@ func TestEnviron(t *testing.T) {
 	})
 	require.Equal(t, []string{"PATH=/bin", "HOME=/root", "AIM_SIMULATE=oom"}, got)
 }
+
+// A folder that another user has started `aim up` in is not the same as none.
+func TestAStackThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	s, err := config.Load(config.Options{Flags: map[string]config.Flag{"dir": {Name: "--dir", Value: dir}}})
+	require.NoError(t, err)
+	require.NoError(t, s.Unread(), "nothing was started there")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "up.json"), 0o700)) // root may read every file
+	s, err = config.Load(config.Options{Flags: map[string]config.Flag{"dir": {Name: "--dir", Value: dir}}})
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Unread(), "read the state of aim up")
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -74,7 +75,7 @@ func fill(s *Settings, v *viper.Viper, keys []key, flags map[string]Flag, file s
 			return *s, badSetting(k.name, s.sources[k.name], v.Get(k.name), err)
 		}
 		if k.name == "dir" {
-			remembered = useStack(v, s.Dir)
+			remembered, s.unread = useStack(v, s.Dir)
 		}
 	}
 	if s.Node.Dir == "" {
@@ -118,10 +119,13 @@ func source(v *viper.Viper, k key, flags map[string]Flag, file string) string {
 
 // useStack makes the addresses that `aim up` keeps in dir the defaults, and
 // returns them by setting.
-func useStack(v *viper.Viper, dir string) map[string]string {
+func useStack(v *viper.Viper, dir string) (map[string]string, error) {
 	stack, err := ReadStack(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // none was started here
+	}
 	if err != nil {
-		return nil // none was started here
+		return nil, err
 	}
 	addresses := map[string]string{
 		"temporal.address":   stack.TemporalAddress,
@@ -134,7 +138,7 @@ func useStack(v *viper.Viper, dir string) map[string]string {
 			v.SetDefault(name, value)
 		}
 	}
-	return addresses
+	return addresses, nil
 }
 
 // badSetting makes the one form of all errors about values.

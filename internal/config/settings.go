@@ -20,8 +20,13 @@ type Settings struct {
 	Gateway settings.Gateway
 	Admin   settings.Admin
 
+	unread  error
 	sources map[string]string
 }
+
+// Unread is why the addresses that an `aim up` keeps in Dir are not known, though there
+// is one; nil where they are known, and where there is none.
+func (s Settings) Unread() error { return s.unread }
 
 // Outputs lists how data can be printed.
 func Outputs() []string { return []string{"table", "json", "jsonl"} }

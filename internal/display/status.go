@@ -88,7 +88,11 @@ func replica(o *Output, d aim.Status, r aim.ReplicaStatus, now time.Time) {
 	s.Add("  recipe", r.Recipe)
 	s.Add("  gives up", r.Loses)
 	s.Add("  image", r.Image)
-	s.Add("  node", r.Node)
+	if r.Phase.Final() {
+		s.Add("  was on", r.Node)
+	} else {
+		s.Add("  node", r.Node)
+	}
 	s.Add("  GPUs", strings.Join(r.GPUs, " "))
 	s.Add("  placed", r.Placed)
 	s.Add("  endpoint", r.Endpoint)

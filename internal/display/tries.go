@@ -31,7 +31,7 @@ func fold(tries []aim.Try) []series {
 
 func alike(a, b aim.Try) bool {
 	return a.Rung == b.Rung && a.Recipe == b.Recipe && a.Node == b.Node && a.Class == b.Class &&
-		firstLine(a.Why) == firstLine(b.Why) && a.Next == b.Next
+		firstLine(a.Why) == firstLine(b.Why)
 }
 
 // DescribeTry tells a failed attempt in one line: which, where, why, and what

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -128,25 +129,24 @@ type Report struct {
 }
 
 // reportOf puts together what a person or a program is told.
-func reportOf(cmd *cobra.Command, err error) Report {
+func reportOf(err error) Report {
 	r := Report{Error: err.Error(), ExitCode: CodeOf(err), Hint: hintOf(err), Next: NextOf(err)}
 	var f *aim.Failure
 	if errors.As(err, &f) {
 		r.Class, r.Family = f.Class, f.Class.Rule().Family
 	}
-	if r.Next == "" {
-		r.Next = defaultNext(cmd, r.ExitCode)
-	}
 	return r
 }
 
 // defaultNext helps where nobody knew better.
-func defaultNext(cmd *cobra.Command, code int) string {
-	if code == ExitUsage && cmd != nil {
+func (a *App) defaultNext(cmd *cobra.Command, err error) string {
+	switch code := CodeOf(err); {
+	case code == ExitUsage && cmd != nil:
 		return cmd.CommandPath() + " --help"
-	}
-	if code == exitInterrupted {
+	case code == exitInterrupted:
 		return ""
+	case errors.Is(err, fs.ErrPermission):
+		return a.asOwner()
 	}
 	return "aim doctor"
 }
@@ -159,7 +159,10 @@ func (a *App) finish(cmd *cobra.Command, err error) int {
 	if q := Quiet(0); errors.As(err, &q) {
 		return int(q)
 	}
-	r := reportOf(cmd, err)
+	r := reportOf(err)
+	if r.Next == "" {
+		r.Next = a.defaultNext(cmd, err)
+	}
 	if a.Format == "" && cmd != nil { // the settings were not reached
 		a.Format, _ = cmd.Flags().GetString("output")
 	}

@@ -6,10 +6,15 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
+	"os/user"
+	"strings"
+	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/temporal"
 )
 
@@ -44,11 +49,32 @@ func (a *App) Temporal(ctx context.Context) (client.Client, error) {
 // unreachable says who does not answer, and where its address came from.
 func (a *App) unreachable(what, key string, err error) error {
 	from := a.Settings.Source(key)
+	if unread := a.Settings.Unread(); unread != nil && !a.Settings.Given(key) {
+		return &Problem{Err: Failed("%s, so the address is not known; %s (from %s) does not answer", unread, what, from), Next: a.asOwner()}
+	}
 	advice := "aim up"
 	if a.Settings.Given(key) {
 		advice = "aim doctor"
 	}
 	return &Problem{Err: Failed("%s (from %s) does not answer: %v", what, from, ShortCause(err)), Next: advice}
+}
+
+// asOwner is the same command line as the user whose state folder it is.
+func (a *App) asOwner() string {
+	words := append([]string{"aim"}, a.Args...)
+	info, err := os.Stat(a.Settings.Dir)
+	if err != nil {
+		return "aim doctor"
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(owner.Uid) == os.Getuid() {
+		return "aim doctor"
+	}
+	name := fmt.Sprintf("#%d", owner.Uid)
+	if u, err := user.LookupId(fmt.Sprint(owner.Uid)); err == nil {
+		name = u.Username
+	}
+	return strings.Join(aim.QuoteAll(append([]string{"sudo", "-u", name}, words...)), " ")
 }
 
 // ShortCause is the innermost message of an error; gRPC and the SDK wrap it in

@@ -142,7 +142,11 @@ func cureFor(c aim.FailureClass, s aim.Status) string {
 	}
 	for _, r := range s.Replicas {
 		if n := len(r.Tries); n > 0 && r.Tries[n-1].Node != "" {
-			return fmt.Sprintf("aim logs %s --replica %d --attempt %d", s.Name, r.Ordinal, r.Tries[n-1].Attempt)
+			replica := ""
+			if r.Ordinal > 0 {
+				replica = fmt.Sprintf(" --replica %d", r.Ordinal)
+			}
+			return fmt.Sprintf("aim logs %s%s --attempt %d", s.Name, replica, r.Tries[n-1].Attempt)
 		}
 	}
 	return "aim events " + s.Name

@@ -78,9 +78,9 @@ func TestFailedDeployment(t *testing.T) {
 		{aim.Failf(aim.ClassCapacity, "no room"), 3, "aim plan m/m"},
 		{aim.Failf(aim.ClassNoRecipe, "no recipe"), 3, "aim recipe list"},
 		{aim.Failf(aim.ClassInput, "bad"), 2, "aim deploy --help"},
-		{aim.Failf(aim.ClassOOM, "too big"), 1, "aim logs q --replica 0 --attempt 3"},
+		{aim.Failf(aim.ClassOOM, "too big"), 1, "aim logs q --attempt 3"},
 		{aim.Failf(aim.ClassAuth, "gated").WithHint("aim hint"), 1, "aim hint"},
-		{nil, 1, "aim logs q --replica 0 --attempt 3"},
+		{nil, 1, "aim logs q --attempt 3"},
 	} {
 		err := deploymentFailed(a, c.failure, s)
 		require.Equal(t, c.code, cli.CodeOf(err))

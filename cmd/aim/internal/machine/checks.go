@@ -180,6 +180,9 @@ func checkGPUs(ctx context.Context, a *cli.App) Finding {
 	}
 	if len(found.GPUs) == 0 {
 		f.State, f.Text, f.Next = StateNote, "none on this machine: "+found.Reason, "aim up --simulate 2x8"
+		if s, err := config.ReadStack(a.Settings.Dir); err == nil && s.PID != 0 {
+			f.Next = "" // it runs, with the nodes that were told above
+		}
 		return f
 	}
 	f.Text = strings.Join(gpu.CountTypes(found.GPUs), ", ")

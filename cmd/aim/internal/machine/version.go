@@ -39,7 +39,7 @@ func (o versionOptions) run(a *cli.App) error {
 	}
 	note := v.Go
 	if v.Commit != "" {
-		note = v.Commit[:min(len(v.Commit), 12)] + ", " + note
+		note = v.Commit[:min(len(v.Commit), 13)] + ", " + note
 	}
 	a.Out.Printf("aim %s (%s)\n", v.Version, note)
 	return nil
@@ -47,9 +47,9 @@ func (o versionOptions) run(a *cli.App) error {
 
 // buildVersion is what the build has set, and what Go knows of the source.
 func buildVersion() versionInfo {
-	v := versionInfo{Version: worker.Version, Go: runtime.Version()}
+	v := versionInfo{Version: worker.Version, Commit: worker.Commit, Go: runtime.Version()}
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
+	if !ok || v.Commit != "" {
 		return v
 	}
 	for _, s := range info.Settings {
