@@ -37,7 +37,7 @@ func TestBadWishes(t *testing.T) {
 		{name: "more GPUs than a node has", args: []string{"deploy", model, "--gpus", "64"}, code: 3, says: []string{"64 MI300X", "largest node has 8"}},
 		{name: "more GPUs than there may be", args: []string{"deploy", model, "--gpus", "5000"}, code: 2, says: []string{"gpus", "5000", "1024"}},
 		{name: "no GPUs", args: []string{"deploy", model, "--gpus", "0"}, code: 2, says: []string{"--gpus is 0"}},
-		{name: "another kind of GPU", args: []string{"deploy", model, "--gpu-type", "H100"}, code: 3, says: []string{"MI300X, not H100"}},
+		{name: "another kind of GPU", args: []string{"deploy", model, "--gpu-type", "H100"}, code: 3, says: []string{"on H100", "known here are MI300X"}},
 		{name: "unknown precision", args: []string{"deploy", model, "--precision", "bf61"}, code: 2, says: []string{`"bf61"`, `did you mean "bf16"?`}},
 		{name: "precision like nothing known", args: []string{"plan", model, "--precision", "??"}, code: 2, says: []string{"use one of bf16"}},
 		{name: "unknown backend", args: []string{"deploy", model, "--backend", "vlm"}, code: 2, says: []string{`did you mean "vllm"?`}},
@@ -177,7 +177,7 @@ func TestNoGPU(t *testing.T) {
 		t.Fatalf("aim up: exit code %d: %s", up.Code, up.Err)
 	}
 	checkSays(t, up.Out+up.Err, "GPUs          none on ", "sysfs", "next: aim doctor")
-	checkSays(t, run(ctx, dir, env, "doctor").Out, "none on this machine", "next: aim up --simulate 2x8")
+	checkSays(t, run(ctx, dir, env, "doctor").Out, "none on this machine", "next: aim down && aim up --simulate 2x8")
 	refused := run(ctx, dir, env, "deploy", small)
 	checkMistake(t, mistake{code: 3, says: []string{"capacity", "1 node without GPUs"}}, refused)
 }

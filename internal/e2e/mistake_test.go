@@ -81,11 +81,16 @@ func checkMistake(t *testing.T, m mistake, r stack.Result) {
 		t.Errorf("stdout is for data, and there is none: %q", r.Out)
 	}
 	lines := strings.Split(strings.TrimSpace(r.Err), "\n")
-	sentence, next := lines[max(len(lines)-2, 0)], lines[len(lines)-1]
-	if !strings.HasPrefix(sentence, "aim: ") || !strings.HasPrefix(next, "next: ") || strings.Count("\n"+r.Err, "\nnext: ") != 1 {
-		t.Errorf("it ends with neither one sentence nor one next command:\n%s", r.Err)
+	first := slices.IndexFunc(lines, func(line string) bool { return strings.HasPrefix(line, "aim: ") })
+	said := lines[max(first, 0):]
+	hints := 0
+	if len(said) == 3 && strings.HasPrefix(said[1], "hint: ") {
+		hints = 1
 	}
-	checkSays(t, sentence+"\n"+next, m.says...)
+	if first < 0 || len(said) != 2+hints || !strings.HasPrefix(said[len(said)-1], "next: ") {
+		t.Errorf("it does not end with one sentence, at most one hint, and one next command:\n%s", r.Err)
+	}
+	checkSays(t, strings.Join(said, "\n"), m.says...)
 	checkPlain(t, r.Err)
 	if limit := 10 * time.Second; r.Took > limit {
 		t.Errorf("it took %s, more than %s", r.Took, limit)

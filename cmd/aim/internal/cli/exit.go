@@ -23,10 +23,11 @@ const (
 	exitInterrupted = 130 // as shells have it for Ctrl-C
 )
 
-// Problem is an error with the next command to type, and its exit code where
-// the class of the error does not tell it.
+// Problem is an error with what to do about it in words, the next command to
+// type, and its exit code where the class of the error does not tell it.
 type Problem struct {
 	Err  error
+	Hint string
 	Next string
 	Code int // 0 = by class
 }
@@ -111,6 +112,10 @@ func NextOf(err error) string {
 
 // hintOf is what to do about an error where that is no command, or "".
 func hintOf(err error) string {
+	var p *Problem
+	if errors.As(err, &p) && p.Hint != "" {
+		return p.Hint
+	}
 	var f *aim.Failure
 	if errors.As(err, &f) && !aim.IsCommand(f.Hint) && !strings.Contains(err.Error(), f.Hint) {
 		return f.Hint

@@ -181,7 +181,10 @@ func checkGPUs(ctx context.Context, a *cli.App) Finding {
 	if len(found.GPUs) == 0 {
 		f.State, f.Text, f.Next = StateNote, "none on this machine: "+found.Reason, "aim up --simulate 2x8"
 		if s, err := config.ReadStack(a.Settings.Dir); err == nil && s.PID != 0 {
-			f.Next = "" // it runs, with the nodes that were told above
+			f.Next = "aim down && " + f.Next
+			if s.Simulate != "" {
+				f.Next = "" // simulated nodes run already
+			}
 		}
 		return f
 	}

@@ -106,8 +106,9 @@ func (s *stack) launch(ctx context.Context, within time.Duration, p supervise.Pr
 	return nil
 }
 
-// ownWords are the last two lines of a program of ours that could not start.
-var ownWords = aim.Pattern(`(?s)\naim(?:-devserver)?: ([^\n]+)(?:\nnext: ([^\n]+))?\s*$`)
+// ownWords are the last lines of a program of ours that could not start: a
+// sentence, a hint and the next command, as cli tells an error.
+var ownWords = aim.Pattern(`(?s)\naim(?:-devserver)?: ([^\n]+)(?:\nhint: ([^\n]+))?(?:\nnext: ([^\n]+))?\s*$`)
 
 // inItsOwnWords tells what a part that is our own program has said, instead of
 // how it ended and where its log is.
@@ -116,11 +117,10 @@ func inItsOwnWords(name string, err error) error {
 	if said == nil {
 		return cli.Failed("%w", err)
 	}
-	err = cli.Failed("%s did not start: %s", name, said[1])
-	if said[2] == "" {
-		return err
+	return &cli.Problem{
+		Err:  fmt.Errorf("%s did not start: %s", name, said[1]),
+		Hint: said[2], Next: said[3], Code: cli.ExitFailed,
 	}
-	return cli.Next(err, "%s", said[2])
 }
 
 // writePID keeps the pid of a part where people and scripts find it.

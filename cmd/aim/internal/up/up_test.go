@@ -2,6 +2,7 @@ package up
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -472,4 +473,18 @@ func TestDownAfterAKill(t *testing.T) {
 	require.Contains(t, stderr, "a killed aim up has left behind: 1 process")
 	require.NotContains(t, stderr, "nothing runs")
 	<-ended
+}
+
+// What a part of ours has said as its last is told as it was said: its sentence, its
+// hint, its next command.
+func TestInItsOwnWords(t *testing.T) {
+	ended := errors.New("node-a did not become ready: it ended with exit status 1; the end of /x.log:\nlevel=WARN msg=no\n" +
+		"aim: start error (runtime): Docker does not answer\nhint: start dockerd, or use --runtime process\nnext: aim doctor")
+	err := inItsOwnWords("node-a", ended)
+	require.EqualError(t, err, "node-a did not start: start error (runtime): Docker does not answer")
+	var told *cli.Problem
+	require.ErrorAs(t, err, &told)
+	require.Equal(t, "start dockerd, or use --runtime process", told.Hint)
+	require.Equal(t, "aim doctor", told.Next)
+	require.EqualError(t, inItsOwnWords("nats", errors.New("no words")), "no words")
 }
