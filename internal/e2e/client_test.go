@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"syscall"
@@ -60,8 +61,8 @@ func TestACommandOutlivesAFrozenEngine(t *testing.T) {
 	defer syscall.Kill(engine.PID, syscall.SIGCONT)
 	wake := time.AfterFunc(12*time.Second, func() { _ = syscall.Kill(engine.PID, syscall.SIGCONT) })
 	defer wake.Stop()
-	const name = "outlives"
-	t.Cleanup(func() { s.Aim(t.Context(), "stop", name) })
+	const name = "frozen"
+	t.Cleanup(func() { s.Aim(context.WithoutCancel(ctx), "stop", name) })
 	r := s.Aim(ctx, "deploy", small, "--name", name, "--timeout", "60s")
 	if r.Code != 0 {
 		t.Errorf("it ended with %d: %s", r.Code, r.Err)
