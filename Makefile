@@ -129,7 +129,7 @@ bench-all:
 
 fmt:
 	gofmt -w .
-	go test -run '^TestDocs' . -update
+	go test -run '^TestDocs' . ./cmd/aim -update
 
 clean:
 	rm -rf bin artifacts

@@ -22,10 +22,10 @@ type DeploymentSpec struct {
 	Nodes          int               `json:"nodes,omitempty"`           // nodes of one replica; 0 means 1
 	GPUMemory      Bytes             `json:"gpu_memory,omitempty"`      // share of one GPU's memory; 0 means whole GPUs
 	GPUType        string            `json:"gpu_type,omitempty"`        // MI300X, MI325X, ...
-	Precision      string            `json:"precision,omitempty"`       // one of Precisions
-	Backend        string            `json:"backend,omitempty"`         // one of Backends
+	Precision      string            `json:"precision,omitempty"`       // the weights' format
+	Backend        string            `json:"backend,omitempty"`         // the server that runs the model
 	Recipe         string            `json:"recipe,omitempty"`          // recipe id; no other recipe is tried
-	Metric         string            `json:"metric,omitempty"`          // one of Metrics
+	Metric         string            `json:"metric,omitempty"`          // what a recipe is to be tuned for
 	Image          string            `json:"image,omitempty"`           // container image, overrides the recipe's
 	Revision       string            `json:"revision,omitempty"`        // model revision: branch, tag or commit
 	ServedName     string            `json:"served_name,omitempty"`     // model name in the API; by default the model id

@@ -1,13 +1,8 @@
 package aim_test
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -19,9 +14,11 @@ import (
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/container"
+	"github.com/aim-engine/aim/internal/schema"
 	"github.com/aim-engine/aim/recipes"
 	"github.com/aim-engine/aim/recipes/model"
 	"github.com/aim-engine/aim/recipes/recipe"
+	"github.com/invopop/jsonschema"
 )
 
 // docs/catalogue.md is the catalogue in the binary: a row a recipe.
@@ -94,7 +91,16 @@ func publishers(r recipe.Recipe) string {
 // docs/recipe.schema.json and docs/model.schema.json are the Go types that the
 // files are read into, for editors.
 func TestDocsSchema(t *testing.T) {
-	s := schemas{comments: commentsOf(t, "recipes/recipe/recipe.go", "recipes/model/model.go"), t: t}
+	m := schemaMaker(t, "recipes/recipe", "recipes/model")
+	m.Words = map[string][]string{
+		"recipe.Recipe.precision": aim.Precisions(), "recipe.Patch.precision": aim.Precisions(), "recipe.Recipe.backend": aim.Backends(),
+		"recipe.Recipe.metric": aim.Metrics(), "recipe.Recipe.task": recipe.Tasks(), "recipe.Recipe.maturity": recipe.Maturities(),
+		"recipe.Evidence.maturity": recipe.Maturities(), "recipe.Evidence.metrics": aim.Metrics(),
+	}
+	m.Types = map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[recipe.Size]():      {AnyOf: []*jsonschema.Schema{{Type: "number"}, {Type: "string"}}},
+		reflect.TypeFor[aim.FailureClass](): {Type: "string", Enum: curable()},
+	}
 	for _, f := range []struct {
 		name, title, glob string
 		of                reflect.Type
@@ -103,20 +109,15 @@ func TestDocsSchema(t *testing.T) {
 		{"recipe", "A recipe of AIM Engine", "recipes/catalogue/recipes/*.yaml", reflect.TypeFor[recipe.Recipe](), []string{"recipe_id", "model_id", "hardware", "precision", "backend"}},
 		{"model", "A model file of AIM Engine", "recipes/catalogue/models/*.yaml", reflect.TypeFor[model.Model](), []string{"model_id"}},
 	} {
-		schema := s.object(f.of)
-		schema["$schema"], schema["title"], schema["required"] = "http://json-schema.org/draft-07/schema#", f.title, f.required
-		var b bytes.Buffer
-		e := json.NewEncoder(&b)
-		e.SetEscapeHTML(false)
-		e.SetIndent("", "  ")
-		if err := e.Encode(schema); err != nil {
-			t.Fatal(err)
+		s := m.Of(f.of, "yaml")
+		s.Title = f.title
+		for name, d := range s.Definitions {
+			d.Required = nil
+			if s.Ref == "#/$defs/"+name {
+				d.Required = f.required
+			}
 		}
-		page(t, "docs/"+f.name+".schema.json", b.String())
-		var published map[string]any
-		if err := json.Unmarshal(b.Bytes(), &published); err != nil {
-			t.Fatal(err)
-		}
+		check := publish(t, "docs/"+f.name+".schema.json", s)
 		files, err := filepath.Glob(f.glob)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", f.glob, len(files), err)
@@ -126,180 +127,54 @@ func TestDocsSchema(t *testing.T) {
 			if err := yaml.Unmarshal([]byte(read(t, file)), &value); err != nil {
 				t.Fatal(err)
 			}
-			for _, problem := range violations(published, value, "") {
-				t.Errorf("%s: %s", file, problem)
+			if err := check.Value(value); err != nil {
+				t.Errorf("%s: %v", file, err)
 			}
 		}
 		for _, bad := range []any{map[string]any{}, map[string]any{"model_id": 3}, map[string]any{"model_id": "a/b", "recipe_id": "x", "hardwrae": 1}, []any{}} {
-			if len(violations(published, bad, "")) == 0 {
+			if check.Value(bad) == nil {
 				t.Errorf("the schema of a %s takes %v", f.name, bad)
 			}
 		}
 	}
 }
 
-// schemas makes JSON Schemas of Go types.
-type schemas struct {
-	t        *testing.T
-	comments map[string]string // "Type.Field" -> its comment
-}
-
-// words are the fields that hold one of a list.
-var words = map[string][]string{
-	"Recipe.Precision": aim.Precisions(), "Patch.Precision": aim.Precisions(), "Recipe.Backend": aim.Backends(), "Recipe.Metric": aim.Metrics(),
-	"Recipe.Task": recipe.Tasks(), "Recipe.Maturity": recipe.Maturities(), "Evidence.Maturity": recipe.Maturities(), "Evidence.Metrics": aim.Metrics(),
-}
-
-func (s schemas) object(t reflect.Type) map[string]any {
-	properties := map[string]any{}
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if !f.IsExported() || name == "" {
-			continue
-		}
-		key := t.Name() + "." + f.Name
-		schema := s.of(f.Type, words[key])
-		if text := s.comments[key]; text != "" {
-			schema["description"] = text
-		}
-		properties[name] = schema
-	}
-	return map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
-}
-
-func (s schemas) of(t reflect.Type, words []string) map[string]any {
-	switch {
-	case t == reflect.TypeFor[recipe.Size]():
-		return map[string]any{"type": []string{"number", "string"}}
-	case t == reflect.TypeFor[aim.FailureClass]():
-		var classes []string
-		for _, c := range aim.Classes() {
-			if c.Rule().Next != aim.NextStop {
-				classes = append(classes, string(c))
-			}
-		}
-		slices.Sort(classes)
-		return map[string]any{"type": "string", "enum": classes}
-	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return s.of(t.Elem(), words)
-	case reflect.Struct:
-		return s.object(t)
-	case reflect.Slice:
-		return map[string]any{"type": "array", "items": s.of(t.Elem(), words)}
-	case reflect.Map:
-		return map[string]any{"type": "object", "additionalProperties": s.of(t.Elem(), nil)}
-	case reflect.Interface:
-		return map[string]any{}
-	case reflect.Bool:
-		return map[string]any{"type": "boolean"}
-	case reflect.Int, reflect.Uint64:
-		return map[string]any{"type": "integer", "minimum": 0}
-	case reflect.String:
-		if words != nil {
-			return map[string]any{"type": "string", "enum": words}
-		}
-		return map[string]any{"type": "string"}
-	}
-	s.t.Fatalf("nobody has said how a %s is written in a schema", t)
-	return nil
-}
-
-// commentsOf reads what the source says of each field.
-func commentsOf(t *testing.T, files ...string) map[string]string {
-	t.Helper()
-	comments := map[string]string{}
-	for _, file := range files {
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(parsed, func(n ast.Node) bool {
-			spec, ok := n.(*ast.TypeSpec)
-			if !ok {
-				return true
-			}
-			fields, ok := spec.Type.(*ast.StructType)
-			if !ok {
-				return true
-			}
-			for _, f := range fields.Fields.List {
-				for _, name := range f.Names {
-					comments[spec.Name.Name+"."+name.Name] = strings.TrimSpace(strings.Join(strings.Fields(f.Doc.Text()+" "+f.Comment.Text()), " "))
-				}
-			}
-			return true
-		})
-	}
-	return comments
-}
-
-// violations checks a value against the parts of JSON Schema that ours use.
-func violations(schema map[string]any, value any, at string) (all []string) {
-	if !ofType(schema["type"], value) {
-		return []string{fmt.Sprintf("%s is %v, not %v", at, value, schema["type"])}
-	}
-	if allowed, ok := schema["enum"].([]any); ok && !slices.Contains(allowed, value) {
-		all = append(all, fmt.Sprintf("%s is %v, none of %v", at, value, allowed))
-	}
-	switch v := value.(type) {
-	case []any:
-		items, _ := schema["items"].(map[string]any) // nil takes anything
-		for i, element := range v {
-			all = append(all, violations(items, element, fmt.Sprintf("%s[%d]", at, i))...)
-		}
-	case map[string]any:
-		properties, _ := schema["properties"].(map[string]any)
-		rest, open := schema["additionalProperties"].(map[string]any)
-		for name, element := range v {
-			inner, known := properties[name].(map[string]any)
-			switch {
-			case known:
-				all = append(all, violations(inner, element, at+"."+name)...)
-			case open:
-				all = append(all, violations(rest, element, at+"."+name)...)
-			case schema["additionalProperties"] == false:
-				all = append(all, fmt.Sprintf("%s.%s is not known", at, name))
-			}
-		}
-		required, _ := schema["required"].([]any)
-		for _, name := range required {
-			if _, ok := v[name.(string)]; !ok {
-				all = append(all, fmt.Sprintf("%s.%s is missing", at, name))
-			}
+// curable are the classes that a recipe may have a patch for.
+func curable() (all []any) {
+	classes := aim.Classes()
+	slices.Sort(classes)
+	for _, c := range classes {
+		if c.Rule().Next != aim.NextStop {
+			all = append(all, string(c))
 		}
 	}
 	return all
 }
 
-// ofType tells whether a value has one of the types; nil is any type.
-func ofType(types, value any) bool {
-	names, ok := types.([]any)
-	if !ok {
-		names = []any{types}
+func schemaMaker(t *testing.T, folders ...string) *schema.Maker {
+	t.Helper()
+	m, err := schema.Read(folders...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return types == nil || slices.ContainsFunc(names, func(name any) bool {
-		switch value.(type) {
-		case string:
-			return name == "string"
-		case bool:
-			return name == "boolean"
-		case int, uint64:
-			return name == "integer" || name == "number"
-		case float64:
-			return name == "number"
-		case []any:
-			return name == "array"
-		case map[string]any:
-			return name == "object"
-		}
-		return false
-	})
+	return m
 }
 
-// What the documents let a node allow, and what every built-in recipe asks of
+// publish compares a schema with the one in docs/, or writes it.
+func publish(t *testing.T, path string, s *jsonschema.Schema) schema.Checker {
+	t.Helper()
+	text, err := schema.Text(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page(t, path, string(text))
+	check, err := schema.NewChecker(text, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return check
+}
+
 // it: both ends of the rules of package container.
 func TestBuiltInRecipesRunOnTheDocumentedNode(t *testing.T) {
 	text, err := os.ReadFile("docs/configuration.md")

@@ -194,7 +194,8 @@ func TestDocsCLI(t *testing.T) {
 const cliIntro = `# The command line
 
 Data goes to stdout; progress, hints and errors go to stderr, and an error ends with the next command to type. ` + "`-o json`" + ` and
-` + "`-o jsonl`" + ` are for programs; fields are only ever added. Live progress is for terminals; in a pipe it is plain lines. NO_COLOR is
+` + "`-o jsonl`" + ` are for programs; what each command prints is told in
+[output.schema.json](output.schema.json), and fields are only ever added. Live progress is for terminals; in a pipe it is plain lines. NO_COLOR is
 respected. An interrupted or timed-out wait never cancels the work.
 
 | exit code | |

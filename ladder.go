@@ -63,8 +63,8 @@ const (
 	VerdictNo     Verdict = "no"
 )
 
-// Estimate is what one GPU of a replica is expected to hold, in bytes, with
-// every term. Terms is keyed by the name of the term.
+// Estimate is what one GPU of a replica is expected to hold, with every term, in
+// whole bytes (kv_tokens in tokens). Terms is keyed by the name of the term.
 type Estimate struct {
 	Verdict Verdict            `json:"verdict"`
 	Terms   map[string]float64 `json:"terms"`

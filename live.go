@@ -140,11 +140,11 @@ func (h Histogram) Quantile(q float64) *float64 {
 
 // LiveGPU is what one GPU does now; a nil is unknown.
 type LiveGPU struct {
-	Busy      *float64 `json:"busy,omitempty"`       // share of the time with work on it, 0 to 1
-	PowerW    *float64 `json:"power_w,omitempty"`    // of the package
-	VRAMBytes *float64 `json:"vram_used,omitempty"`  // of the physical GPU
-	JunctionC *float64 `json:"junction_c,omitempty"` // °C
-	ClockMHz  *float64 `json:"clock_mhz,omitempty"`  // of the shader engines
+	Busy      *float64 `json:"busy,omitempty"`            // share of the time with work on it, 0 to 1
+	PowerW    *float64 `json:"power_w,omitempty"`         // of the package
+	VRAMBytes *float64 `json:"vram_used_bytes,omitempty"` // of the physical GPU
+	JunctionC *float64 `json:"junction_c,omitempty"`      // °C
+	ClockMHz  *float64 `json:"clock_mhz,omitempty"`       // of the shader engines
 }
 
 // LiveNode is what the servers and GPUs of a node do now, by server name and GPU

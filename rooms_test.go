@@ -43,6 +43,7 @@ var rooms = map[string][]string{
 	// needs a line of its own.
 	"internal":                 {".", "./recipes/options", "./internal/filelock", "./internal/pause", "./internal/settings"},
 	"internal/backend":         {".", "./recipes/options"},
+	"internal/schema":          {".", "github.com/invopop/jsonschema", "github.com/santhosh-tekuri/jsonschema/v6"},
 	"internal/config":          {".", "./internal/container", "./internal/filelock", "./internal/settings", "github.com/spf13/viper"},
 	"internal/display":         {".", "golang.org/x/term"},
 	"internal/heartbeat":       {".", "go.temporal.io/sdk/activity"},

@@ -130,6 +130,9 @@ func (j Judgement) Estimate() aim.Estimate {
 	if t.KVTokens > 0 {
 		terms["kv_tokens"] = t.KVTokens
 	}
+	for name, v := range terms { // bytes and tokens are whole
+		terms[name] = math.Round(v)
+	}
 	return e
 }
 

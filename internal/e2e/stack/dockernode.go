@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -71,7 +72,9 @@ func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*Dock
 		_ = n.Kill()
 		return nil, fmt.Errorf("node %s did not get ready: %w%s", id, err, s.Logs())
 	}
-	s.Nodes = append(s.Nodes, config.StackNode{ID: id, Simulated: true})
+	if me := (config.StackNode{ID: id, Simulated: true}); !slices.Contains(s.Nodes, me) { // not its first agent
+		s.Nodes = append(s.Nodes, me)
+	}
 	return n, s.awaitAlive(ctx, id)
 }
 

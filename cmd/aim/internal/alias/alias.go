@@ -45,7 +45,7 @@ all are busy, the others answer. A weight of 0 is only ever such a fallback.`,
 }
 
 func newList(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the aliases", Example: "  aim alias list", Args: cli.Named(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.Admin()
@@ -71,6 +71,7 @@ func newList(a *cli.App) *cobra.Command {
 			return nil
 		},
 	}
+	return a.Prints(cmd, []access.Alias{})
 }
 
 func newRemove(a *cli.App) *cobra.Command {

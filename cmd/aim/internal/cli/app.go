@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"slices"
 	"strings"
 	"syscall"
@@ -48,6 +49,8 @@ type App struct {
 	ConfigFile string          // --config as given
 	Format     string          // -o as given, for errors that come before the settings
 	closers    []func()
+
+	printed map[*cobra.Command][]reflect.Type
 }
 
 // New reads nothing yet: settings come when a command needs them.
@@ -105,6 +108,22 @@ func (a *App) Load(cmd *cobra.Command) error {
 
 // Programs tells whether a program reads our output.
 func (a *App) Programs() bool { return slices.Contains([]string{"json", "jsonl"}, a.Format) }
+
+// Prints says what a command prints with -o json: a value of one of these types,
+// where a slice stands for a list (with jsonl an element a line). From it comes the
+// published schema.
+func (a *App) Prints(cmd *cobra.Command, values ...any) *cobra.Command {
+	if a.printed == nil {
+		a.printed = map[*cobra.Command][]reflect.Type{}
+	}
+	for _, v := range values {
+		a.printed[cmd] = append(a.printed[cmd], reflect.TypeOf(v))
+	}
+	return cmd
+}
+
+// Printed is what Prints was told of a command; none for one that prints no data.
+func (a *App) Printed(cmd *cobra.Command) []reflect.Type { return a.printed[cmd] }
 
 // PrintsAsItIs refuses an --output that was given to a command that does not print
 // data; one that is set for all commands does no harm.

@@ -48,7 +48,7 @@ wait does not stop the work.`,
 	o.wait.Add(cmd)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only say what would happen, as aim plan does")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before a change takes down what serves")
-	return cmd
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{}, aim.Plan{})
 }
 
 // run refuses what can be refused here before it writes anything, sends the one

@@ -16,13 +16,14 @@ type endpointsOptions struct{}
 
 func NewEndpoints(a *cli.App) *cobra.Command {
 	var o endpointsOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "endpoints [NAME]",
 		Short:   "List where replicas answer",
 		Example: "  aim endpoints qwen3-32b -o jsonl",
 		Args:    cli.AtMost("NAME"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args) },
 	}
+	return a.Prints(cmd, []aim.Endpoint{})
 }
 
 // run reads Temporal and not the inventory: an endpoint is listed from the moment

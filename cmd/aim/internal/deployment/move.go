@@ -40,7 +40,7 @@ waits for a place behind those who come before it.`,
 	f.BoolVar(&o.request.Evict, "evict", false, "stop it first; the deployment's min_available stays")
 	f.StringVar(&o.request.Why, "why", "", "the reason, for the history")
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{})
 }
 
 func (o moveOptions) run(ctx context.Context, a *cli.App, name string) error {

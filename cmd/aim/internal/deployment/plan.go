@@ -42,7 +42,7 @@ no recipe.`,
 	}
 	o.spec.Add(cmd)
 	recipe.AddFlag(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Plan{})
 }
 
 // run asks the control process that leads.

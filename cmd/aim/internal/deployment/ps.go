@@ -24,7 +24,7 @@ func NewPs(a *cli.App) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "also those that have ended, as long as Temporal keeps them")
-	return cmd
+	return a.Prints(cmd, []aim.Status{})
 }
 
 // run says on stderr that there is nothing, so that an empty list is empty.

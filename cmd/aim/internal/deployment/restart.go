@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -25,7 +26,7 @@ func NewRestart(a *cli.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.why, "why", "", "the reason, for the history")
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{})
 }
 
 func (o restartOptions) run(ctx context.Context, a *cli.App, name string) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -28,7 +29,7 @@ that was not taken up needs no rollback.`,
 	}
 	cmd.Flags().StringVar(&o.why, "why", "", "the reason, for the history")
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{})
 }
 
 func (o rollbackOptions) run(ctx context.Context, a *cli.App, name string) error {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/workflows"
 )
@@ -31,7 +32,7 @@ func NewScale(a *cli.App) *cobra.Command {
 		},
 	}
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{})
 }
 
 func (o scaleOptions) run(ctx context.Context, a *cli.App, name string, replicas int) error {

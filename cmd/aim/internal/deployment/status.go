@@ -28,7 +28,7 @@ func NewStatus(a *cli.App) *cobra.Command {
 	}
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "follow it until it is ready or has ended")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "with --watch: stop watching after this long, with exit code 4")
-	return cmd
+	return a.Prints(cmd, aim.Status{})
 }
 
 // run prints data to stdout and the next command to stderr.

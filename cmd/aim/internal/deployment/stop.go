@@ -29,7 +29,7 @@ func NewStop(a *cli.App) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&o.why, "why", "", "the reason, for the history")
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, []aim.Status{})
 }
 
 // run asks all to stop before it waits for any.
@@ -40,16 +40,17 @@ func (o stopOptions) run(ctx context.Context, a *cli.App, names []string) error 
 	}
 	ctx, cancel := o.wait.Within(ctx)
 	defer cancel()
-	var asked []aim.Status
+	var asked, ended []aim.Status
 	for _, name := range names {
 		before, _ := Ask(ctx, c, name) // only what happens from here on is told
+		before.Name = name
 		switch over, stopErr := o.ask(ctx, a, c, name); {
 		case stopErr != nil:
 			err = errors.Join(err, stopErr)
 		case over:
 			a.Hint("%s has ended already", name)
+			ended = append(ended, before)
 		default:
-			before.Name = name
 			asked = append(asked, before)
 		}
 	}
@@ -58,7 +59,13 @@ func (o stopOptions) run(ctx context.Context, a *cli.App, names []string) error 
 			a.Hint("next: aim status %s --watch", before.Name)
 			continue
 		}
-		err = errors.Join(err, o.follow(ctx, a, c, before))
+		s, waitErr := o.follow(ctx, a, c, before)
+		if err = errors.Join(err, waitErr); waitErr == nil {
+			ended = append(ended, s)
+		}
+	}
+	if a.Programs() {
+		err = errors.Join(display.List(a.Out, a.Format, ended), err)
 	}
 	return err
 }
@@ -78,14 +85,10 @@ func (o stopOptions) ask(ctx context.Context, a *cli.App, c client.Client, name 
 
 // follow waits for the end. A server that could not be seen to end is told by the
 // reason, and is no error: its node cleans up.
-func (o stopOptions) follow(ctx context.Context, a *cli.App, c client.Client, before aim.Status) error {
+func (o stopOptions) follow(ctx context.Context, a *cli.App, c client.Client, before aim.Status) (aim.Status, error) {
 	s, err := await(ctx, a, c, before.Name, before, func(s aim.Status) (bool, error) { return s.Phase.Final(), nil })
-	if err != nil {
-		return err
+	if err == nil {
+		a.Hint("%s: %s", s.Name, s.Reason)
 	}
-	if a.Programs() {
-		return display.Data(a.Out, a.Format, s)
-	}
-	a.Hint("%s: %s", s.Name, s.Reason)
-	return nil
+	return s, err
 }

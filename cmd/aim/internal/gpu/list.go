@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
 )
@@ -25,7 +26,7 @@ running node, and changes nothing.`,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
 	addSysfsFlag(cmd)
-	return cmd
+	return a.Prints(cmd, aim.Detection{})
 }
 
 func (o listOptions) run(ctx context.Context, a *cli.App) error {

@@ -28,7 +28,7 @@ func New(a *cli.App) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
 	}
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on until interrupted or the deployment has ended")
-	return cmd
+	return a.Prints(cmd, []display.Event{})
 }
 
 // run reads whole histories every time. They are short, and a reader that keeps

@@ -48,7 +48,7 @@ the time in which a gateway on loopback asks for none.`,
 	flags.Int64Var(&o.limits.DailyTokens, "daily-tokens", 0, "tokens a UTC day")
 	flags.StringVar(&o.expires, "expires", "", "after this `time`: a duration such as 720h, or 2026-12-31")
 	flags.IntVar(&o.priority, "priority", 0, "of requests that wait; larger goes first")
-	return cmd
+	return a.Prints(cmd, admin.NewKey{})
 }
 
 func (o createOptions) run(ctx context.Context, a *cli.App, cmd *cobra.Command, name string) error {
@@ -99,10 +99,11 @@ func showSecret(a *cli.App, made admin.NewKey) error {
 }
 
 func newList(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the keys", Example: "  aim key list -o json", Args: cli.Named(),
 		RunE: func(cmd *cobra.Command, _ []string) error { return list(cmd.Context(), a) },
 	}
+	return a.Prints(cmd, []access.Key{})
 }
 
 func list(ctx context.Context, a *cli.App) error {
@@ -118,7 +119,7 @@ func list(ctx context.Context, a *cli.App) error {
 }
 
 func newShow(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "show NAME", Short: "Show one key, without what opens the gateway", Example: "  aim key show team-a", Args: cli.Named("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.Admin()
@@ -132,10 +133,11 @@ func newShow(a *cli.App) *cobra.Command {
 			return show(a, []access.Key{k})
 		},
 	}
+	return a.Prints(cmd, []access.Key{})
 }
 
 func newRotate(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "rotate NAME", Short: "Give a key another secret; the one before opens nothing any more",
 		Example: "  aim key rotate team-a", Args: cli.Named("NAME"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -150,6 +152,7 @@ func newRotate(a *cli.App) *cobra.Command {
 			return showSecret(a, made)
 		},
 	}
+	return a.Prints(cmd, admin.NewKey{})
 }
 
 func newRevoke(a *cli.App) *cobra.Command {

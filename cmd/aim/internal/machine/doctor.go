@@ -16,7 +16,7 @@ type doctorOptions struct{}
 
 func NewDoctor(a *cli.App) *cobra.Command {
 	var o doctorOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything that AIM Engine needs, one line each",
 		Long: `Doctor checks settings, Temporal, NATS, control, nodes, GPUs and Docker, and says
@@ -26,6 +26,7 @@ for everything that is not well what to do. It changes nothing. The exit code is
 		Args:    cli.Named(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
+	return a.Prints(cmd, []Finding{})
 }
 
 // Finding is one line of `aim doctor`.

@@ -21,13 +21,14 @@ type envInfo struct {
 
 func NewEnv(a *cli.App) *cobra.Command {
 	var o envOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "env",
 		Short:   "Print what makes the plain temporal and nats commands find this installation",
 		Example: `  eval "$(aim env)" && temporal workflow list`,
 		Args:    cli.Named(),
 		RunE:    func(*cobra.Command, []string) error { return o.run(a) },
 	}
+	return a.Prints(cmd, envInfo{})
 }
 
 // run prints shell code on stdout and nothing else, so that eval can take it.

@@ -22,13 +22,14 @@ type versionInfo struct {
 
 func NewVersion(a *cli.App) *cobra.Command {
 	var o versionOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  aim version -o json",
 		Args:    cli.Named(),
 		RunE:    func(*cobra.Command, []string) error { return o.run(a) },
 	}
+	return a.Prints(cmd, versionInfo{})
 }
 
 // run needs no connection: it is the first thing a bug report asks for.

@@ -42,7 +42,7 @@ when a node restarts; what a node has already is not fetched again.`,
 	cmd.Flags().StringVar(&o.in.Revision, "revision", "", "branch, tag or commit")
 	cmd.Flags().StringArrayVar(&o.secrets, "secret", nil, "`HF_TOKEN=reference`, env:NAME or file:/path on the nodes (default the nodes' own)")
 	o.wait.Add(cmd)
-	return cmd
+	return a.Prints(cmd, workflows.FetchResult{})
 }
 
 func (o *fetchOptions) run(ctx context.Context, a *cli.App) error {

@@ -22,7 +22,7 @@ func newList(a *cli.App) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
 	cmd.Flags().StringVar(&o.node, "node", "", "only of this node")
-	return cmd
+	return a.Prints(cmd, []keptModel{})
 }
 
 func (o listOptions) run(ctx context.Context, a *cli.App) error {

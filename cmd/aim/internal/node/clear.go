@@ -16,7 +16,7 @@ type clearOptions struct{}
 
 func newClear(a *cli.App) *cobra.Command {
 	var o clearOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "clear NODE [GPU...]",
 		Short: "Take GPUs of a node out of quarantine, or accept their errors; all of them by default",
 		Long: `Clear gives out GPUs again that the node has put into quarantine, and accepts the
@@ -26,6 +26,7 @@ again. What else is wrong with a GPU, or a stranger on it, still keeps it out.`,
 		Args:    cobra.MinimumNArgs(1),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1:]) },
 	}
+	return a.Prints(cmd, activities.SetNodeResult{}.State)
 }
 
 // run clears what is in quarantine or has errors now. A GPU that is still in use
@@ -46,12 +47,16 @@ func (o clearOptions) run(ctx context.Context, a *cli.App, id string, gpus []str
 	}
 	if len(gpus) == 0 {
 		a.Hint("%s has no GPU in quarantine, and none with errors", id)
-		return nil
+		if !a.Programs() {
+			return nil
+		}
 	}
 	if err := setNode(ctx, a, id, activities.SetNodeRequest{Unquarantine: gpus}); err != nil {
 		return err
 	}
-	a.Hint("cleared on %s: %s", id, strings.Join(gpus, " "))
+	if len(gpus) > 0 {
+		a.Hint("cleared on %s: %s", id, strings.Join(gpus, " "))
+	}
 	return nil
 }
 

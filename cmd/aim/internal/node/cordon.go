@@ -21,7 +21,7 @@ func newCordon(a *cli.App) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
 	}
 	cmd.Flags().StringVar(&o.why, "why", "cordoned by hand", "the reason, shown wherever the node is")
-	return cmd
+	return a.Prints(cmd, activities.SetNodeResult{}.State)
 }
 
 // run needs a reason: "" would open the node.

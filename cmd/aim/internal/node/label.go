@@ -17,7 +17,7 @@ type labelOptions struct{}
 
 func newLabel(a *cli.App) *cobra.Command {
 	var o labelOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "label NODE NAME=VALUE... [NAME-...]",
 		Short: "Set labels of a node, or take some away",
 		Long: `Label sets labels of a node, which deployments may select by (aim deploy
@@ -27,6 +27,7 @@ keeps them over restarts. A replica that runs already stays where it is.`,
 		Args:    cobra.MinimumNArgs(2),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0], args[1:]) },
 	}
+	return a.Prints(cmd, activities.SetNodeResult{}.State)
 }
 
 func (o labelOptions) run(ctx context.Context, a *cli.App, id string, words []string) error {

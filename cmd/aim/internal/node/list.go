@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
 )
@@ -13,7 +14,7 @@ type listOptions struct{}
 
 func newList(a *cli.App) *cobra.Command {
 	var o listOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the nodes and how many of their GPUs are free",
@@ -21,6 +22,7 @@ func newList(a *cli.App) *cobra.Command {
 		Args:    cli.Named(),
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), a) },
 	}
+	return a.Prints(cmd, []aim.FleetNode{})
 }
 
 func (o listOptions) run(ctx context.Context, a *cli.App) error {

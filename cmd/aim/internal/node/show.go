@@ -14,13 +14,14 @@ type showOptions struct{}
 
 func newShow(a *cli.App) *cobra.Command {
 	var o showOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "show NODE",
 		Short:   "Show one node GPU by GPU: holder, memory, health",
 		Example: "  aim node show n1",
 		Args:    cli.Named("NODE"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
 	}
+	return a.Prints(cmd, aim.FleetNode{})
 }
 
 func (o showOptions) run(ctx context.Context, a *cli.App, id string) error {

@@ -13,13 +13,14 @@ type uncordonOptions struct{}
 
 func newUncordon(a *cli.App) *cobra.Command {
 	var o uncordonOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:     "uncordon NODE",
 		Short:   "Place new replicas on a node again",
 		Example: "  aim node uncordon n1",
 		Args:    cli.Named("NODE"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), a, args[0]) },
 	}
+	return a.Prints(cmd, activities.SetNodeResult{}.State)
 }
 
 func (o uncordonOptions) run(ctx context.Context, a *cli.App, id string) error {

@@ -89,7 +89,7 @@ little room for captured graphs) or "no". Its terms are for one GPU:
 	}
 	o.add(cmd)
 	AddFlag(cmd)
-	return cmd
+	return a.Prints(cmd, Estimate{})
 }
 
 func (o *estimateOptions) add(cmd *cobra.Command) {

@@ -49,7 +49,7 @@ AIM Engine sets itself is left out; every change is listed on stderr.`,
 	}
 	cmd.Flags().StringVar(&o.out, "out", "", "`folder` to write the recipes to; made if it is not there")
 	cmd.Flags().BoolVar(&o.force, "force", false, "write over files that are there already")
-	return cmd
+	return a.Prints(cmd, []ImportedRecipe{})
 }
 
 // run reads all files, and writes what those give that can be read: one bad file

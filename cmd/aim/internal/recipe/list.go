@@ -26,7 +26,7 @@ func newList(a *cli.App) *cobra.Command {
 		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args) },
 	}
 	AddFlag(cmd)
-	return cmd
+	return a.Prints(cmd, []recipe.Recipe{})
 }
 
 // run reads every recipe, so that a broken file of the user is found here.

@@ -26,7 +26,7 @@ func newShow(a *cli.App) *cobra.Command {
 		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args[0]) },
 	}
 	AddFlag(cmd)
-	return cmd
+	return a.Prints(cmd, recipe.Recipe{})
 }
 
 func (o showOptions) run(a *cli.App, id string) error {

@@ -23,7 +23,7 @@ type verdict struct {
 
 func newValidate(a *cli.App) *cobra.Command {
 	var o validateOptions
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "validate FILE...",
 		Short: "Check recipe and model files: fields, words, and every option of the server",
 		Long: `Validate checks each file by itself and tells its first mistake by file, line and
@@ -42,6 +42,7 @@ docs/recipes.md has all fields, and the line that makes editors check them.`,
 		Args:    cli.OneOrMore("FILE"),
 		RunE:    func(_ *cobra.Command, args []string) error { return o.run(a, args) },
 	}
+	return a.Prints(cmd, []verdict{})
 }
 
 // run looks at all files before it fails: a CI run should show all mistakes.

@@ -41,7 +41,7 @@ func New(a *cli.App) *cobra.Command {
 	cmd.Flags().StringVar(&o.view, "view", "replicas", "what to list: "+strings.Join(display.TopViews, ", "))
 	cmd.Flags().StringVar(&o.filter, "filter", "", "show only rows with this text")
 	cmd.Flags().BoolVar(&o.once, "once", false, "print once, as in a pipe")
-	return cmd
+	return a.Prints(cmd, []aim.FleetNode{})
 }
 
 func (o options) run(ctx context.Context, a *cli.App) error {

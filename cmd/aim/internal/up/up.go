@@ -63,7 +63,7 @@ Ctrl-C ends what up has started and nothing else. Real models go on serving.`,
 	cmd.Flags().BoolVarP(&o.detach, "detach", "d", false, "run in the background, and return when all is ready")
 	cmd.Flags().IntVar(&o.readyFD, "ready-fd", 0, "")
 	_ = cmd.Flags().MarkHidden("ready-fd") // the other end of --detach
-	return cmd
+	return a.Prints(cmd, config.Stack{})
 }
 
 // run is the whole life of a stack: lock, plan, start, wait, stop.

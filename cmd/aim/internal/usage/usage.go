@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
+	"github.com/aim-engine/aim/internal/admin"
 	"github.com/aim-engine/aim/internal/display"
 	"github.com/aim-engine/aim/internal/store"
 )
@@ -37,7 +38,7 @@ those that broke off, or whose client left.`,
 	cmd.Flags().StringVar(&o.by, "by", string(store.ByKey), "key, model or day")
 	cmd.Flags().DurationVar(&o.since, "since", 30*24*time.Hour, "how far back")
 	cmd.Flags().BoolVar(&o.csv, "csv", false, "print comma-separated values")
-	return cmd
+	return a.Prints(cmd, []store.UsageSum{})
 }
 
 func (o options) run(ctx context.Context, a *cli.App) error {
@@ -98,7 +99,7 @@ func NewAudit(a *cli.App) *cobra.Command {
 }
 
 func newLog(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "list", Aliases: []string{"ls"}, Short: "List the audit log, oldest first", Example: "  aim audit list -o jsonl", Args: cli.Named(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := a.Admin()
@@ -127,10 +128,11 @@ func newLog(a *cli.App) *cobra.Command {
 			return nil
 		},
 	}
+	return a.Prints(cmd, []store.AuditEntry{})
 }
 
 func newVerify(a *cli.App) *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use: "verify", Short: "Check that no entry of the audit log was changed or taken out",
 		Example: "  aim audit verify", Args: cli.Named(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -152,4 +154,5 @@ func newVerify(a *cli.App) *cobra.Command {
 			return nil
 		},
 	}
+	return a.Prints(cmd, admin.Verified{})
 }
