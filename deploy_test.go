@@ -2,7 +2,6 @@ package aim_test
 
 import (
 	"bytes"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +15,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aim-engine/aim/internal/config"
-	"github.com/aim-engine/aim/workflows"
 )
 
 // composeFile is what docker-compose.yml may hold; another key is a mistake.
@@ -94,11 +92,10 @@ func TestComposeHasTheVersionsOfDevserver(t *testing.T) {
 	mod := read(t, "devserver/go.mod")
 	f := readCompose(t)
 	for service, required := range map[string]string{
-		"temporal":           "go.temporal.io/server",
-		"temporal-schema":    "go.temporal.io/server",
-		"temporal-namespace": "go.temporal.io/server",
-		"temporal-ui":        "github.com/temporalio/ui-server/v2",
-		"nats":               "github.com/nats-io/nats-server/v2",
+		"temporal":        "go.temporal.io/server",
+		"temporal-schema": "go.temporal.io/server",
+		"temporal-ui":     "github.com/temporalio/ui-server/v2",
+		"nats":            "github.com/nats-io/nats-server/v2",
 	} {
 		m := regexp.MustCompile(`\t` + regexp.QuoteMeta(required) + ` v([0-9.]+)\n`).FindStringSubmatch(mod)
 		if m == nil {
@@ -160,7 +157,7 @@ func TestComposePublishesOnLoopback(t *testing.T) {
 // Our own services are given settings that exist, with values that are valid.
 func TestComposeSettings(t *testing.T) {
 	f := readCompose(t)
-	for _, name := range []string{"control", "node"} {
+	for _, name := range []string{"setup", "control", "node"} {
 		t.Run(name, func(t *testing.T) {
 			checkSettings(t, f.Services[name].Environment)
 			checkCommand(t, f.Services[name].Command)
@@ -225,22 +222,11 @@ func TestComposeNodeSeesTheMachine(t *testing.T) {
 	if n.NetworkMode != "host" || !slices.Equal(n.Devices, []string{"/dev/kfd", "/dev/dri"}) || !slices.Equal(n.Profiles, []string{"node"}) {
 		t.Errorf("network %q, devices %v, profiles %v", n.NetworkMode, n.Devices, n.Profiles)
 	}
-	for _, name := range []string{"control", "node"} {
+	for _, name := range []string{"setup", "control", "node"} {
 		s := readCompose(t).Services[name]
 		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
 			t.Errorf("service %s is not closed: read-only %v, dropped %v, %v", name, s.ReadOnly, s.CapDrop, s.SecurityOpt)
 		}
-	}
-}
-
-// Control refuses to start without the search attributes.
-func TestNamespaceGetsTheSearchAttributes(t *testing.T) {
-	got := map[string]string{}
-	for _, m := range regexp.MustCompile(`--name (\w+) --type (\w+)`).FindAllStringSubmatch(read(t, "deploy/temporal/setup-namespace.sh"), -1) {
-		got[m[1]] = m[2]
-	}
-	if !maps.Equal(got, workflows.SearchAttributes()) {
-		t.Errorf("setup-namespace.sh adds %v, workflows need %v", got, workflows.SearchAttributes())
 	}
 }
 

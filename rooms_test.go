@@ -53,7 +53,7 @@ var rooms = map[string][]string{
 	"internal/store":           {".", "./internal/limit", "./internal/filelock", "github.com/jackc/pgx/v5/...", "modernc.org/sqlite"},
 	"internal/inventory":       {".", "./internal/settings", "github.com/nats-io/nats.go/..."},
 	"internal/machine":         {".", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
-	"internal/temporal":        {".", "./internal/settings", "go.temporal.io/...", "google.golang.org/grpc/..."},
+	"internal/temporal":        {".", "./internal/settings", "go.temporal.io/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/types/known/durationpb"},
 	"internal/ownership":       {".", "./workflows", "go.temporal.io/...", "golang.org/x/sync/errgroup"},
 	"internal/telemetry":       {".", "./activities", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...", "go.temporal.io/sdk/..."},
 	"internal/servertest":      {".", "./internal/settings", "./workflows", "go.temporal.io/sdk/..."},

@@ -81,7 +81,7 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	if c.temporal, err = temporal.Dial(ctx, to.Temporal, "aim-control/"+cfg.ID, metrics, log); err != nil {
 		return nil, err
 	}
-	if err := temporal.CheckAttributes(ctx, c.temporal, to.Temporal.Namespace, workflows.SearchAttributes()); err != nil {
+	if err := temporal.Check(ctx, c.temporal, to.Temporal.Namespace, workflows.SearchAttributes()); err != nil {
 		c.temporal.Close()
 		return nil, err
 	}

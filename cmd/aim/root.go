@@ -37,7 +37,7 @@ func addCommands(root *cobra.Command, a *cli.App) {
 		deployment.NewScale(a), deployment.NewRestart(a), deployment.NewMove(a), deployment.NewRollback(a), deployment.NewStop(a), deployment.NewEndpoints(a))
 	add(cli.GroupFleet, node.New(a), top.New(a), recipe.New(a), model.New(a), recipe.NewEstimate(a))
 	add(cli.GroupClients, key.New(a), alias.New(a), usage.New(a), usage.NewAudit(a))
-	add(cli.GroupMachine, up.New(a), up.NewDown(a), gpu.New(a), machine.NewDoctor(a), machine.NewEnv(a), machine.NewVersion(a))
+	add(cli.GroupMachine, up.New(a), up.NewDown(a), gpu.New(a), machine.NewSetup(a), machine.NewDoctor(a), machine.NewEnv(a), machine.NewVersion(a))
 	add(cli.GroupDaemons, control.New(a), gateway.New(a))
 	root.AddCommand(node.NewShim(a), node.NewEnter(a), simulate.New(a))
 	if len(a.Args) > 0 && strings.HasPrefix(a.Args[0], cobra.ShellCompRequestCmd) {

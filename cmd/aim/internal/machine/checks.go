@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	enums "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
@@ -18,8 +17,10 @@ import (
 	"github.com/aim-engine/aim/cmd/aim/internal/up"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/display"
+	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/runtime/docker"
 	"github.com/aim-engine/aim/internal/settings"
+	"github.com/aim-engine/aim/internal/temporal"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -46,8 +47,8 @@ func checkState(_ context.Context, a *cli.App) Finding {
 	return f
 }
 
-// checkTemporal also looks for the search attributes: control refuses to start
-// without them.
+// checkTemporal also looks for the namespace and its search attributes, without which
+// control refuses to start, and for what a server of this version lacks.
 func checkTemporal(ctx context.Context, a *cli.App) Finding {
 	t := a.Settings.Temporal
 	f := Finding{Check: "Temporal", State: StateOK, Text: fmt.Sprintf("%s, namespace %s (from %s)", t.Address, t.Namespace, a.Settings.Source("temporal.address"))}
@@ -57,18 +58,28 @@ func checkTemporal(ctx context.Context, a *cli.App) Finding {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
 	defer cancel()
-	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: t.Namespace})
+	have, err := temporal.Look(ctx, c, t.Namespace)
 	if err != nil {
 		return bad(f, cli.Failed("Temporal answers, but not for namespace %q: %v", t.Namespace, cli.ShortCause(err)))
 	}
-	var missing []string
-	for _, name := range slices.Sorted(maps.Keys(workflows.SearchAttributes())) {
-		if _, ok := have.CustomAttributes[name]; !ok {
-			missing = append(missing, name)
-		}
+	if err := have.Check(t.Namespace, workflows.SearchAttributes()); err != nil {
+		return bad(f, err)
 	}
-	if len(missing) > 0 {
-		return bad(f, cli.Next(cli.Failed("namespace %q lacks the search attributes %s", t.Namespace, strings.Join(missing, ", ")), "aim control run"))
+	version, err := temporal.ServerVersion(ctx, c)
+	if err != nil {
+		return bad(f, err)
+	}
+	if version != "" {
+		f.Text = version + " at " + f.Text
+	}
+	for _, lack := range have.Lacks(version) {
+		f.Text += fmt.Sprintf("; lacks %s: %s", lack.What, lack.Cost)
+		switch {
+		case lack.Needed:
+			f.State = StateBad
+		case f.State == StateOK:
+			f.State = StateNote
+		}
 	}
 	return f
 }
@@ -125,11 +136,22 @@ func checkOrder(ctx context.Context, a *cli.App) Finding {
 	return bad(f, cli.Next(cli.Failed("no control process keeps the waiting order"), "aim control run"))
 }
 
-// checkNATS connects; who answers there is for checkNodes.
+// checkNATS connects, and looks whether the server tells of connections that end; who
+// answers there is for checkNodes.
 func checkNATS(ctx context.Context, a *cli.App) Finding {
 	f := Finding{Check: "NATS", State: StateOK, Text: fmt.Sprintf("%s (from %s)", a.Settings.NATS.URL, a.Settings.Source("nats.url"))}
-	if _, err := a.NATS(ctx); err != nil {
+	conn, err := a.NATS(ctx)
+	if err != nil {
 		return badAddress(a, f, "nats.url", err)
+	}
+	f.Text = conn.Version() + " at " + f.Text
+	tells, err := inventory.TellsOfEnds(ctx, conn, a.Settings.NATS)
+	if err != nil {
+		return bad(f, cli.Failed("NATS answers, but not for what we need: %v", cli.ShortCause(err)))
+	}
+	if !tells {
+		f.State = StateNote
+		f.Text += "; it does not tell this account of connections that end, so a node that dies is silent only after three missed beats"
 	}
 	return f
 }
