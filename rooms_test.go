@@ -52,7 +52,7 @@ var rooms = map[string][]string{
 	"internal/admin":           {".", "./internal/access", "./internal/filelock", "./internal/limit", "./internal/settings", "./internal/store", "golang.org/x/sync/errgroup"},
 	"internal/store":           {".", "./internal/limit", "./internal/filelock", "github.com/jackc/pgx/v5/...", "modernc.org/sqlite"},
 	"internal/inventory":       {".", "./internal/settings", "github.com/nats-io/nats.go/..."},
-	"internal/machine":         {".", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
+	"internal/machine":         {".", "github.com/google/uuid", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
 	"internal/temporal":        {".", "./internal/settings", "go.temporal.io/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/types/known/durationpb"},
 	"internal/ownership":       {".", "./workflows", "go.temporal.io/...", "golang.org/x/sync/errgroup"},
 	"internal/telemetry":       {".", "./activities", "github.com/prometheus/client_golang/...", "go.opentelemetry.io/otel/...", "go.temporal.io/sdk/..."},

@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"fmt"
+
 	"github.com/aim-engine/aim"
 )
 
@@ -141,6 +143,45 @@ type StopResult struct {
 // ReleaseRequest ends a claim.
 type ReleaseRequest struct {
 	aim.Identity
+}
+
+// ViewNodeRequest asks control what is on a node. It is answered as soon as that is
+// something else than what Known stands for, at the latest after a minute.
+type ViewNodeRequest struct {
+	Node  string `json:"node"`
+	Known string `json:"known,omitempty"` // NodeView.Known of the last answer
+}
+
+// NodeView is a node as who empties it has to see it.
+type NodeView struct {
+	Known    string        `json:"known"`              // stands for the rest
+	Liveness aim.Liveness  `json:"liveness,omitempty"` // "" = no such node is known
+	BootID   string        `json:"boot_id,omitempty"`
+	Cordon   string        `json:"cordon,omitempty"`
+	Replicas []NodeReplica `json:"replicas"` // that hold something there, by deployment and ordinal
+}
+
+// NodeReplica is one that holds GPUs of a node.
+type NodeReplica struct {
+	Deployment string    `json:"deployment"`
+	Ordinal    int       `json:"ordinal"`
+	Token      string    `json:"token"`            // of its claim
+	Phase      aim.Phase `json:"phase,omitempty"`  // "" = its deployment does not know it, or does not answer
+	Moving     bool      `json:"moving,omitempty"` // a successor is under way
+	Reason     string    `json:"reason,omitempty"` // of its deployment's phase
+}
+
+// Name is "deployment/ordinal".
+func (r NodeReplica) Name() string { return fmt.Sprintf("%s/%d", r.Deployment, r.Ordinal) }
+
+// MoveReplicaRequest asks a deployment to take a replica off a node that is being
+// emptied. What it refuses with is the failure.
+type MoveReplicaRequest struct {
+	Deployment string `json:"deployment"`
+	Ordinal    int    `json:"ordinal"`
+	Off        string `json:"off"`
+	StopFirst  bool   `json:"stop_first,omitempty"` // it stops before another serves, min_available permitting
+	Why        string `json:"why"`
 }
 
 // SetNodeRequest changes the node's own state. Nil and "" leave a setting.

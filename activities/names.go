@@ -7,6 +7,8 @@ const (
 	Place         = "Place"
 	AwaitTurn     = "AwaitTurn"
 	Lead          = "Lead"
+	ViewNode      = "ViewNode"
+	MoveReplica   = "MoveReplica"
 
 	Claim       = "Claim"
 	PullImage   = "PullImage"

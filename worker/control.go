@@ -92,7 +92,7 @@ func NewControl(ctx context.Context, to settings.Connection, cfg settings.Contro
 	c.view = inventory.NewView(c.nats, inventory.ViewOptions{Log: log})
 	c.placer = control.NewPlacer(c.view.Settled())
 	c.control = &control.Control{Catalogue: catalogue, Describe: control.AskNodes(inventory.Asker(c.nats, activities.QuestionModel)), Placer: c.placer, Leading: c.lead,
-		Versions: c.workflows()}
+		Versions: c.workflows(), Deployments: c.workflows()}
 	c.telemetry.WatchFleet(c.view.Fleet)
 	c.replicas = control.ReplicaCounter{Workflows: c.workflows(), Tell: c.telemetry.Replicas(), Log: log}
 	if c.admin, err = admin.Open(ctx, cfg, log); err != nil {

@@ -57,7 +57,7 @@ func NewNode(ctx context.Context, to settings.Connection, cfg settings.Node, log
 	n := &Node{cfg: cfg, to: to, log: log.With("node", cfg.ID), telemetry: telemetry.New()}
 	n.gpus = amdgpu.New(cfg.Sysfs, amdgpu.WithBaseline(n.acceptedErrors))
 	var err error
-	if n.ledger, err = openLedger(cfg.Dir, n.log); err != nil {
+	if n.ledger, err = openLedger(cfg.Dir, bootOf(cfg), n.log); err != nil {
 		return nil, err
 	}
 	if err := n.connect(ctx); err != nil {
@@ -67,10 +67,18 @@ func NewNode(ctx context.Context, to settings.Connection, cfg settings.Node, log
 	return n, nil
 }
 
+// bootOf tells which start of the machine this is.
+func bootOf(cfg settings.Node) string {
+	if cfg.SimulateRoot != "" {
+		return machine.SimulatedBootID(cfg.SimulateRoot)
+	}
+	return machine.BootID()
+}
+
 // openLedger opens the node's record. A damaged one is set aside: containers
 // and processes tell most of it again.
-func openLedger(dir string, log *slog.Logger) (*ledger.Ledger, error) {
-	l, err := ledger.Open(filepath.Join(dir, "ledger"), machine.BootID())
+func openLedger(dir, boot string, log *slog.Logger) (*ledger.Ledger, error) {
+	l, err := ledger.Open(filepath.Join(dir, "ledger"), boot)
 	if errors.Is(err, ledger.ErrDamaged) {
 		log.Error("the ledger was damaged and has been set aside; claims are taken from running servers", "error", err)
 		return l, nil
@@ -245,7 +253,7 @@ func (n *Node) self() aim.Fleet {
 
 func (n *Node) machine() aim.Machine {
 	if n.cfg.SimulateRoot != "" {
-		return machine.Simulated()
+		return machine.Simulated(n.cfg.SimulateRoot)
 	}
 	return machine.Read(n.cfg.Cache)
 }

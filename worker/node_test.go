@@ -21,11 +21,11 @@ import (
 
 func TestADamagedLedgerIsSetAside(t *testing.T) {
 	dir := t.TempDir()
-	l, err := openLedger(dir, quiet())
+	l, err := openLedger(dir, "boot", quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := openLedger(dir, quiet()); err == nil {
+	if _, err := openLedger(dir, "boot", quiet()); err == nil {
 		t.Error("two agents have one ledger")
 	}
 	if err := l.Close(); err != nil {
@@ -34,7 +34,7 @@ func TestADamagedLedgerIsSetAside(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ledger", "claims.json"), []byte("rubbish"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if l, err = openLedger(dir, quiet()); err != nil {
+	if l, err = openLedger(dir, "boot", quiet()); err != nil {
 		t.Fatal(err)
 	}
 	if err := l.Close(); err != nil {

@@ -65,7 +65,7 @@ func TestTheSettingsReachTheNode(t *testing.T) {
 		Shares: true, SimulateRoot: t.TempDir(),
 	}
 	w := &Node{cfg: cfg, log: quiet()}
-	l, err := openLedger(cfg.Dir, quiet())
+	l, err := openLedger(cfg.Dir, bootOf(cfg), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}

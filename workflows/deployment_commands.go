@@ -157,6 +157,10 @@ func (d *deploymentMachine) checkMove(r MoveRequest) error {
 		return conflict("replica %s/%d is being moved; one moves at a time", name, moving.Succeeds.Ordinal)
 	case d.now.Apply != nil || d.now.Choosing != nil || m.Version != d.now.Target || d.successorOf(m) != nil:
 		return conflict("%s is being changed; it is placed afresh by that", replica)
+	case r.Drain && m.mayLeave():
+		if r.Off != m.Status.Node {
+			return conflict("%s is on %s, not on %s", replica, orElse(m.Status.Node, "no node"), r.Off)
+		}
 	case !m.ready() || m.Stopping || m.Succeeds != nil:
 		return conflict("%s is %s; only a ready one is moved", replica, m.Status.Phase)
 	case r.Off != "" && r.Off != m.Status.Node:
@@ -173,12 +177,18 @@ func (d *deploymentMachine) checkMove(r MoveRequest) error {
 	return nil
 }
 
+// mayLeave tells whether nobody misses the member when it goes elsewhere: it serves
+// nothing, and is not about to end.
+func (m *member) mayLeave() bool {
+	return !m.ready() && !m.Closed && !m.Stopping && !m.Starting && m.Lost == "" && m.Succeeds == nil && m.Status.Phase != aim.Stopping
+}
+
 // move starts a succession elsewhere. An evicted replica has nobody to succeed it:
 // it stops, and looks for another place behind those who come before it.
 func (d *deploymentMachine) move(r MoveRequest) Applied {
 	m, why := d.find(r.Ordinal), clip(orElse(r.Why, "moved on request"), maxText)
 	avoid := map[string]string{m.Status.Node: clip(fmt.Sprintf("replica %d left it: %s", r.Ordinal, why), maxText)}
-	if r.Evict {
+	if r.Evict || !m.ready() {
 		d.restart(m, false, avoid, why)
 	} else {
 		d.replace(m, m.Version, succession{Cause: causeMove, Why: why, Avoid: avoid, To: r.To})

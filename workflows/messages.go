@@ -27,6 +27,7 @@ type MoveRequest struct {
 	Off     string `json:"off,omitempty"`   // the node that it is thought to be on; "" = wherever it is
 	To      string `json:"to,omitempty"`    // the node that its successor is to be on; "" = wherever there is room
 	Evict   bool   `json:"evict,omitempty"` // make room for others at once, min_available permitting
+	Drain   bool   `json:"drain,omitempty"` // one that is not ready too: it serves nobody, and looks for another place at once
 	Why     string `json:"why,omitempty"`
 }
 

@@ -17,6 +17,7 @@ const (
 	TypeReplica    = "Replica"
 	TypeScheduler  = "Scheduler"
 	TypeFetch      = "Fetch"
+	TypeDrain      = "Drain"
 )
 
 // Queue carries all workflows.
@@ -42,6 +43,12 @@ const (
 	// SignalNode carries a NodeVerdict.
 	SignalNode = "node"
 )
+
+// QueryDrain asks a Drain for its DrainStatus.
+const QueryDrain = "drain"
+
+// DrainID is the workflow id of a node's drain.
+func DrainID(node string) string { return "drain/" + node }
 
 // SchedulerID is the id of the singleton workflow that elects the leader.
 const SchedulerID = "scheduler"

@@ -47,6 +47,10 @@ var policies = map[string]workflow.ActivityOptions{
 	activities.Place: {StartToCloseTimeout: 10 * time.Second, RetryPolicy: brisk},
 	// Waits for capacity, however long; heartbeats the reason. A dead leader is replaced after one beat.
 	activities.AwaitTurn: {StartToCloseTimeout: forever, HeartbeatTimeout: beat, RetryPolicy: steady},
+	// Answers when something has changed, within a minute.
+	activities.ViewNode: {StartToCloseTimeout: 90 * time.Second, RetryPolicy: brisk},
+	// One update of a Deployment, which answers at once.
+	activities.MoveReplica: {StartToCloseTimeout: 40 * time.Second, RetryPolicy: brisk},
 	// Held for the life of a control process. 5 s decide how long the waiting order stands still when it dies.
 	activities.Lead: {StartToCloseTimeout: forever, HeartbeatTimeout: 5 * time.Second,
 		RetryPolicy: &temporal.RetryPolicy{InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 1}},
@@ -69,6 +73,8 @@ var policies = map[string]workflow.ActivityOptions{
 	// Draining takes up to the grace, seeing memory free up to a minute. A node that does not take
 	// the order within a minute is left to its own ownership rule.
 	activities.Stop: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 10 * time.Minute, HeartbeatTimeout: beat, RetryPolicy: steady},
+	// One write and sync; who asks looks at the node again before another try.
+	activities.SetNode: {ScheduleToStartTimeout: 20 * time.Second, StartToCloseTimeout: 5 * time.Second, RetryPolicy: few},
 	// One write and sync.
 	activities.Release: {ScheduleToStartTimeout: time.Minute, StartToCloseTimeout: 5 * time.Second, RetryPolicy: steady},
 }

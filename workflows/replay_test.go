@@ -74,6 +74,9 @@ func registerOthers(r interface {
 		return aim.ReplicaStatus{}, wait(ctx)
 	}, workflow.RegisterOptions{Name: TypeReplica})
 	r.RegisterWorkflowWithOptions(wait, workflow.RegisterOptions{Name: TypeScheduler})
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ DrainInput, _ *drainState) (DrainStatus, error) {
+		return DrainStatus{}, wait(ctx)
+	}, workflow.RegisterOptions{Name: TypeDrain})
 	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ FetchInput) (FetchResult, error) {
 		return FetchResult{}, wait(ctx)
 	}, workflow.RegisterOptions{Name: TypeFetch})
@@ -109,7 +112,7 @@ func TestReplayCoversTheStory(t *testing.T) {
 }
 
 // outsideWorkflows are activities that no workflow calls, and ids.
-var outsideWorkflows = []string{activities.RemoveModel, activities.SetNode, activities.StepWait, activities.StepProve,
+var outsideWorkflows = []string{activities.RemoveModel, activities.StepWait, activities.StepProve,
 	activities.PlaceQueue, activities.ControlQueue, SchedulerID}
 
 // words are the constants of a file whose names begin so: whatever is added to them

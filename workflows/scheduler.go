@@ -26,5 +26,6 @@ func Register(r interface {
 	r.RegisterWorkflowWithOptions(Deployment, workflow.RegisterOptions{Name: TypeDeployment})
 	r.RegisterWorkflowWithOptions(Replica, workflow.RegisterOptions{Name: TypeReplica})
 	r.RegisterWorkflowWithOptions(Scheduler, workflow.RegisterOptions{Name: TypeScheduler})
+	r.RegisterWorkflowWithOptions(Drain, workflow.RegisterOptions{Name: TypeDrain})
 	r.RegisterWorkflowWithOptions(Fetch, workflow.RegisterOptions{Name: TypeFetch})
 }

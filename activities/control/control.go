@@ -32,6 +32,8 @@ type Control struct {
 	Describe  Describe // nil = models without a recipe are refused
 	Versions  Versions
 	Placer    *Placer
+	// Deployments are asked how they are, and to move replicas, where a node is emptied.
+	Deployments Deployments
 	// Leading serves the waiting order until ctx ends. One control process at a
 	// time is asked to.
 	Leading func(ctx context.Context) error
@@ -41,7 +43,8 @@ type Control struct {
 func (c *Control) Register(r interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }) {
-	for name, fn := range map[string]any{activities.SelectRecipes: c.SelectRecipes, activities.ReadVersion: c.ReadVersion, activities.Lead: c.Lead} {
+	for name, fn := range map[string]any{activities.SelectRecipes: c.SelectRecipes, activities.ReadVersion: c.ReadVersion, activities.Lead: c.Lead,
+		activities.ViewNode: c.ViewNode, activities.MoveReplica: c.MoveReplica} {
 		r.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 	}
 }

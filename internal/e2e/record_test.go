@@ -54,6 +54,7 @@ func TestRecordHistories(t *testing.T) {
 		{"restarts", playRestarts, deploymentOnly},
 		{"returns", playReturns, deploymentOnly},
 		{"fetches", playFetches, func(string) []string { return []string{"fetches"} }},
+		{"drains", playDrains, func(string) []string { return []string{workflows.DrainID("n1")} }},
 		{"scales", playScales, deploymentOnly},
 		{"moves", playMoves, func(name string) []string {
 			return []string{workflows.DeploymentID(name), workflows.ReplicaID(name, 1)}
@@ -158,6 +159,25 @@ func playFetches(t *testing.T, ctx context.Context, s *stack.Stack, name string)
 	run, err := s.Temporal().ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: name, TaskQueue: workflows.Queue}, workflows.TypeFetch, in)
 	must(t, err)
 	must(t, run.Get(ctx, nil))
+}
+
+// playDrains: the replicas of a node leave it, one that serves and one that hangs.
+func playDrains(t *testing.T, ctx context.Context, s *stack.Stack, name string) {
+	serves, hangs := wanted(name, ""), wanted(name+"-hung", "hang")
+	serves.Selector, hangs.Selector = map[string]string{"rack": "r1"}, map[string]string{"rack": "r1"}
+	must(t, s.Aim(ctx, "node", "label", "n1", "rack=r1").Error())
+	apply(t, ctx, s, serves)
+	awaitReady(t, ctx, s, name)
+	apply(t, ctx, s, hangs)
+	must(t, awaitStep(ctx, s, hangs.Name, activities.AwaitReady, 1))
+	must(t, s.Aim(ctx, "node", "label", "n2", "rack=r1").Error())
+	t.Cleanup(func() {
+		for _, n := range []string{"n1", "n2"} {
+			s.Aim(context.Background(), "node", "label", n, "rack-")
+			s.Aim(context.Background(), "node", "uncordon", n)
+		}
+	})
+	must(t, s.Aim(ctx, "node", "drain", "n1").Error())
 }
 
 // playKeeps: a change that cannot be met leaves the server as it is.

@@ -78,6 +78,7 @@ func TestAnswersAreWhatTheSchemaSays(t *testing.T) {
 	ask("aim node show", "n1")
 	ask("aim node cordon", "n2", "--why", "to see what is told")
 	ask("aim node list")
+	ask("aim node drain", "n2")
 	ask("aim node uncordon", "n2")
 	ask("aim node label", "n1", "rack=r1")
 	ask("aim node label", "n1", "rack-")

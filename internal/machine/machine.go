@@ -2,9 +2,11 @@ package machine
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 
@@ -25,14 +27,37 @@ func Read(weights string) aim.Machine {
 
 // Simulated is what a simulated node says it has besides GPUs: as much as the
 // machines whose GPUs it stands in for: two sockets of 96 cores, 2 TiB of memory,
-// 14 TiB of disk. Stand-in weights are small whatever the model.
-func Simulated() aim.Machine {
-	return aim.Machine{CPUs: 192, HostBytes: 2 << 40, HostFree: 2 << 40, DiskFree: 14 << 40, BootID: BootID()}
+// 14 TiB of disk. Stand-in weights are small whatever the model. root is its tree.
+func Simulated(root string) aim.Machine {
+	return aim.Machine{CPUs: 192, HostBytes: 2 << 40, HostFree: 2 << 40, DiskFree: 14 << 40, BootID: SimulatedBootID(root)}
 }
 
+// bootFile holds 36 characters that are drawn at every start of a machine (random(4)).
+const bootFile = "proc/sys/kernel/random/boot_id"
+
 // BootID changes with every start of the machine; "" = unknown.
-func BootID() string {
-	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+func BootID() string { return bootID("/") }
+
+// SimulatedBootID is that of a simulated node: its tree's own where it has been
+// rebooted, else this machine's.
+func SimulatedBootID(root string) string {
+	if id := bootID(root); id != "" {
+		return id
+	}
+	return BootID()
+}
+
+// Reboot gives a simulated node another boot id.
+func Reboot(root string) error {
+	file := filepath.Join(root, bootFile)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, []byte(uuid.NewString()+"\n"), 0o644)
+}
+
+func bootID(root string) string {
+	data, err := os.ReadFile(filepath.Join(root, bootFile))
 	if err != nil {
 		return ""
 	}

@@ -22,7 +22,7 @@ import (
 
 func New(a *cli.App) *cobra.Command {
 	return cli.Group("node", "Look at nodes, label them, and take them out of placement", "  aim node list",
-		newList(a), newShow(a), newCordon(a), newUncordon(a), newLabel(a), newClear(a), newRun(a))
+		newList(a), newShow(a), newCordon(a), newUncordon(a), newDrain(a), newLabel(a), newClear(a), newRun(a))
 }
 
 // setNodeWithin is how long a node may take to take up a change: it writes one

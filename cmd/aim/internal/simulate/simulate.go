@@ -12,7 +12,7 @@ func New(a *cli.App) *cobra.Command {
 		newServer(a, "vllm", "a vLLM", "Qwen/Qwen3-32B --port 8000"),
 		newServer(a, "sglang", "an SGLang", "--model-path Qwen/Qwen3-32B --port 8000"),
 		newServer(a, "tgi", "a TGI", "--model-id Qwen/Qwen3-32B --port 8000"),
-		newHub(a), newHold(a))
+		newHub(a), newHold(a), newReboot(a))
 	cmd.Hidden = true
 	return cmd
 }
