@@ -55,12 +55,14 @@ func (o drainOptions) run(ctx context.Context, a *cli.App) error {
 		return cli.Usage("--for is %q; a node is drained for a reboot, or without --for", o.until)
 	}
 	o.in.Reboot = o.until != ""
-	if _, err := a.Node(ctx, o.in.Node); err != nil {
-		return err
-	}
 	c, err := a.Temporal(ctx)
 	if err != nil {
 		return err
+	}
+	if !draining(ctx, c, o.in.Node) { // one that goes on is followed also while control starts anew
+		if _, err := a.Node(ctx, o.in.Node); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := o.wait.Within(ctx)
 	defer cancel()
@@ -79,6 +81,14 @@ func (o drainOptions) run(ctx context.Context, a *cli.App) error {
 		return nil
 	}
 	return o.follow(ctx, a, c, run)
+}
+
+// draining tells whether a drain of the node is under way.
+func draining(ctx context.Context, c client.Client, node string) bool {
+	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
+	defer cancel()
+	d, err := c.DescribeWorkflowExecution(ctx, workflows.DrainID(node), "")
+	return err == nil && d.WorkflowExecutionInfo.GetStatus() == enums.WORKFLOW_EXECUTION_STATUS_RUNNING
 }
 
 // follow shows the drain until it ends.
