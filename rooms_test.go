@@ -68,7 +68,7 @@ var rooms = map[string][]string{
 	"worker": {".", "./recipes", "./workflows", "./activities/...", "./gateway/...", "./internal/...",
 		"go.temporal.io/sdk/...", "go.temporal.io/api/enums/v1", "google.golang.org/grpc", "golang.org/x/sync/errgroup"},
 	"gateway": {".", "./internal/access", "./internal/endpoints", "./internal/limit", "./internal/store", "./internal/filelock", "github.com/prometheus/client_golang/..."},
-	"client":  {".", "./workflows", "github.com/google/uuid", "go.temporal.io/api/...", "go.temporal.io/sdk/client"},
+	"client":  {".", "./workflows", "github.com/google/uuid", "go.temporal.io/api/...", "go.temporal.io/sdk/client", "go.temporal.io/sdk/converter"},
 	"cmd":     {"..."},
 
 	// A module of its own, which nothing of aim may import.

@@ -10,7 +10,6 @@ import (
 
 	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/api/workflowservice/v1"
 	sdk "go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
@@ -82,30 +81,6 @@ func cutShort(s aim.Status, how enums.WorkflowExecutionStatus) aim.Status {
 		}
 	}
 	return s
-}
-
-// List names the deployments that are wanted, in order.
-func (c *Client) List(ctx context.Context) ([]string, error) {
-	return c.list(ctx, "ExecutionStatus = 'Running'")
-}
-
-func (c *Client) list(ctx context.Context, those string) ([]string, error) {
-	query := fmt.Sprintf("WorkflowType = '%s' AND %s", workflows.TypeDeployment, those)
-	var names []string
-	for page := []byte(nil); ; {
-		answer, err := c.t.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000, NextPageToken: page})
-		if err != nil {
-			return nil, fmt.Errorf("list deployments: %w", err)
-		}
-		for _, e := range answer.Executions {
-			names = append(names, e.Execution.WorkflowId)
-		}
-		if page = answer.NextPageToken; len(page) == 0 {
-			break
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
 }
 
 // Endpoint is where one replica answers, by OpenAI's API.

@@ -17,6 +17,7 @@ import (
 func Deployment(ctx workflow.Context, spec aim.DeploymentSpec, resume *deploymentState) (aim.Status, error) {
 	d := &deployment{m: newDeploymentMachine(workflow.GetInfo(ctx).WorkflowExecution.ID, firstRun(ctx), spec, resume)}
 	d.loop = loop{m: d.m, do: d.do, shown: d.show}
+	d.summarises = workflow.GetVersion(ctx, "summary in the memo", workflow.DefaultVersion, 1) == 1
 	d.watchCancel(ctx)
 	listen(ctx, &d.loop, signalReport, "a replica tells its status", func(r report) event { return reported{r} })
 	if err := d.serve(ctx); err != nil {
@@ -34,7 +35,9 @@ func Deployment(ctx workflow.Context, spec aim.DeploymentSpec, resume *deploymen
 // deployment carries a deploymentMachine in a workflow.
 type deployment struct {
 	loop
-	m *deploymentMachine
+	m          *deploymentMachine
+	summarises bool // false in runs that began before there were summaries
+	summary    shownSummary
 }
 
 // serve registers what a user may say. A validator refuses before anything is
@@ -151,6 +154,10 @@ func (d *deployment) startChild(ctx workflow.Context, a startChild) {
 func (d *deployment) show(ctx workflow.Context) {
 	s := d.m.status()
 	workflow.SetCurrentDetails(ctx, clip(deploymentCard(s), maxCard))
+	if summary := summaryOf(s); d.summarises && summary.shown() != d.summary {
+		d.summary = summary.shown()
+		_ = workflow.UpsertMemo(ctx, map[string]any{MemoSummary: summary})
+	}
 	if s.Phase == d.m.now.Phase && !d.m.over() {
 		return
 	}

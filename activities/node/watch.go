@@ -19,7 +19,7 @@ var errStopping = errors.New("the agent is stopping; the next one goes on watchi
 // asked about one that is watched. Every beat of the watch has proved already that
 // the replica's workflow wants it; only a deployment that was terminated under its
 // replicas shows by asking alone.
-const askWatched = 4
+const askWatched = 6
 
 // Watch stays with a ready server until it is not well any more. An agent that
 // stops hands the watch to the next one. Its owner is asked about now and then:

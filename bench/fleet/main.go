@@ -46,6 +46,8 @@ func main() {
 	defer cancel()
 	figure.Measure(ctx, []figure.Group{
 		{Goals: []figure.Goal{{Name: "plan_agrees_pct", Unit: "%", Against: 100}, {Name: "cure_suffices_pct", Unit: "%", Against: 100}}, Run: b.truth},
+		{Goals: []figure.Goal{{Name: "ps_1000_ms", Unit: "ms", Against: 500}}, Run: b.ps},
+		{Goals: []figure.Goal{{Name: "engine_polls_per_node", Unit: "polls", Against: 1}, {Name: "engine_idle_rps", Unit: "requests/s", Against: 6}}, Run: b.idle},
 	}, *only, os.Stdout, os.Stderr)
 }
 

@@ -8,18 +8,18 @@ import (
 	"github.com/aim-engine/aim/internal/inventory"
 )
 
-// liveWithin is how long the nodes may take to tell what they do now. Those that
+// LiveWithin is how long the nodes may take to tell what they do now. Those that
 // answer do within a tenth of that.
-const liveWithin = 700 * time.Millisecond
+const LiveWithin = 700 * time.Millisecond
 
 // Live asks the nodes what their servers and GPUs do now, and adds it to them. It
-// is a kindness: nodes that do not answer in time, or no NATS, leave it unknown.
-func (a *App) Live(ctx context.Context, fleet aim.Fleet) {
+// is a kindness: nodes that do not answer within that time, or no NATS, leave it unknown.
+func (a *App) Live(ctx context.Context, fleet aim.Fleet, within time.Duration) {
 	conn, err := a.NATS(ctx)
 	if err != nil || len(fleet.Nodes) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, liveWithin)
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	view, err := inventory.WatchLive(ctx, conn)
 	if err != nil {
@@ -51,7 +51,7 @@ func AddLive(fleet aim.Fleet, view *inventory.LiveView) (complete bool) {
 
 // LiveFleet is the fleet with what it does now, nil where it cannot be asked. It is
 // for commands whose answer does not depend on it.
-func (a *App) LiveFleet(ctx context.Context) aim.Fleet {
+func (a *App) LiveFleet(ctx context.Context, within time.Duration) aim.Fleet {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	conn, err := a.NATS(ctx)
@@ -62,6 +62,6 @@ func (a *App) LiveFleet(ctx context.Context) aim.Fleet {
 	if err != nil {
 		return aim.Fleet{}
 	}
-	a.Live(ctx, answer.Fleet)
+	a.Live(ctx, answer.Fleet, within)
 	return answer.Fleet
 }

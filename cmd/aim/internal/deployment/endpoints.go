@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
+	sdk "github.com/aim-engine/aim/client"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
 	"github.com/aim-engine/aim/internal/display"
 )
@@ -55,7 +56,7 @@ func (o endpointsOptions) run(ctx context.Context, a *cli.App, names []string) e
 // read asks for one deployment, or for all that run.
 func (o endpointsOptions) read(ctx context.Context, c client.Client, names []string) ([]aim.Status, error) {
 	if len(names) == 0 {
-		return AskAll(ctx, c, thoseWanted)
+		return AskAll(ctx, c, sdk.Wanted)
 	}
 	s, err := Ask(ctx, c, names[0])
 	return []aim.Status{s}, err

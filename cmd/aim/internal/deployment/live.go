@@ -10,6 +10,18 @@ import (
 // addLive adds to ready replicas what their servers do now, as far as the nodes
 // tell in time.
 func addLive(ctx context.Context, a *cli.App, all []aim.Status) {
+	for _, s := range all {
+		for _, r := range s.Replicas {
+			if r.Endpoint != "" {
+				addLiveOf(a.LiveFleet(ctx, cli.LiveWithin), all)
+				return
+			}
+		}
+	}
+}
+
+// addLiveOf adds to replicas what this fleet tells of their servers.
+func addLiveOf(fleet aim.Fleet, all []aim.Status) {
 	servers := map[string]*aim.ReplicaStatus{}
 	for _, s := range all {
 		for i := range s.Replicas {
@@ -19,10 +31,7 @@ func addLive(ctx context.Context, a *cli.App, all []aim.Status) {
 			}
 		}
 	}
-	if len(servers) == 0 {
-		return
-	}
-	for _, n := range a.LiveFleet(ctx).Nodes {
+	for _, n := range fleet.Nodes {
 		if n.Live == nil {
 			continue
 		}

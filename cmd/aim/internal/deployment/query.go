@@ -6,12 +6,8 @@ package deployment
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
-	"time"
 
-	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"golang.org/x/sync/errgroup"
 
@@ -98,7 +94,7 @@ func explainQuery(ctx context.Context, c client.Client, name string, err error) 
 func Missing(ctx context.Context, c client.Client, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, cli.AskTimeout)
 	defer cancel()
-	names, err := deploymentNames(ctx, c, thoseWanted)
+	names, err := Names(ctx, c)
 	if near := aim.Nearest(name, names); err == nil && near != "" {
 		return cli.Next(cli.Failed("there is no deployment %q; did you mean %q?", name, near), "aim status %s", near)
 	}
@@ -122,54 +118,22 @@ func join(phase, reason string) string {
 	return phase + ", " + reason
 }
 
-// selection chooses deployments by how their workflow is, as a visibility query.
-type selection string
-
-const (
-	thoseWanted selection = "ExecutionStatus = 'Running'"
-	thoseKept   selection = "ExecutionStatus IS NOT NULL" // all that Temporal still keeps
-)
-
-// thoseOfInterest are the wanted ones, and those that have failed lately:
-// whoever has just seen a deployment fail looks for it.
-func thoseOfInterest(now time.Time) selection {
-	since := now.Add(-24 * time.Hour).UTC().Format(time.RFC3339)
-	return selection(fmt.Sprintf("(%s OR (ExecutionStatus IN ('Failed', 'Terminated', 'TimedOut') AND CloseTime > '%s'))", thoseWanted, since))
-}
-
 // Names lists the deployments that are wanted.
 func Names(ctx context.Context, c client.Client) ([]string, error) {
-	return deploymentNames(ctx, c, thoseWanted)
-}
-
-// deploymentNames lists deployments by name.
-func deploymentNames(ctx context.Context, c client.Client, those selection) ([]string, error) {
-	query := fmt.Sprintf("WorkflowType = '%s' AND %s", workflows.TypeDeployment, those)
-	var names []string
-	var page []byte
-	for {
-		answer, err := c.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{Query: query, PageSize: 1000, NextPageToken: page})
-		if err != nil {
-			return nil, cli.Failed("list deployments: %v", cli.ShortCause(err))
-		}
-		for _, e := range answer.Executions {
-			names = append(names, e.Execution.WorkflowId)
-		}
-		if page = answer.NextPageToken; len(page) == 0 {
-			break
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return sdk.New(c).List(ctx)
 }
 
 // AskAll asks all deployments. One that cannot be asked is listed with the
 // reason: a list that hides what it could not read would lie.
-func AskAll(ctx context.Context, c client.Client, those selection) ([]aim.Status, error) {
-	names, err := deploymentNames(ctx, c, those)
+func AskAll(ctx context.Context, c client.Client, those sdk.Those) ([]aim.Status, error) {
+	names, err := sdk.New(c).Names(ctx, those)
 	if err != nil {
-		return nil, err
+		return nil, cli.Failed("list deployments: %v", cli.ShortCause(err))
 	}
+	return askEach(ctx, c, names)
+}
+
+func askEach(ctx context.Context, c client.Client, names []string) ([]aim.Status, error) {
 	found := make([]aim.Status, len(names))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(16) // queries run on control's workers; more at once only queue there

@@ -30,7 +30,7 @@ func (o showOptions) run(ctx context.Context, a *cli.App, id string) error {
 		return err
 	}
 	one := aim.Fleet{Nodes: []aim.FleetNode{n}}
-	a.Live(ctx, one)
+	a.Live(ctx, one, cli.LiveWithin)
 	n = one.Nodes[0]
 	if a.Programs() {
 		return display.Data(a.Out, a.Format, n)

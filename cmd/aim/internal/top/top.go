@@ -55,7 +55,7 @@ func (o options) run(ctx context.Context, a *cli.App) error {
 	if in, ok := a.In.(*os.File); ok && !o.once && !a.Programs() && a.Out.Terminal() && term.IsTerminal(int(in.Fd())) {
 		return o.watch(ctx, a, in)
 	}
-	a.Live(ctx, fleet)
+	a.Live(ctx, fleet, cli.LiveWithin)
 	if a.Programs() {
 		return display.List(a.Out, a.Format, fleet.Nodes)
 	}
