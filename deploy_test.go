@@ -23,6 +23,7 @@ type composeFile struct {
 	Name     string                    `yaml:"name"`
 	Services map[string]composeService `yaml:"services"`
 	Volumes  map[string]any            `yaml:"volumes"`
+	Networks map[string]any            `yaml:"networks"`
 }
 
 type composeService struct {
@@ -43,6 +44,7 @@ type composeService struct {
 	Restart     string         `yaml:"restart"`
 	StopGrace   string         `yaml:"stop_grace_period"`
 	NetworkMode string         `yaml:"network_mode"`
+	Networks    map[string]any `yaml:"networks"`
 	PID         string         `yaml:"pid"`
 	User        string         `yaml:"user"`
 	ReadOnly    bool           `yaml:"read_only"`

@@ -12,6 +12,7 @@ var (
 	ageDesc  = prometheus.NewDesc("aim_inventory_age_seconds", "Time since the node's last beat.", []string{"node", "liveness"}, nil)
 	endsDesc = prometheus.NewDesc("aim_endpoints", "Endpoints by node and health.", []string{"node", "healthy"}, nil)
 	clmsDesc = prometheus.NewDesc("aim_claims", "Claims by node and whether an owner is known.", []string{"node", "owned"}, nil)
+	diskDesc = prometheus.NewDesc("aim_disk_free_bytes", "Free space where the node keeps weights.", []string{"node"}, nil)
 )
 
 // fleetCollector counts the fleet as it is at the moment of a scrape.
@@ -21,7 +22,7 @@ type fleetCollector struct {
 
 // Describe implements prometheus.Collector.
 func (c fleetCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{gpusDesc, ageDesc, endsDesc, clmsDesc} {
+	for _, d := range []*prometheus.Desc{gpusDesc, ageDesc, endsDesc, clmsDesc, diskDesc} {
 		ch <- d
 	}
 }
@@ -44,6 +45,7 @@ func (c fleetCollector) Collect(ch chan<- prometheus.Metric) {
 		emit(ch, gpusDesc, n.ID, states)
 		emit(ch, endsDesc, n.ID, endpoints)
 		emit(ch, clmsDesc, n.ID, claims)
+		ch <- prometheus.MustNewConstMetric(diskDesc, prometheus.GaugeValue, float64(n.DiskFree), n.ID)
 		ch <- prometheus.MustNewConstMetric(ageDesc, prometheus.GaugeValue, float64(n.AgeMS)/1000, n.ID, string(n.Liveness))
 	}
 }
