@@ -83,6 +83,7 @@ func (s DeploymentSpec) Command() string {
 	if s.Timeout != 0 {
 		flag("give-up-after", time.Duration(s.Timeout).String())
 	}
+	flag("set", s.Set)
 	if len(s.Args) > 0 {
 		words = append(append(words, "--"), s.Args...)
 	}

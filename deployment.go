@@ -39,6 +39,7 @@ type DeploymentSpec struct {
 	MinAvailable   int               `json:"min_available,omitempty"`   // replicas that voluntary changes leave ready
 	MaxUnavailable int               `json:"max_unavailable,omitempty"` // replicas that a change may take away at once; 0 means 1
 	Timeout        Duration          `json:"timeout,omitempty"`         // give up on a first start that takes longer; 0 means never
+	Set            string            `json:"set,omitempty"`             // name of the declared set that it belongs to
 
 	// Unknown keeps the fields that this version does not know or whose values
 	// it cannot read, so that they can be refused by name and survive a round
@@ -197,6 +198,8 @@ func checkNames(s DeploymentSpec) error {
 		return inputError("name %q is not a DNS label of at most %d characters; try %q", s.Name, maxLabel, NameOf(s.Name))
 	case s.Defaulted().Name == reservedName:
 		return inputError("name %q is taken by AIM Engine itself; choose another with --name", reservedName)
+	case s.Set != "" && !IsLabel(s.Set):
+		return inputError("set %q is not a DNS label; try %q", s.Set, NameOf(s.Set))
 	case s.Image != "" && (!imagePattern().MatchString(s.Image) || len(s.Image) > maxImage):
 		return inputError("image %q is not an image reference", s.Image)
 	case s.GPUType != "" && (!typePattern().MatchString(s.GPUType) || len(s.GPUType) > 16):
@@ -383,4 +386,17 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	}
 	*d = Duration(v)
 	return nil
+}
+
+// Over is s where it is applied to a deployment that is wanted like before: the number
+// of replicas and the set stay as they are where s does not say. Who deploys again to
+// change something else, or by habit, does not mean to stop what was scaled up since.
+func (s DeploymentSpec) Over(before DeploymentSpec) DeploymentSpec {
+	if s.Replicas == 0 {
+		s.Replicas = before.Replicas
+	}
+	if s.Set == "" {
+		s.Set = before.Set
+	}
+	return s
 }

@@ -84,6 +84,13 @@ FIELDS
 
 An adapter has ` + "`name`" + ` (under which it is served), ` + "`model`" + ` (its repository) and ` + "`revision`" + `.
 
+## Sets
+
+A file with several YAML documents, a folder of files, or either on standard input (` + "`-f -`" + `) is a set. ` + "`aim deploy -f models.yaml`" + ` compares all of
+it with what runs, shows what is new, what changes and what stays, and applies it when every spec is in order: with a mistake in one,
+nothing is applied. ` + "`--dry-run`" + ` only shows it. Each deployment carries the name of its set (that of the file or folder, or ` + "`--set NAME`" + `), so that
+` + "`--prune`" + ` ends those that the set declares no more, and nothing that somebody else has made. Applied again it changes nothing.
+
 ## Started without our command line
 
 The workflow's type is Deployment, its task queue aim, and its id the name of the deployment; the input is one spec. Whatever starts

@@ -133,6 +133,6 @@ func (s DeploymentSpec) NeedsServers(b DeploymentSpec) bool { return !s.WithNumb
 // the manner of change, which need no new servers.
 func (s DeploymentSpec) WithNumbers(of DeploymentSpec) DeploymentSpec {
 	s.Replicas, s.MinAvailable, s.MaxUnavailable = of.Replicas, of.MinAvailable, of.MaxUnavailable
-	s.Priority, s.Timeout = of.Priority, of.Timeout
+	s.Priority, s.Timeout, s.Set = of.Priority, of.Timeout, of.Set
 	return s
 }

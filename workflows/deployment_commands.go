@@ -65,14 +65,8 @@ func (d *deploymentMachine) checkApply(spec aim.DeploymentSpec) error {
 	return nil
 }
 
-// apply keeps the number of replicas where none is given: who deploys again to
-// change something else, or by habit, does not mean to stop those that were
-// scaled up since.
 func (d *deploymentMachine) apply(spec aim.DeploymentSpec) Applied {
-	if spec.Replicas == 0 {
-		spec.Replicas = d.wanted().Replicas
-	}
-	return d.want(spec)
+	return d.want(spec.Over(d.wanted()))
 }
 
 func (d *deploymentMachine) checkScale(r ScaleRequest) error {

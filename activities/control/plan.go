@@ -52,9 +52,7 @@ func (p Planner) Plan(ctx context.Context, spec aim.DeploymentSpec) (aim.Plan, e
 		if err := mayBecome(status, spec); err != nil {
 			return aim.Plan{}, err
 		}
-		if spec.Replicas == 0 { // as Apply has it
-			spec.Replicas = status.Spec.Replicas
-		}
+		spec = spec.Over(status.Spec)
 	}
 	core := p.Control.Placer.Fork()
 	fleet := core.Snapshot()

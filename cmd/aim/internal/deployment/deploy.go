@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ type deployOptions struct {
 	wait   cli.WaitFlags
 	dryRun bool
 	yes    bool
+	prune  bool
 }
 
 func NewDeploy(a *cli.App) *cobra.Command {
@@ -31,9 +33,20 @@ which it does is printed alone on stdout.
 
 What follows -- goes to the server, checked like the options of a recipe.
 Deploying again under the same name changes the deployment. Interrupting the
-wait does not stop the work.`,
+wait does not stop the work.
+
+A file with several YAML documents, or a folder of files, is a set: all of it is
+compared with what runs, and applied when every spec of it is in order. With
+--prune the deployments of the set end that it declares no more. Sets are told
+apart by their name, that of the file or folder unless --set gives one.`,
 		Example: "  aim deploy Qwen/Qwen3-32B --gpus 1 -- --max-num-seqs 256",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if s, err := o.set(cmd, args); s != nil || err != nil {
+				if err != nil {
+					return err
+				}
+				return o.deploySet(cmd.Context(), a, *s)
+			}
 			spec, err := o.spec.Read(cmd, args)
 			if err != nil {
 				return err
@@ -48,7 +61,32 @@ wait does not stop the work.`,
 	o.wait.Add(cmd)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "only say what would happen, as aim plan does")
 	cmd.Flags().BoolVarP(&o.yes, "yes", "y", false, "do not ask before a change takes down what serves")
-	return a.Prints(cmd, aim.Status{}, workflows.Applied{}, aim.Plan{})
+	cmd.Flags().BoolVar(&o.prune, "prune", false, "with -f: end the deployments of the set that it declares no more")
+	return a.Prints(cmd, aim.Status{}, workflows.Applied{}, aim.Plan{}, []aim.Status{}, []workflows.Applied{}, []aim.Plan{})
+}
+
+// set is what -f declares where that is more than one deployment; nil where it is
+// one, which flags may change.
+func (o *deployOptions) set(cmd *cobra.Command, args []string) (*set, error) {
+	if o.spec.file == "" {
+		if o.prune {
+			return nil, cli.Usage("--prune goes with -f: it ends what a set declares no more")
+		}
+		return nil, nil
+	}
+	all, err := o.spec.read(cmd)
+	if err != nil {
+		return nil, err
+	}
+	info, err := os.Stat(o.spec.file)
+	if folder := err == nil && info.IsDir(); len(all) == 1 && !folder && !o.prune {
+		return nil, nil
+	}
+	if given := o.spec.given(cmd); given != "" || len(args) > 0 {
+		return nil, cli.Usage("%s declares a set; what is wanted of its deployments stands there and not in %s", o.spec.file, strings.TrimSpace(given+" "+strings.Join(args, " ")))
+	}
+	s, err := newSet(o.spec.spec.Set, o.spec.file, all)
+	return &s, err
 }
 
 // run refuses what can be refused here before it writes anything, sends the one

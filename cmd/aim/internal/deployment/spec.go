@@ -1,16 +1,13 @@
 package deployment
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"github.com/spf13/pflag"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/cmd/aim/internal/cli"
@@ -19,6 +16,7 @@ import (
 // SpecFlags are the flags of commands that say what is wanted: deploy and plan.
 type SpecFlags struct {
 	file                   string
+	declares               []declared // what the file declares, once it has been read
 	spec                   aim.DeploymentSpec
 	giveUp                 time.Duration
 	env, secrets, selector []string
@@ -29,7 +27,7 @@ type SpecFlags struct {
 // defaults are told in words.
 func (f *SpecFlags) Add(cmd *cobra.Command) {
 	flags, s := cmd.Flags(), &f.spec
-	flags.StringVarP(&f.file, "file", "f", "", "read the spec from a YAML or JSON file; flags win")
+	flags.StringVarP(&f.file, "file", "f", "", "read the spec from a YAML or JSON `file`, - for standard input; flags win")
 	flags.StringVar(&s.Name, "name", "", "name of the deployment (default from the model)")
 	flags.IntVar(&s.Replicas, "replicas", 0, "servers to keep running (default 1, or as many as there are)")
 	flags.IntVar(&s.GPUs, "gpus", 0, "GPUs of one replica (default by the recipe)")
@@ -54,7 +52,20 @@ func (f *SpecFlags) Add(cmd *cobra.Command) {
 	flags.IntVar(&s.Priority, "priority", 0, "-100 to 100; higher waits less")
 	flags.IntVar(&s.MinAvailable, "min-available", 0, "replicas that voluntary changes leave ready")
 	flags.IntVar(&s.MaxUnavailable, "max-unavailable", 0, "replicas that a change may take away at once (default 1)")
+	flags.StringVar(&s.Set, "set", "", "name of the set of deployments that it belongs to")
 	flags.DurationVar(&f.giveUp, "give-up-after", 0, "fail the deployment when its first start takes longer (default never)")
+}
+
+// read reads what the file declares, once: standard input can be read only once.
+func (f *SpecFlags) read(cmd *cobra.Command) ([]declared, error) {
+	if f.declares == nil {
+		all, err := readSpecs(f.file, cmd.InOrStdin())
+		if err != nil {
+			return nil, err
+		}
+		f.declares = all
+	}
+	return f.declares, nil
 }
 
 // Read makes the spec: the file, then what was given on the command line. args
@@ -62,10 +73,14 @@ func (f *SpecFlags) Add(cmd *cobra.Command) {
 func (f *SpecFlags) Read(cmd *cobra.Command, args []string) (aim.DeploymentSpec, error) {
 	var spec aim.DeploymentSpec
 	if f.file != "" {
-		var err error
-		if spec, err = readSpec(f.file); err != nil {
+		all, err := f.read(cmd)
+		switch {
+		case err != nil:
 			return spec, err
+		case len(all) > 1:
+			return spec, cli.Next(cli.Usage("%s declares %d deployments, and %s takes one", f.file, len(all), cmd.Name()), "aim deploy -f %s --dry-run", aim.Quote(f.file))
 		}
+		spec = all[0].spec
 	}
 	model, extra := args, []string(nil)
 	if dash := cmd.ArgsLenAtDash(); dash >= 0 {
@@ -116,6 +131,7 @@ func (f *SpecFlags) override(cmd *cobra.Command, spec *aim.DeploymentSpec) error
 		{"priority", func() { spec.Priority = s.Priority }},
 		{"min-available", func() { spec.MinAvailable = s.MinAvailable }},
 		{"max-unavailable", func() { spec.MaxUnavailable = s.MaxUnavailable }},
+		{"set", func() { spec.Set = s.Set }},
 		{"give-up-after", func() { spec.Timeout = aim.Duration(f.giveUp) }},
 	} {
 		if given(o.flag) {
@@ -141,31 +157,22 @@ func (f *SpecFlags) override(cmd *cobra.Command, spec *aim.DeploymentSpec) error
 		cli.AddPairs("--selector", f.selector, &spec.Selector))
 }
 
+// given names the flags that say what is wanted of one deployment.
+func (f *SpecFlags) given(cmd *cobra.Command) string {
+	var own pflag.FlagSet
+	var dummy cobra.Command
+	(&SpecFlags{}).Add(&dummy)
+	own.AddFlagSet(dummy.Flags())
+	var names []string
+	cmd.Flags().Visit(func(flag *pflag.Flag) {
+		if own.Lookup(flag.Name) != nil && flag.Name != "file" && flag.Name != "set" {
+			names = append(names, "--"+flag.Name)
+		}
+	})
+	return strings.Join(names, " ")
+}
+
 // checkSpec is what can be refused without asking anybody.
 func checkSpec(spec aim.DeploymentSpec) error {
 	return spec.Validate()
-}
-
-// readSpec reads a spec from YAML, of which JSON is a part.
-func readSpec(path string) (aim.DeploymentSpec, error) {
-	var spec aim.DeploymentSpec
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return spec, cli.Usage("no file %s", path)
-	}
-	if err != nil {
-		return spec, cli.Failed("read the spec: %w", err)
-	}
-	var fields any
-	if err := yaml.Unmarshal(data, &fields); err != nil {
-		return spec, cli.Usage("read the spec in %s: %w", path, err)
-	}
-	asJSON, err := json.Marshal(fields) // the names of the contract are the JSON ones
-	if err != nil {
-		return spec, cli.Usage("read the spec in %s: %w", path, err)
-	}
-	if err := json.Unmarshal(asJSON, &spec); err != nil {
-		return spec, fmt.Errorf("read the spec in %s: %w", path, err)
-	}
-	return spec, nil
 }
