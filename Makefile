@@ -6,6 +6,7 @@ make build    bin/aim and bin/aim-devserver; the first time takes minutes
 make demo     build, then the tour on simulated GPUs, every line an assertion
 make up       build, then run everything this machine needs (ARGS="--simulate 2x8")
 make test     vet and all tests; with Docker where it answers, without it elsewhere
+make test-compose  start docker-compose.yml for real, with images built here (Docker, busybox, PostgreSQL)
 make race     the tests under the race detector (needs a C compiler)
 make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
@@ -35,7 +36,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test race simulate lint bench bench-trace bench-fleet bench-peers bench-gateway bench-all fmt clean
+.PHONY: help build bin/aim demo up test test-compose race simulate lint bench bench-trace bench-fleet bench-peers bench-gateway bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -71,6 +72,13 @@ test: build
 	$(TEST) ./...
 	cd devserver && $(TEST) ./...
 	cd bench && $(TEST) ./...
+
+# Compose is a program of its own: where the machine has it as a plugin, that one is taken.
+ENGINES := bin/engines
+test-compose:
+	@deploy/images/build.sh $(ENGINES)
+	@deploy/images/compose.sh $(ENGINES)
+	AIM_COMPOSE=$(abspath $(ENGINES)) go test ./internal/e2e/compose -count=1 -v -timeout 15m
 
 # Not devserver: the Temporal server would have to be compiled once more.
 race: build
