@@ -7,6 +7,7 @@ make demo     build, then the tour on simulated GPUs, every line an assertion
 make up       build, then run everything this machine needs (ARGS="--simulate 2x8")
 make test     vet and all tests; with Docker where it answers, without it elsewhere
 make test-compose  start docker-compose.yml for real, with images built here (Docker, busybox, PostgreSQL)
+make test-cluster  faults of engines: Temporal on PostgreSQL in four processes, NATS in three (PostgreSQL)
 make race     the tests under the race detector (needs a C compiler)
 make lint     gofmt, vet, staticcheck, workflowcheck, compose file
 make bench    the figures, one JSON line each on stdout
@@ -36,7 +37,7 @@ STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
 COMPOSE_SPEC  := github.com/compose-spec/compose-go/v2/cmd@v2.16.2
 
-.PHONY: help build bin/aim demo up test test-compose race simulate lint bench bench-trace bench-fleet bench-peers bench-gateway bench-all fmt clean
+.PHONY: help build bin/aim demo up test test-compose test-cluster race simulate lint bench bench-trace bench-fleet bench-peers bench-gateway bench-all fmt clean
 
 help:
 	@echo "$$HELP"
@@ -79,6 +80,10 @@ test-compose:
 	@deploy/images/build.sh $(ENGINES)
 	@deploy/images/compose.sh $(ENGINES)
 	AIM_COMPOSE=$(abspath $(ENGINES)) go test ./internal/e2e/compose -count=1 -v -timeout 15m
+
+test-cluster: build
+	@deploy/images/programs.sh $(ENGINES)
+	AIM_ENGINES=$(abspath $(ENGINES)) go test ./internal/e2e/cluster -count=1 -v -timeout 15m
 
 # Not devserver: the Temporal server would have to be compiled once more.
 race: build

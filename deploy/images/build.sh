@@ -16,27 +16,10 @@ root=$here/../..
 busybox=$(command -v busybox)
 export CGO_ENABLED=0
 
-# version MODULE prints what devserver requires of it.
-version() { sed -n "s|^\t$1 v||p" "$root/devserver/go.mod" | cut -d' ' -f1; }
-server=$(version go.temporal.io/server)
-ui=$(version github.com/temporalio/ui-server/v2)
-nats=$(version github.com/nats-io/nats-server/v2)
-
-# The programs, as a module of its own with the versions of devserver.
-if [ "$(cat "$out/versions" 2>/dev/null)" != "$server $ui $nats" ]; then
-	mkdir -p "$out/module"
-	cp "$root/devserver/go.mod" "$root/devserver/go.sum" "$out/module/"
-	build() { (cd "$out/module" && GOFLAGS='-mod=mod -trimpath' go build -ldflags '-s -w' -o "$out/$1" "$2"); }
-	build nats-server github.com/nats-io/nats-server/v2
-	build temporal-server go.temporal.io/server/cmd/server
-	build temporal-sql-tool go.temporal.io/server/cmd/tools/sql
-	build ui-server github.com/temporalio/ui-server/v2/cmd/server
-	cp "$(cd "$out/module" && GOFLAGS=-mod=mod go list -m -f '{{.Dir}}' github.com/temporalio/ui-server/v2)/config/docker.yaml" "$out/ui-docker.yaml"
-	chmod u+w "$out/ui-docker.yaml"
-	echo "$server $ui $nats" >"$out/versions"
-fi
+"$here/programs.sh" "$out"
+read -r server ui nats <"$out/versions"
 (cd "$root" && go build -trimpath -ldflags '-s -w' -o "$out/aim" ./cmd/aim)
-(cd "$here" && go build -trimpath -ldflags '-s -w' -o "$out/nc" ./nc)
+(cd "$root" && go build -trimpath -ldflags '-s -w' -o "$out/nc" ./internal/e2e/compose/nc)
 
 # image NAME builds an image of what is in $stage, with the Dockerfile on stdin.
 image() {

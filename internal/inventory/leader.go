@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"github.com/aim-engine/aim"
@@ -33,5 +34,9 @@ func AskLeader(ctx context.Context, conn *Conn, question string, payload []byte)
 	defer r.Close()
 	r.who = "control"
 	answer, err = io.ReadAll(r)
+	var failure *aim.Failure
+	if errors.As(err, &failure) && failure.Class == aim.ClassCancelled { // it was stopped, or leads no more
+		return nil, false, aim.Failf(aim.ClassNodeLost, "the control process that leads stopped leading while it answered").WithHint("ask again")
+	}
 	return answer, true, err
 }

@@ -22,8 +22,12 @@ func TestTheLeaderAnswers(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- AnswerAsLeader(ctx, conn, questionPlan, func(_ context.Context, question string, payload []byte, write func([]byte) error) error {
-			if string(payload) == "refuse" {
+			switch string(payload) {
+			case "refuse":
 				return aim.Failf(aim.ClassNoRecipe, "no recipe")
+			case "lose": // leadership, before the answer
+				cancel()
+				return nil
 			}
 			return write([]byte(question + " " + string(payload)))
 		})
@@ -39,7 +43,9 @@ func TestTheLeaderAnswers(t *testing.T) {
 	if _, led, err := AskLeader(t.Context(), conn, questionPlan, []byte("refuse")); !led || aim.FailureOf(err).Class != aim.ClassNoRecipe {
 		t.Errorf("led %v, %v", led, err)
 	}
-	cancel()
+	if _, led, err := AskLeader(t.Context(), conn, questionPlan, []byte("lose")); led || err == nil {
+		t.Errorf("who answered leads no more: led %v, %v", led, err)
+	}
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}

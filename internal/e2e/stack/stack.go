@@ -20,12 +20,12 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/log"
 
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/internal/config"
 	"github.com/aim-engine/aim/internal/inventory"
 	"github.com/aim-engine/aim/internal/settings"
+	"github.com/aim-engine/aim/internal/temporal"
 )
 
 // Options of a stack.
@@ -88,8 +88,7 @@ func (s *Stack) connect(ctx context.Context) error {
 	if s.Stack, err = config.ReadStack(s.Dir); err != nil {
 		return err
 	}
-	s.temporal, err = client.DialContext(ctx, client.Options{
-		HostPort: s.TemporalAddress, Namespace: s.Namespace, Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler))})
+	s.temporal, err = temporal.Dial(ctx, settings.Temporal{Address: s.TemporalAddress, Namespace: s.Namespace}, "aim-scenario", nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -116,8 +115,16 @@ func (s *Stack) Temporal() client.Client { return s.temporal }
 
 // Aim runs one command of the program against this stack.
 func (s *Stack) Aim(ctx context.Context, args ...string) Result {
-	cmd := exec.CommandContext(ctx, filepath.Join(s.opts.Bin, "aim"), args...)
-	cmd.Env = append(append(config.Environ(os.Environ()), "AIM_DIR="+s.Dir, "NO_COLOR=1"), s.opts.Env...)
+	opts := s.opts
+	opts.Dir = s.Dir
+	return Run(ctx, opts, args...)
+}
+
+// Run runs one command of the program as against a stack of these options, which need
+// not be up.
+func Run(ctx context.Context, opts Options, args ...string) Result {
+	cmd := exec.CommandContext(ctx, filepath.Join(opts.Bin, "aim"), args...)
+	cmd.Env = append(append(config.Environ(os.Environ()), "AIM_DIR="+opts.Dir, "NO_COLOR=1"), opts.Env...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	began := time.Now()
