@@ -31,7 +31,7 @@ func benchDocker(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.Down(ctx)
-	node, err := s.StartDockerNode(ctx, "dock", 8)
+	node, err := s.StartAgent(ctx, "dock", 8, "docker", "19500-19599")
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/aim-engine/aim/bench/figure"
@@ -40,12 +41,14 @@ func main() {
 	}
 	defer os.RemoveAll(dir)
 	b.dir = dir
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	figure.Measure(ctx, []figure.Group{
 		{Goals: []figure.Goal{{Name: "plan_agrees_pct", Unit: "%", Against: 100}, {Name: "cure_suffices_pct", Unit: "%", Against: 100}}, Run: b.truth},
+		{Goals: []figure.Goal{{Name: "node_loss_detect_s", Unit: "s", Against: 3}, {Name: "node_cut_detect_s", Unit: "s", Against: 10},
+			{Name: "dead_told_ready_s", Unit: "s", Against: 0.7}, {Name: "status_lag_p99_ms", Unit: "ms", Against: 500}}, Run: b.loss},
 		{Goals: []figure.Goal{{Name: "ps_1000_ms", Unit: "ms", Against: 500}}, Run: b.ps},
 		{Goals: []figure.Goal{{Name: "engine_polls_per_node", Unit: "polls", Against: 1}, {Name: "engine_idle_rps", Unit: "requests/s", Against: 6}}, Run: b.idle},
 	}, *only, os.Stdout, os.Stderr)

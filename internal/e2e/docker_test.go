@@ -68,7 +68,7 @@ func TestDockerNode(t *testing.T) {
 	image, err := stack.BuildStandIn(ctx, bin(), t.TempDir())
 	must(t, err)
 	t.Cleanup(func() { _ = stack.RemoveImage(context.Background(), image) })
-	node, err := s.StartDockerNode(ctx, "dock", 8)
+	node, err := s.StartAgent(ctx, "dock", 8, "docker", "19500-19599")
 	must(t, err)
 	t.Cleanup(func() { _ = node.Stop() }) // whichever of the two agents runs by then
 
@@ -87,7 +87,7 @@ func TestDockerNode(t *testing.T) {
 
 	// The agent dies; its containers go on, and the next agent finds them.
 	must(t, node.Kill())
-	node, err = s.StartDockerNode(ctx, "dock", 8)
+	node, err = s.StartAgent(ctx, "dock", 8, "docker", "19500-19599")
 	must(t, err)
 	must(t, stack.Eventually(ctx, func() (bool, error) {
 		fleet, err := s.Fleet(ctx)

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -18,9 +19,9 @@ import (
 	"github.com/aim-engine/aim/internal/simulator"
 )
 
-// DockerNode is a node of the stack that starts its servers with Docker, on
-// simulated GPUs.
-type DockerNode struct {
+// Agent is a node of the stack, on simulated GPUs, that nobody starts again when it
+// is killed.
+type Agent struct {
 	ID   string
 	Root string // of its tree
 	cmd  *exec.Cmd
@@ -28,10 +29,11 @@ type DockerNode struct {
 	end  context.CancelFunc // of the driver's part: memory of dead servers is freed
 }
 
-// StartDockerNode joins a node with so many simulated GPUs that starts
-// containers. Images must be on the machine already.
-func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*DockerNode, error) {
-	n := &DockerNode{ID: id, Root: filepath.Join(s.nodeDir(id), "tree")}
+// StartAgent joins a node with so many simulated GPUs, whose runtime is "docker" or
+// "process", and whose servers listen in a range of ports "first-last". Images must
+// be on the machine already.
+func (s *Stack) StartAgent(ctx context.Context, id string, gpus int, runtime, ports string) (*Agent, error) {
+	n := &Agent{ID: id, Root: filepath.Join(s.nodeDir(id), "tree")}
 	tree, err := simulator.CreateTree(n.Root, id, gpus)
 	if err != nil {
 		return nil, err
@@ -45,11 +47,15 @@ func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*Dock
 	}
 	// Every model is served from the stand-in, which needs no weights: the hub
 	// stand-in of the stack is asked all the same.
-	n.cmd = exec.Command(filepath.Join(s.opts.Bin, "aim"), "node", "run", "--metrics", ready)
+	commands, err := s.standIns(n.Root)
+	if err != nil {
+		return nil, err
+	}
+	n.cmd = exec.Command(filepath.Join(s.opts.Bin, "aim"), "node", "run", "--metrics", ready, "--config", commands)
 	n.cmd.Env = append(config.Environ(os.Environ()),
 		"AIM_DIR="+s.Dir, "AIM_NODE_ID="+id, "AIM_NODE_DIR="+filepath.Join(s.nodeDir(id), "node"),
-		"AIM_NODE_SYSFS="+n.Root, "AIM_NODE_DEV="+filepath.Join(n.Root, "dev"), "AIM_NODE_RUNTIME=docker",
-		"AIM_NODE_PORTS=19500-19599", "AIM_NODE_SIMULATE_ROOT="+n.Root, "AIM_NODE_GRACE=2s",
+		"AIM_NODE_SYSFS="+n.Root, "AIM_NODE_DEV="+filepath.Join(n.Root, "dev"), "AIM_NODE_RUNTIME="+runtime,
+		"AIM_NODE_PORTS="+ports, "AIM_NODE_SIMULATE_ROOT="+n.Root, "AIM_NODE_GRACE=2s",
 		"AIM_NODE_CACHE="+filepath.Join(s.nodeDir(id), "cache"), "AIM_NODE_HUB_ENDPOINT="+s.hub())
 	if n.log, err = os.Create(filepath.Join(s.Dir, "log", "node-"+id+".log")); err != nil {
 		return nil, err
@@ -78,6 +84,24 @@ func (s *Stack) StartDockerNode(ctx context.Context, id string, gpus int) (*Dock
 	return n, s.awaitAlive(ctx, id)
 }
 
+// standIns is a file of settings by which the process runtime starts stand-ins.
+func (s *Stack) standIns(root string) (file string, err error) {
+	self, err := filepath.Abs(filepath.Join(s.opts.Bin, "aim"))
+	if err != nil {
+		return "", err
+	}
+	commands := map[string][]string{}
+	for _, backend := range aim.Backends() {
+		commands[backend] = []string{self, "simulate", backend, "--root", root, "--"}
+	}
+	text, err := json.Marshal(map[string]any{"node": map[string]any{"commands": commands}}) // YAML as well
+	if err != nil {
+		return "", err
+	}
+	file = filepath.Join(root, "settings.yaml")
+	return file, os.WriteFile(file, text, 0o600)
+}
+
 func (s *Stack) awaitAlive(ctx context.Context, id string) error {
 	return Eventually(ctx, func() (bool, error) {
 		fleet, err := s.Fleet(ctx)
@@ -89,8 +113,11 @@ func (s *Stack) awaitAlive(ctx context.Context, id string) error {
 	})
 }
 
+// PID is that of the agent.
+func (n *Agent) PID() int { return n.cmd.Process.Pid }
+
 // Kill ends the agent as a crash would. Its containers go on.
-func (n *DockerNode) Kill() error {
+func (n *Agent) Kill() error {
 	n.end()
 	defer n.log.Close()
 	if err := n.cmd.Process.Kill(); err != nil {
@@ -101,7 +128,7 @@ func (n *DockerNode) Kill() error {
 }
 
 // Stop ends the agent in order.
-func (n *DockerNode) Stop() error {
+func (n *Agent) Stop() error {
 	defer n.end()
 	defer n.log.Close()
 	if err := n.cmd.Process.Signal(os.Interrupt); err != nil {
