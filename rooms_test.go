@@ -51,7 +51,6 @@ var rooms = map[string][]string{
 	"internal/access":          {".", "./internal/limit"},
 	"internal/admin":           {".", "./internal/access", "./internal/filelock", "./internal/limit", "./internal/settings", "./internal/store", "golang.org/x/sync/errgroup"},
 	"internal/store":           {".", "./internal/limit", "./internal/filelock", "github.com/jackc/pgx/v5/...", "modernc.org/sqlite"},
-	"internal/join":            {".", "./internal/filelock", "./internal/store"},
 	"internal/inventory":       {".", "./internal/settings", "github.com/nats-io/nats.go/..."},
 	"internal/machine":         {".", "github.com/google/uuid", "github.com/prometheus/procfs", "golang.org/x/sys/unix"},
 	"internal/temporal":        {".", "./internal/settings", "go.temporal.io/...", "google.golang.org/grpc/...", "google.golang.org/protobuf/types/known/durationpb"},

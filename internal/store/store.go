@@ -18,7 +18,6 @@ const (
 	Aliases     Kind = "alias"      // of models
 	Recipes     Kind = "recipe"     // added at run time
 	Tokens      Kind = "token"      // that nodes join with
-	Joins       Kind = "join"       // uses of tokens, by the token's id
 	Revocations Kind = "revocation" // of certificates
 )
 
