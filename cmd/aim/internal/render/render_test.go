@@ -1,7 +1,6 @@
 package render_test
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,11 +10,10 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/aim-engine/aim"
+	"github.com/aim-engine/aim/cmd/aim/internal/clitest"
 	"github.com/aim-engine/aim/cmd/aim/internal/render"
 	"github.com/aim-engine/aim/internal/container"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // example is one with everything that a launch may have.
 func example(t *testing.T, level aim.ContainerLevel) render.Container {
@@ -38,30 +36,16 @@ func example(t *testing.T, level aim.ContainerLevel) render.Container {
 	return render.Container{Name: "chat", Image: l.Image, Entrypoint: l.Entrypoint, Args: l.Args, Flags: render.Flags(spec), Comment: []string{"rung 1"}}
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil || got != string(want) {
-		t.Errorf("%s differs (%v); review with: go test ./cmd/aim/internal/render -update; got\n%s", file, err, got)
-	}
-}
-
 func TestGoldens(t *testing.T) {
 	for _, level := range []aim.ContainerLevel{aim.LevelCompat, aim.LevelStrict} {
 		c := example(t, level)
-		golden(t, string(level)+".sh", render.Docker(c))
-		golden(t, string(level)+".service", render.Systemd(c))
+		clitest.Golden(t, string(level)+".sh", render.Docker(c))
+		clitest.Golden(t, string(level)+".service", render.Systemd(c))
 		text, err := render.Compose(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, string(level)+".yaml", text)
+		clitest.Golden(t, string(level)+".yaml", text)
 	}
 }
 
