@@ -31,7 +31,7 @@ MAKEFLAGS += --no-print-directory
 # All of vet, with the tests: by itself it would go through the dependencies once
 # more. Two packages at a time: scenarios start whole stacks of processes, and
 # their deadlines are meant for two cores.
-TEST := go test -vet=all -p 2 -timeout 15m
+TEST := go test -vet=all -p 2 -timeout 30m
 
 STATICCHECK   := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 WORKFLOWCHECK := go.temporal.io/sdk/contrib/tools/workflowcheck@v0.6.0
@@ -79,11 +79,11 @@ ENGINES := bin/engines
 test-compose:
 	@deploy/images/build.sh $(ENGINES)
 	@deploy/images/compose.sh $(ENGINES)
-	AIM_COMPOSE=$(abspath $(ENGINES)) go test ./internal/e2e/compose -count=1 -v -timeout 15m
+	AIM_COMPOSE=$(abspath $(ENGINES)) go test ./internal/e2e/compose -count=1 -v -timeout 30m
 
 test-cluster: build
 	@deploy/images/programs.sh $(ENGINES)
-	AIM_ENGINES=$(abspath $(ENGINES)) go test ./internal/e2e/cluster -count=1 -v -timeout 15m
+	AIM_ENGINES=$(abspath $(ENGINES)) go test ./internal/e2e/cluster -count=1 -v -timeout 30m
 
 # Not devserver: the Temporal server would have to be compiled once more.
 race: build

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"github.com/aim-engine/aim"
 	"github.com/aim-engine/aim/activities"
 	"github.com/aim-engine/aim/internal/e2e/stack"
+	"github.com/aim-engine/aim/internal/machine"
 	"github.com/aim-engine/aim/workflows"
 )
 
@@ -151,7 +153,17 @@ func TestDrainForReboot(t *testing.T) {
 		agent, err = s.Find(stack.NodeProcess("n1"))
 		return err == nil, nil
 	}))
-	must(t, s.Aim(ctx, "simulate", "reboot", "--root", filepath.Join(s.Dir, "simulated", "n1", "tree")).Error())
+	tree := filepath.Join(s.Dir, "simulated", "n1", "tree")
+	t.Cleanup(func() { // it is on this machine again, for those who look for that
+		must(t, os.RemoveAll(filepath.Join(tree, "proc")))
+		must(t, s.Kill(context.WithoutCancel(ctx), stack.NodeProcess("n1")))
+		must(t, stack.Eventually(context.WithoutCancel(ctx), func() (bool, error) {
+			fleet, err := s.Fleet(context.WithoutCancel(ctx))
+			n, _ := fleet.Find("n1")
+			return err == nil && n.Liveness == aim.Alive && n.BootID == machine.BootID(), nil
+		}))
+	})
+	must(t, s.Aim(ctx, "simulate", "reboot", "--root", tree).Error())
 	must(t, syscall.Kill(agent.PID, syscall.SIGKILL))
 	must(t, s.Aim(ctx, "node", "drain", "n1").Error())
 	fleet, err := s.Fleet(ctx)
