@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 	enums "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"github.com/aim-engine/aim"
@@ -104,7 +105,7 @@ func (o drainOptions) follow(ctx context.Context, a *cli.App, c client.Client, r
 			switch {
 			case err == nil:
 				return o.over(a, result)
-			case ctx.Err() != nil:
+			case over(ctx, err):
 				return o.stopped(ctx)
 			case workflows.CarriedFailure(err) != nil:
 				return workflows.CarriedFailure(err)
@@ -116,6 +117,19 @@ func (o drainOptions) follow(ctx context.Context, a *cli.App, c client.Client, r
 			}
 		}
 	}
+}
+
+// over tells whether the wait has ended, and not the drain: Temporal's client gives up
+// a moment before the time of its caller is over.
+func over(ctx context.Context, err error) bool {
+	var late *serviceerror.DeadlineExceeded
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+	return ctx.Err() != nil
 }
 
 func askDrain(ctx context.Context, c client.Client, run client.WorkflowRun) (s workflows.DrainStatus, err error) {
